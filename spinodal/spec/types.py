@@ -1,0 +1,132 @@
+"""The declared model: immutable values that the reader makes and the derivation starts from.
+
+A :class:`Spec` is complete and validated: every formula is parsed, every name known, every default filled in. It carries
+no numbers of a run (those are arguments of ``solve``), only the declared defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from spinodal.spec.ast import Node
+
+WeightKind = Literal["binary", "spherical", "gaussian", "unconstrained", "discrete", "density"]
+FeatureMap = Literal["direct", "random"]
+Scheme = Literal["replica-symmetric", "bayes-optimal", "1rsb", "2rsb", "real-replicas", "franz-parisi"]
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A parsed formula with the text it was written as.
+
+    Equality and hash follow the tree alone: two spellings of one formula are the same formula.
+    """
+
+    text: str
+    root: Node
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and self.root == other.root
+
+    def __hash__(self) -> int:
+        return hash(self.root)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weight prior of a student or a teacher.
+
+    ``values``/``probabilities`` belong to ``discrete`` (no probabilities: counting measure), ``density`` to ``density``.
+    ``normalise`` (teachers only): rescale to unit second moment.
+    """
+
+    kind: WeightKind
+    values: tuple[Formula, ...] = ()
+    probabilities: tuple[Formula, ...] | None = None
+    density: Formula | None = None
+    normalise: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """The student: weights on direct features, or on random features through a centred activation in ``x``."""
+
+    weights: Weights
+    features: FeatureMap
+    activation: Formula | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """The teacher: weights, a label formula in ``u`` and ``noise``, and the probability that a +-1 label is flipped."""
+
+    weights: Weights
+    label: Formula
+    flip_probability: Formula | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A constraint on the student's field, or an energy with a temperature; optional regularization of the weights."""
+
+    constraint: Formula | None = None
+    energy: Formula | None = None
+    temperature: Formula | None = None
+    regularization: Formula | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The measure of a Franz-Parisi reference."""
+
+    constraint: Formula | None = None
+    energy: Formula | None = None
+    temperature: Formula | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ansatz:
+    """The replica ansatz. ``m``, ``replicas`` and ``reference`` belong to the schemes that take them."""
+
+    scheme: Scheme
+    m: Formula | Literal["extremised"] | None = None
+    replicas: Formula | Literal["inf", "zero-complexity"] | None = None
+    reference: Reference | None = None
+    kappa_ref_max: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A declared parameter with its default (None: must be given) and description."""
+
+    name: str
+    default: float | None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observable:
+    """A user's named formula in order parameters and parameters."""
+
+    name: str
+    formula: Formula
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A complete, validated model."""
+
+    name: str
+    description: str
+    student: Student
+    teacher: Teacher | None
+    loss: Loss
+    ansatz: Ansatz
+    parameters: tuple[Parameter, ...]
+    observables: tuple[Observable, ...] = ()
+    source: str = "<spec>"
+
+    def parameter_names(self) -> tuple[str, ...]:
+        """The declared parameters, in the order of the file."""
+        return tuple(parameter.name for parameter in self.parameters)
