@@ -1,15 +1,16 @@
 """The declared model: immutable values that the reader makes and the derivation starts from.
 
-A :class:`Spec` is complete and validated: every formula is parsed, every name known, every default filled in. It carries
-no numbers of a run (those are arguments of ``solve``), only the declared defaults.
+A :class:`Spec` is complete and validated: every formula is parsed, every name known, every default filled in. It
+carries no numbers of a run (those are arguments of ``solve``), only the declared defaults.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from spinodal.spec.ast import Node
+from spinodal.spec.origin import Origin
 
 WeightKind = Literal["binary", "spherical", "gaussian", "unconstrained", "discrete", "density"]
 FeatureMap = Literal["direct", "random"]
@@ -20,11 +21,13 @@ Scheme = Literal["replica-symmetric", "bayes-optimal", "1rsb", "2rsb", "real-rep
 class Formula:
     """A parsed formula with the text it was written as.
 
-    Equality and hash follow the tree alone: two spellings of one formula are the same formula.
+    Equality and hash follow the tree alone: two spellings of one formula are the same formula. ``place`` is where it
+    stands, such as ``student.features.activation``; with ``Spec.origin`` it leads back to a line of the file.
     """
 
     text: str
     root: Node
+    place: str = ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Formula) and self.root == other.root
@@ -37,8 +40,8 @@ class Formula:
 class Weights:
     """The weight prior of a student or a teacher.
 
-    ``values``/``probabilities`` belong to ``discrete`` (no probabilities: counting measure), ``density`` to ``density``.
-    ``normalise`` (teachers only): rescale to unit second moment.
+    ``values``/``probabilities`` belong to ``discrete`` (no probabilities: counting measure), ``density`` to
+    ``density``. ``normalise`` (teachers only): rescale to unit second moment.
     """
 
     kind: WeightKind
@@ -115,7 +118,10 @@ class Observable:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A complete, validated model."""
+    """A complete, validated model.
+
+    ``source`` and ``origin`` say where it was read from; they take no part in equality.
+    """
 
     name: str
     description: str
@@ -125,7 +131,8 @@ class Spec:
     ansatz: Ansatz
     parameters: tuple[Parameter, ...]
     observables: tuple[Observable, ...] = ()
-    source: str = "<spec>"
+    source: str = field(default="<spec>", compare=False)
+    origin: Origin | None = field(default=None, compare=False, repr=False)
 
     def parameter_names(self) -> tuple[str, ...]:
         """The declared parameters, in the order of the file."""

@@ -1,0 +1,134 @@
+"""The intermediate representation between a derivation and a solver module.
+
+A :class:`Program` is a list of routines; a routine computes some outputs from ``x`` (order parameters) and ``p``
+(parameters) in three parts: scalar assignments, kernels (one pass over quadrature nodes each, giving several averages at
+once), and scalar assignments again. Expressions are SymPy; all names are explicit; nothing is evaluated here.
+
+What this representation does *not* support, and where it would go:
+
+* nested averages (1RSB and beyond): a kernel's body may not contain another kernel yet;
+* more than one quadrature variable besides planted ones: a kernel has at most one standard normal ``z``;
+* control flow: envelopes (y -> infinity) will be instructions like :class:`Call`, with their own derivatives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import sympy as sp
+
+from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.observables import Tilt
+
+Function = Literal["log_tail", "tail", "density", "log_two_cosh", "primitive", "tilted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """``target = expression``."""
+
+    target: sp.Symbol
+    expression: sp.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A special function on the nodes; several derivative orders come out of one call.
+
+    Attributes:
+        function: which one.
+        arguments: its arguments, symbols or scalar expressions.
+        outputs: (derivative order, symbol) pairs.
+        tag: the leaf (and tilt) it evaluates, for ``primitive`` and ``tilted``.
+    """
+
+    function: Function
+    arguments: tuple[sp.Expr, ...]
+    outputs: tuple[tuple[int, sp.Symbol], ...]
+    tag: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """An outer variable with nodes of its own: standard normal, half normal, or a teacher's weight density."""
+
+    symbol: sp.Symbol
+    kind: str
+    splits: tuple[sp.Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepInZ:
+    """The integrand changes around ``offset + slope z = 0``, over a unit of that expression."""
+
+    offset: sp.Expr
+    slope: sp.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One pass over the nodes of a Gaussian measure.
+
+    Attributes:
+        name: of the function that is emitted.
+        comment: what is averaged over.
+        z: the standard normal variable, or None when only planted variables are averaged.
+        planted: outer variables.
+        inputs: scalar symbols it reads.
+        hoisted: assignments that do not depend on z.
+        steps: where its integrands change fast.
+        body: assignments and calls on the nodes.
+        outputs: (average's symbol, node expression).
+    """
+
+    name: str
+    comment: str
+    z: sp.Symbol | None
+    planted: tuple[Planted, ...]
+    inputs: tuple[sp.Symbol, ...]
+    hoisted: tuple[Assign, ...]
+    steps: tuple[StepInZ, ...]
+    body: tuple[Assign | Call, ...]
+    outputs: tuple[tuple[sp.Symbol, sp.Expr], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An output array: flat expressions and the shape per state."""
+
+    name: str
+    shape: tuple[int, ...]
+    expressions: tuple[sp.Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A function of (x, p): stages of assignments and kernels, then results."""
+
+    name: str
+    doc: str
+    stages: tuple[Assign | Kernel, ...]
+    results: tuple[Result, ...]
+    directions: tuple[sp.Symbol, ...] = ()
+
+
+@dataclass(frozen=True)
+class Program:
+    """A complete solver, target-independent."""
+
+    name: str
+    description: str
+    scheme: str
+    order_parameters: tuple[str, ...]
+    conjugates: tuple[str, ...]
+    parameters: tuple[str, ...]
+    saturating: tuple[tuple[str, str], ...]
+    routines: tuple[Routine, ...]
+    leaves: tuple[Leaf, ...]
+    tilts: tuple[Tilt, ...]
+    teacher_density: tuple[sp.Expr, tuple[sp.Expr, ...]] | None
+    observables: tuple[str, ...]
+    conditions: tuple[str, ...]
+    finite_difference: tuple[str, ...]
+    comments: tuple[str, ...]

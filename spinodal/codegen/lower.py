@@ -1,0 +1,363 @@
+"""Lowering: from closed averages to one pass over quadrature nodes per measure.
+
+Averages over the same Gaussian measure share a kernel. Inside it, every special function is called once per argument for all
+the derivative orders that are needed, what does not depend on the node is hoisted, and common subexpressions are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from spinodal.codegen.ir import Assign, Call, Function, Kernel, Planted, Program, Result, Routine, StepInZ
+from spinodal.symbolic.averages import Average, Measure, averages_in, explicit_fields, standard_normals
+from spinodal.symbolic.channel import Ratio
+from spinodal.symbolic.derivation import Derived
+from spinodal.symbolic.formulas import generic_values, kinks, symbol, to_sympy
+from spinodal.symbolic.functions import Density, LogTail, LogTwoCosh, Primitive, Tail, Tilted
+from spinodal.symbolic.leaves import Leaf
+
+#: Derivatives of this order of a numerical partition function are available; higher ones fall back to differences.
+HIGHEST_ORDER = 4
+
+
+def lower(derived: Derived) -> Program:
+    """Lower a derivation to a program."""
+    context = _Context(derived)
+    system = derived.system
+    n = len(system.unknowns)
+    routines = [
+        context.routine("residual", "F(x), shape [n].", [Result("residual", (n,), system.residual)]),
+        context.routine(
+            "residual_and_jacobian",
+            "F(x) and dF/dx in one pass over the nodes.",
+            [Result("residual", (n,), system.residual), Result("jacobian", (n, n), tuple(system.jacobian))],
+        ),
+        context.routine("free_entropy", "phi per weight, in nats.", [Result("free_entropy", (), (derived.free_entropy,))]),
+        context.routine(
+            "observables", "Observables by name.", [Result(k, (), (v,)) for k, v in derived.observables.items()]
+        ),
+        context.routine(
+            "conditions",
+            "Expressions that must not be negative.",
+            [Result("conditions", (len(derived.conditions),), tuple(c.expression for c in derived.conditions))],
+        ),
+    ]
+    missing = tuple(
+        name for j, name in enumerate(derived.parameters) if any(row[j] is None for row in derived.parameter_derivative)
+    )
+    columns = tuple(
+        sp.nan if entry is None else entry for row in derived.parameter_derivative for entry in row
+    )
+    routines.append(
+        context.routine(
+            "parameter_derivative", "dF/dp.", [Result("parameter_derivative", (n, len(derived.parameters)), columns)]
+        )
+    )
+    directional = context.routine(
+        "jacobian_directional",
+        "d/dt (dF/dx)(x + t v) at t = 0.",
+        [Result("jacobian_directional", (n, n), tuple(system.directional))],
+        directions=system.directions,
+    )
+    if _too_high(directional):
+        missing = (*missing, "jacobian_directional")
+    else:
+        routines.append(directional)
+    teacher = derived.spec.teacher
+    density = None
+    if teacher is not None and teacher.weights.density is not None:
+        expression = sp.expand_log(sp.log(to_sympy(teacher.weights.density.root)))
+        density = (expression, tuple(kinks(expression, symbol("w"), context.at)))
+    spec = derived.spec
+    return Program(
+        name=spec.name,
+        description=spec.description,
+        scheme=spec.ansatz.scheme,
+        order_parameters=derived.order_parameters,
+        conjugates=derived.conjugates,
+        parameters=derived.parameters,
+        saturating=tuple((k, str(v)) for k, v in derived.saturating.items()),
+        routines=tuple(routines),
+        leaves=tuple(leaf for leaf in derived.leaves.values() if not leaf.is_closed),
+        tilts=tuple(derived.tilts.values()),
+        teacher_density=density,
+        observables=tuple(derived.observables),
+        conditions=tuple(c.meaning for c in derived.conditions),
+        finite_difference=missing,
+        comments=tuple(f"{d.symbol}: {d.meaning}" for d in derived.definitions),
+    )
+
+
+def _too_high(routine: Routine) -> bool:
+    return any(
+        isinstance(step, Call) and step.function == "primitive" and any(k > HIGHEST_ORDER for k, _ in step.outputs)
+        for stage in routine.stages
+        if isinstance(stage, Kernel)
+        for step in stage.body
+    )
+
+
+@dataclass
+class _Context:
+    """What every routine of one derivation shares."""
+
+    derived: Derived
+    at: Mapping[sp.Symbol, float] = field(init=False)
+    leaves: Mapping[str, Leaf] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.at = generic_values({p.name: p.default for p in self.derived.spec.parameters})
+        self.leaves = self.derived.leaves
+
+    def routine(
+        self, name: str, doc: str, results: Sequence[Result], directions: tuple[sp.Symbol, ...] = ()
+    ) -> Routine:
+        """Lower one set of results."""
+        marks: dict[Average, sp.Symbol] = {}
+        expressions = [self._explicit(e) for r in results for e in r.expressions]
+        finals = [self._mark(e, marks) for e in expressions]
+        prelude = self._prelude(finals, list(marks), marks)
+        replacements, reduced = sp.cse(finals, symbols=sp.numbered_symbols("s"), order="none")
+        stages: list[Assign | Kernel] = []
+        pending = dict(marks)
+
+        def emit_kernels(available: set[sp.Symbol] | None) -> None:
+            """Kernels whose measures are known; definitions may themselves be averages, so this runs twice."""
+            ready = {a: m for a, m in pending.items() if available is None or m in available}
+            for kernel in self._kernels(ready, start=sum(isinstance(s, Kernel) for s in stages)):
+                stages.append(kernel)
+            for a in ready:
+                del pending[a]
+
+        for definition in prelude:
+            inner = definition.expression.free_symbols & set(marks.values())
+            if inner:
+                emit_kernels(inner)
+            stages.append(definition)
+        emit_kernels(None)
+        stages.extend(Assign(s, e) for s, e in replacements)
+        out: list[Result] = []
+        position = 0
+        for r in results:
+            size = len(r.expressions)
+            out.append(Result(r.name, r.shape, tuple(reduced[position : position + size])))
+            position += size
+        return Routine(name, doc, tuple(stages), tuple(out), directions)
+
+    def _explicit(self, expression: sp.Expr) -> sp.Expr:
+        return expression.xreplace(dict(self.derived.channel_values))
+
+    def _mark(self, expression: sp.Expr, marks: dict[Average, sp.Symbol]) -> sp.Expr:
+        table = {}
+        for node in averages_in(expression):
+            mark = marks.setdefault(node, sp.Symbol(f"average_{len(marks)}", real=True))
+            table[node] = mark
+        return expression.xreplace(table)
+
+    def _prelude(
+        self, finals: Iterable[sp.Expr], nodes: list[Average], marks: dict[Average, sp.Symbol]
+    ) -> list[Assign]:
+        """The definitions that are needed, in order; averages inside definitions get marks too."""
+        needed: set[sp.Symbol] = set().union(*(e.free_symbols for e in finals), *(a.free_symbols for a in nodes))
+        for node in nodes:  # planted variables' splits and leaves' data read parameters, which are always there
+            needed |= node.measure.free_symbols
+        chosen: list[Assign] = []
+        for definition in reversed(self.derived.definitions):
+            if definition.symbol in needed:
+                needed |= definition.expression.free_symbols
+                chosen.append(Assign(definition.symbol, self._mark(definition.expression, marks)))
+        return chosen[::-1]
+
+    def _kernels(self, marks: Mapping[Average, sp.Symbol], start: int) -> list[Kernel]:
+        groups: dict[Measure, list[tuple[sp.Symbol, sp.Expr]]] = {}
+        for node, mark in marks.items():
+            groups.setdefault(node.measure, []).append((mark, node.integrand))
+        return [self._kernel(start + i, m, outputs) for i, (m, outputs) in enumerate(groups.items())]
+
+    def _kernel(self, index: int, measure: Measure, outputs: list[tuple[sp.Symbol, sp.Expr]]) -> Kernel:
+        normals = standard_normals(measure)
+        if len(normals) > 1:
+            raise NotImplementedError("averages over several standard normals are not lowered yet")
+        z = normals[0] if normals else None
+        fields = explicit_fields(measure, normals)
+        builder = _NodeBuilder(self, z, fields)
+        expressions = [builder.rewrite(expression) for _, expression in outputs]
+        shared, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("t"), order="none")
+        body = [*builder.body, *(Assign(s, e) for s, e in shared)]
+        planted = tuple(
+            Planted(variable, str(kind), self._planted_splits(variable, [e for _, e in outputs]))
+            for variable, kind in measure.planted
+        )
+        bound = {variable for variable, _ in measure.planted}
+        produced = {a.target for a in builder.hoisted}
+        produced |= {s for item in body for s in _targets(item)}
+        read: set[sp.Symbol] = set()
+        for item in (*builder.hoisted, *body):
+            read |= _reads(item)
+        for expression in reduced:
+            read |= expression.free_symbols
+        for step in builder.steps:
+            read |= step.offset.free_symbols | step.slope.free_symbols
+        for item in planted:
+            read |= {s for split in item.splits for s in split.free_symbols}
+        inputs = read - produced - bound - ({z} if z is not None else set())
+        inputs |= builder.leaf_symbols
+        return Kernel(
+            name=f"average_{index}",
+            comment=", ".join(f"{f} = {e}" for f, e in fields.items()) or "planted variables only",
+            z=z,
+            planted=planted,
+            inputs=tuple(sorted(inputs, key=str)),
+            hoisted=tuple(builder.hoisted),
+            steps=tuple(dict.fromkeys(builder.steps)),
+            body=tuple(body),
+            outputs=tuple((mark, e) for (mark, _), e in zip(outputs, reduced, strict=True)),
+        )
+
+    def _planted_splits(self, variable: sp.Symbol, expressions: list[sp.Expr]) -> tuple[sp.Expr, ...]:
+        at = dict(self.at)
+        for e in expressions:
+            at.update({s: 0.5 for s in e.free_symbols if s not in at and s != variable})
+        found: dict[sp.Expr, None] = {}
+        for e in expressions:
+            for atom in (e, *(a.args[-1] for a in e.atoms(Primitive))):
+                if not atom.has(Average) and atom.has(variable) and atom.has(sp.sign, sp.Abs, sp.Max, sp.Min, sp.Heaviside):
+                    found.update(dict.fromkeys(kinks(atom, variable, at)))
+        return tuple(found)
+
+
+def _targets(item: Assign | Call) -> list[sp.Symbol]:
+    return [item.target] if isinstance(item, Assign) else [s for _, s in item.outputs]
+
+
+def _reads(item: Assign | Call) -> set[sp.Symbol]:
+    if isinstance(item, Assign):
+        return set(item.expression.free_symbols)
+    return set().union(*(sp.sympify(a).free_symbols for a in item.arguments)) if item.arguments else set()
+
+
+class _NodeBuilder:
+    """Rewrites integrands of one kernel: fields in terms of z, functions as calls, scalars hoisted."""
+
+    def __init__(self, context: _Context, z: sp.Symbol | None, fields: Mapping[sp.Symbol, sp.Expr]) -> None:
+        self.context = context
+        self.z = z
+        self.fields = fields
+        self.hoisted: list[Assign] = []
+        self.body: list[Assign | Call] = []
+        self.steps: list[StepInZ] = []
+        self.leaf_symbols: set[sp.Symbol] = set()
+        self._scalars: dict[sp.Expr, sp.Symbol] = {}
+        self._arguments: dict[sp.Expr, sp.Symbol] = {}
+        self._calls: dict[tuple[str, tuple[sp.Expr, ...], tuple[str, ...]], dict[int, sp.Symbol]] = {}
+
+    def rewrite(self, expression: sp.Expr) -> sp.Expr:
+        """The integrand with every special function replaced by the output of a call."""
+        atoms = sorted(
+            expression.atoms(LogTail, Tail, Density, LogTwoCosh, Primitive, Tilted), key=sp.default_sort_key
+        )
+        table: dict[sp.Expr, sp.Expr] = {atom: self._call(atom) for atom in atoms}
+        rewritten = expression.xreplace(table)
+        left = {f: self._argument(e) for f, e in self.fields.items() if rewritten.has(f)}
+        self._refresh()
+        return rewritten.xreplace(left)
+
+    def _scalar(self, expression: sp.Expr) -> sp.Expr:
+        if expression.is_number or expression.is_Symbol:
+            return expression
+        if expression not in self._scalars:
+            mark = sp.Symbol(f"c{len(self._scalars)}", real=True)
+            self._scalars[expression] = mark
+            self.hoisted.append(Assign(mark, expression))
+        return self._scalars[expression]
+
+    def _affine(self, expression: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+        """(A, B) with expression = A + B z."""
+        explicit = sp.expand(expression.xreplace(dict(self.fields)), deep=False)
+        explicit = sp.expand_mul(explicit, deep=False)
+        if self.z is None:
+            return explicit, sp.Integer(0)
+        slope = sp.diff(explicit, self.z)
+        return explicit.xreplace({self.z: sp.Integer(0)}), slope
+
+    def _argument(self, expression: sp.Expr) -> sp.Symbol:
+        """A node array ``A + B z``."""
+        if expression not in self._arguments:
+            offset, slope = self._affine(expression)
+            a, b = self._scalar(offset), self._scalar(slope)
+            mark = sp.Symbol(f"x{len(self._arguments)}", real=True)
+            self._arguments[expression] = mark
+            self.body.append(Assign(mark, a + b * self.z if self.z is not None else a))
+        return self._arguments[expression]
+
+    def _step(self, expression: sp.Expr) -> None:
+        offset, slope = self._affine(expression)
+        if slope != 0:
+            self.steps.append(StepInZ(self._scalar(offset), self._scalar(slope)))
+
+    def _call(self, atom: sp.Expr) -> sp.Symbol:
+        match atom:
+            case LogTail() | LogTwoCosh():
+                order, argument = int(atom.args[0]), atom.args[1]
+                self._step(argument)
+                kind: Function = "log_tail" if isinstance(atom, LogTail) else "log_two_cosh"
+                return self._output(kind, (self._argument(argument),), order)
+            case Tail() | Density():
+                self._step(atom.args[0])
+                return self._output(
+                    "tail" if isinstance(atom, Tail) else "density", (self._argument(atom.args[0]),), 0
+                )
+            case Primitive():
+                tag, order, omega, variance, label = atom.args
+                leaf = self.context.leaves[str(tag)]
+                self._leaf_steps(leaf, omega, variance)
+                arguments = (self._argument(omega), self._scalar(variance), label)
+                return self._output("primitive", arguments, int(order), (str(tag),))
+            case Tilted():
+                tag, name, omega, variance, label = atom.args
+                leaf = self.context.leaves[str(tag)]
+                self._leaf_steps(leaf, omega, variance)
+                arguments = (self._argument(omega), self._scalar(variance), label)
+                return self._output("tilted", arguments, 0, (str(tag), str(name)))
+        raise NotImplementedError(str(atom))
+
+    def _leaf_steps(self, leaf: Leaf, omega: sp.Expr, variance: sp.Expr) -> None:
+        self.leaf_symbols |= _leaf_symbols(leaf, self.context)
+        for step in leaf.steps():
+            spread = step.spread + (variance if step.smoothed else 0)
+            self._step((omega - step.position) / sp.sqrt(spread))
+
+    def _output(
+        self, function: str, arguments: tuple[sp.Expr, ...], order: int, tag: tuple[str, ...] = ()
+    ) -> sp.Symbol:
+        outputs = self._calls.setdefault((function, arguments, tag), {})
+        if order not in outputs:
+            number = list(self._calls).index((function, arguments, tag))
+            outputs[order] = sp.Symbol(f"f{number}_{order}", real=True)
+        return outputs[order]
+
+    def _refresh(self) -> None:
+        """Rebuild the calls at the end of the body, with all orders known so far."""
+        self.body = [item for item in self.body if isinstance(item, Assign)]
+        for (function, arguments, tag), outputs in self._calls.items():
+            self.body.append(Call(function, arguments, tuple(sorted(outputs.items())), tag))  # type: ignore[arg-type]
+
+
+def _leaf_symbols(leaf: Leaf, context: _Context) -> set[sp.Symbol]:
+    """Parameters and definitions that a numerical leaf's data refer to."""
+    found: set[sp.Symbol] = set()
+    expressions = [*leaf.log_levels, *leaf.values, leaf.log_weight, leaf.smoothing, *leaf.splits]
+    expressions += [e for i in leaf.edges for e in (i.lower, i.upper)]
+    for tilt in context.derived.tilts.values():
+        if tilt.leaf == leaf.tag:
+            expressions += [tilt.function, tilt.log_weight, *tilt.splits]
+    known = {symbol(name) for name in context.derived.parameters} | {d.symbol for d in context.derived.definitions}
+    for expression in expressions:
+        found |= expression.free_symbols & known
+    return found
+
+
+__all__ = ["HIGHEST_ORDER", "Ratio", "lower"]

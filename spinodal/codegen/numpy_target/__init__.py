@@ -1,0 +1,1 @@
+"""The numpy/scipy target."""

@@ -1,0 +1,144 @@
+"""SymPy expressions as numpy source."""
+
+from __future__ import annotations
+
+import keyword
+from typing import Any
+
+import sympy as sp
+from sympy.printing.numpy import NumPyPrinter
+
+#: Names that generated code uses itself; a parameter of the same name gets an underscore.
+_TAKEN = frozenset(
+    "np special interval tilted quadrature runtime x p v z w y h rule rows order nodes column residual jacobian h w".split()  # noqa: SIM905
+)
+
+
+def name_of(symbol: sp.Symbol) -> str:
+    """The Python identifier of a symbol."""
+    text = str(symbol).rstrip("_") if str(symbol) in ("Q_", "Q_d_", "M_") else str(symbol)
+    if str(symbol) in ("Q_", "Q_d_", "M_"):
+        text = {"Q": "field_overlap", "Q_d": "field_variance", "M": "field_teacher"}[text]
+    return f"{text}_" if keyword.iskeyword(text) or text in _TAKEN else text
+
+
+class SourcePrinter(NumPyPrinter):  # type: ignore[misc]
+    """numpy source with small integer powers as products and the package's own functions."""
+
+    _module = "np"
+
+    def __init__(self) -> None:
+        super().__init__({"fully_qualified_modules": True, "allow_unknown_functions": False})
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        return name_of(expr)
+
+    _print_Dummy = _print_Symbol
+
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False, sqrt: str = "np.sqrt") -> str:
+        base, exponent = expr.base, expr.exp
+        if exponent.is_Integer and 2 <= abs(int(exponent)) <= 4:
+            factor = self._print(base) if base.is_Symbol else f"({self._print(base)})"
+            product = "*".join([factor] * abs(int(exponent)))
+            return f"({product})" if exponent > 0 else f"(1.0/({product}))"
+        if exponent == -1:
+            return f"(1.0/({self._print(base)}))"
+        if exponent.is_Rational and exponent.q == 2:
+            root = f"np.sqrt({self._print(base)})"
+            if exponent == sp.Rational(1, 2):
+                return root
+            if exponent == -sp.Rational(1, 2):
+                return f"(1.0/{root})"
+            whole = self._print(sp.Pow(base, sp.Integer(abs(exponent.p) // 2)))
+            return f"({root}*{whole})" if exponent > 0 else f"(1.0/({root}*{whole}))"
+        return f"({self._print(base)})**({self._print(exponent)})"
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return repr(float(expr)) if expr.q != 1 else f"{expr.p}.0"
+
+    def _print_Integer(self, expr: sp.Integer) -> str:
+        return f"{int(expr)}.0"
+
+    def _print_Float(self, expr: sp.Float) -> str:
+        return repr(float(expr))
+
+    def _print_Exp1(self, expr: sp.Expr) -> str:
+        return repr(float(sp.E))
+
+    def _print_Pi(self, expr: sp.Expr) -> str:
+        return "np.pi"
+
+    def _print_Infinity(self, expr: sp.Expr) -> str:
+        return "np.inf"
+
+    def _print_NegativeInfinity(self, expr: sp.Expr) -> str:
+        return "(-np.inf)"
+
+    def _print_NaN(self, expr: sp.Expr) -> str:
+        return "np.nan"
+
+    def _print_Ratio(self, expr: Any) -> str:
+        return f"runtime.ratio({self._print(expr.args[0])}, {self._print(expr.args[1])})"
+
+    def _print_Tail(self, expr: Any) -> str:
+        return f"special.gaussian_tail({self._print(expr.args[0])})"
+
+    def _print_Density(self, expr: Any) -> str:
+        return f"special.gaussian({self._print(expr.args[0])})"
+
+    def _print_Heaviside(self, expr: sp.Heaviside) -> str:
+        return f"np.heaviside({self._print(expr.args[0])}, 0.5)"
+
+    def _print_Abs(self, expr: sp.Abs) -> str:
+        return f"np.abs({self._print(expr.args[0])})"
+
+    def _print_erf(self, expr: sp.erf) -> str:
+        return f"special.erf({self._print(expr.args[0])})"
+
+    def _print_erfc(self, expr: sp.erfc) -> str:
+        return f"special.erfc({self._print(expr.args[0])})"
+
+    def _print_log(self, expr: sp.log) -> str:
+        (argument,) = expr.args
+        if isinstance(argument, sp.Function) and type(argument).__name__ == "Tail":
+            return f"special.log_gaussian_tail({self._print(argument.args[0])})"
+        return f"runtime.log({self._print(argument)})"
+
+    def _print_acos(self, expr: sp.acos) -> str:
+        return f"runtime.arccos({self._print(expr.args[0])})"
+
+    def _reduce(self, function: str, arguments: tuple[sp.Expr, ...]) -> str:
+        text = self._print(arguments[0])
+        for argument in arguments[1:]:
+            text = f"{function}({text}, {self._print(argument)})"
+        return text
+
+    def _print_Max(self, expr: sp.Max) -> str:
+        return self._reduce("np.maximum", expr.args)
+
+    def _print_Min(self, expr: sp.Min) -> str:
+        return self._reduce("np.minimum", expr.args)
+
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
+        text = "np.nan"
+        for value, test in reversed(expr.args):
+            if test == sp.true:
+                text = self._print(value)
+            else:
+                text = f"np.where({self._print(test)}, {self._print(value)}, {text})"
+        return text
+
+    def _print_And(self, expr: sp.And) -> str:
+        text = self._print(expr.args[0])
+        for argument in expr.args[1:]:
+            text = f"np.logical_and({text}, {self._print(argument)})"
+        return text
+
+    def _print_Relational(self, expr: Any) -> str:
+        operator = {"==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}[expr.rel_op]
+        return f"({self._print(expr.lhs)} {operator} {self._print(expr.rhs)})"
+
+
+def source(expression: sp.Expr) -> str:
+    """The numpy source of an expression."""
+    return str(SourcePrinter().doprint(expression))

@@ -1,0 +1,294 @@
+"""Gaussian averages E f(z), z ~ N(0, 1), of functions with steps.
+
+A rule turns the list of an integrand's steps, each a (centre, width) pair per batch element, into nodes and weights:
+
+    z, weights = rule.nodes(centres, widths)      # both [B, n]; the weights contain the Gaussian density
+    value = (weights * f(z)).sum(-1)
+
+A step of width w at c means that f varies there as a smooth function of (z - c)/w. Gauss-Hermite rules do not see steps
+narrower than their node spacing. The rules here substitute
+
+    z = c + LINEAR log[ (1 + e exp(t)) / (1 + e exp(-t)) ],   e = w/(2 LINEAR),
+
+which is c + w sinh(t) near the step and becomes linear, dz/dt = LINEAR, in the bulk of the Gaussian. The same number of
+nodes is spent on every scale between w and 1, and none is wasted on the far side of an off-centre step. Both f and G then
+have their nearest singularities, or begin to grow, at a fixed distance from the real t axis whatever w and c are, so the
+trapezoid rule in t converges geometrically (Trefethen & Weideman, SIAM Review 56, 385, 2014).
+
+Error estimates. Averages from `rule` and from `rule.refined()` differ by the error of the former; see `average_error`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+EDGE = 9.0  # the domain is |z| <= EDGE: the density there is 1e-18 and the mass beyond it 2e-19
+_INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
+LINEAR = 2.75  # largest spacing dz/dt
+_UNRESOLVED = 1e-16  # a step may be smeared over a width whose mass is below this
+
+
+class Rule(Protocol):
+    """A quadrature rule for Gaussian averages."""
+
+    @property
+    def name(self) -> str:
+        """Short name, for headers and messages."""
+        ...
+
+    @property
+    def n(self) -> int:
+        """Size: the number of nodes (per step, for rules on panels)."""
+        ...
+
+    def nodes(self, centres: Sequence[ArrayLike], widths: Sequence[ArrayLike]) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights [B, n] for steps given as arrays [B] (or scalars); [1, n] when there are no steps."""
+        ...
+
+    def refined(self) -> Rule:
+        """The same rule with twice the nodes."""
+        ...
+
+
+def average_error(coarse: ArrayLike, fine: ArrayLike, magnitude: ArrayLike = 0.0) -> FloatArray:
+    """Bound on the error of averages computed with `rule.refined()`, given the averages of rule and rule.refined().
+
+    magnitude is E|f|, or any number of that size: it sets the floor of rounding errors, 32 eps E|f|. The rules converge
+    geometrically, so |coarse - fine| is the error of the coarse value and exceeds that of the fine one by far. It is an
+    honest bound for both as long as the coarse rule has begun to resolve the integrand.
+    """
+    difference = np.abs(np.asarray(fine, dtype=np.float64) - np.asarray(coarse, dtype=np.float64))
+    scale = np.maximum(np.abs(np.asarray(magnitude, dtype=np.float64)), np.abs(fine))
+    return np.asarray(difference + 32.0 * np.finfo(np.float64).eps * scale)
+
+
+@functools.lru_cache(maxsize=64)
+def _hermite(n: int) -> tuple[FloatArray, FloatArray]:
+    from scipy.special import roots_hermitenorm
+
+    z, weights = roots_hermitenorm(n)
+    return np.asarray(z), np.asarray(weights / weights.sum())
+
+
+@functools.lru_cache(maxsize=64)
+def gauss_legendre(n: int) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights on [-1, 1] (read-only), to rounding.
+
+    The library's own lose a digit or two (2e-14 at 400 nodes): a Newton step in extended precision restores them.
+    """
+    x = np.polynomial.legendre.leggauss(n)[0].astype(np.longdouble)
+    for _ in range(2):
+        before, value = np.ones_like(x), x
+        for k in range(2, n + 1):
+            before, value = value, ((2 * k - 1) * x * value - (k - 1) * before) / k
+        slope = n * (before - x * value) / (1 - x * x)
+        x = x - value / slope
+    weights = 2 / ((1 - x * x) * slope * slope)
+    rule = x.astype(np.float64), weights.astype(np.float64)
+    for part in rule:
+        part.setflags(write=False)
+    return rule
+
+
+@functools.lru_cache(maxsize=64)
+def _even_legendre(n: int) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes on [-1, 1], transplanted to nearly even spacing.
+
+    The map g(s), the arcsine series cut at s^9 and normalised, sends ellipses to flatter regions: integrands with
+    singularities close to the whole interval, as under the sinh map, converge up to 1.3 times faster
+    (Hale & Trefethen, SIAM J. Numer. Anal. 46, 930, 2008).
+    """
+    s, weights = gauss_legendre(n)
+    series = np.array([1.0, 1.0 / 6.0, 3.0 / 40.0, 15.0 / 336.0, 105.0 / 3456.0])
+    powers = 2 * np.arange(5) + 1
+    g = (series * s[:, None] ** powers).sum(-1) / series.sum()
+    slope = (series * powers * s[:, None] ** (powers - 1)).sum(-1) / series.sum()
+    return g, weights * slope
+
+
+def _as_steps(centres: Sequence[ArrayLike], widths: Sequence[ArrayLike]) -> list[tuple[FloatArray, FloatArray]]:
+    """The steps as pairs of arrays of one batch shape, inside the domain, with widths that are worth resolving.
+
+    A step outside the domain only matters through its distance. A step of weight G(c) need not be graded finer than the
+    width whose mass is negligible: this also covers widths of zero.
+    """
+    if len(centres) != len(widths):
+        raise ValueError(f"{len(centres)} centres but {len(widths)} widths")
+    arrays = np.broadcast_arrays(*centres, *widths) if centres else []
+    steps = []
+    for centre, width in zip(arrays[: len(centres)], arrays[len(centres) :], strict=True):
+        c, w = np.asarray(centre, dtype=np.float64), np.abs(np.asarray(width, dtype=np.float64))
+        inside = np.minimum(np.maximum(c, -EDGE), EDGE)
+        w = np.minimum(w + np.abs(c - inside), 1e8)
+        w = np.maximum(w, np.minimum(_UNRESOLVED * np.exp(0.5 * inside * inside), 1.0))
+        steps.append((inside, w))
+    return steps
+
+
+@dataclass(frozen=True)
+class GaussHermite:
+    """The n-node Gauss-Hermite rule. It ignores the steps: right for integrands that are smooth on the scale 1/sqrt(n)."""
+
+    n: int
+    name: str = "Gauss-Hermite"
+
+    def nodes(
+        self, centres: Sequence[ArrayLike] = (), widths: Sequence[ArrayLike] = ()
+    ) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights, read-only views [B, n]."""
+        z, weights = _hermite(self.n)
+        shape = np.broadcast_shapes(*(np.shape(part) for part in (*centres, *widths))) if centres else (1,)
+        return np.broadcast_to(z, (*shape, self.n)), np.broadcast_to(weights, (*shape, self.n))
+
+    def refined(self) -> GaussHermite:
+        """The rule with 2n nodes."""
+        return GaussHermite(2 * self.n)
+
+
+@dataclass(frozen=True)
+class SinhTrapezoid:
+    """The n-node trapezoid rule under the sinh map, for one step.
+
+    With 100 nodes the absolute error is below 2e-13 for widths from 0.01 up, times the size of f. Narrower steps need
+    nodes in proportion to the logarithm of the width.
+    """
+
+    n: int
+    name: str = "sinh trapezoid"
+
+    def nodes(self, centres: Sequence[ArrayLike], widths: Sequence[ArrayLike]) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights [B, n]."""
+        steps = _as_steps(centres, widths) or [(np.zeros(1), np.ones(1))]
+        if len(steps) > 1:
+            raise ValueError("SinhTrapezoid takes one step; use SinhPanels or Automatic for several")
+        c, w = steps[0]
+        first, last = _to_t(-EDGE - c, w), _to_t(EDGE - c, w)
+        spacing = (last - first) / self.n
+        return _graded_nodes(c, w, first + 0.5 * spacing, spacing, np.arange(float(self.n)), spacing)
+
+    def refined(self) -> SinhTrapezoid:
+        """The rule with 2n nodes."""
+        return SinhTrapezoid(2 * self.n)
+
+
+def _to_t(u: FloatArray, w: FloatArray) -> FloatArray:
+    """The inverse of the map: t at z = c + u."""
+    half = u * (0.5 / LINEAR)
+    return np.asarray(half + np.arcsinh(np.sinh(half) * (2.0 * LINEAR / w)))
+
+
+def _graded_nodes(
+    c: FloatArray, w: FloatArray, offset: FloatArray, scale: FloatArray, s: FloatArray, weight_scale: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Nodes z at t = offset + scale s and the weights weight_scale (dz/dt) G(z); [..., n]."""
+    epsilon = (w * (0.5 / LINEAR))[..., None]
+    right = np.multiply.outer(scale, s)
+    right += offset[..., None]
+    np.exp(right, out=right)
+    left = epsilon / right
+    right *= epsilon
+    # dz/dt = LINEAR [right/(1 + right) + left/(1 + left)], where right left = epsilon^2.
+    square = epsilon * epsilon
+    slope = right + left
+    weights = slope + 2.0 * square
+    slope += 1.0 + square
+    weights /= slope
+    # Rounding the ratio moves a node by about eps, and the average by eps times the variation of f.
+    right += 1.0
+    left += 1.0
+    right /= left
+    z = np.log(right, out=right)
+    z *= LINEAR
+    z += c[..., None]
+    np.multiply(z, z, out=left)
+    left *= -0.5
+    np.exp(left, out=left)
+    weights *= left
+    weights *= (weight_scale * (LINEAR * _INV_SQRT_2PI))[..., None]
+    return z, weights
+
+
+@dataclass(frozen=True)
+class SinhPanels:
+    """Sinh-graded Gauss-Legendre panels for several steps: the domain is cut midway between neighbouring centres.
+
+    Each step gets n nodes, so the rule has n times the number of steps. Within its panel a step of width w_i is graded to
+    min(w_i, min_j (w_j + |c_i - c_j|)/2): a narrow step next to a wide one must be resolved from both sides of the cut.
+    """
+
+    n: int
+    name: str = "sinh panels"
+
+    def nodes(self, centres: Sequence[ArrayLike], widths: Sequence[ArrayLike]) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights [B, n * steps]."""
+        steps = _as_steps(centres, widths) or [(np.zeros(1), np.ones(1))]
+        c = np.stack([step[0] for step in steps], axis=-1)
+        w = np.stack([step[1] for step in steps], axis=-1)
+        order = np.argsort(c, axis=-1, kind="stable")
+        c, w = np.take_along_axis(c, order, -1), np.take_along_axis(w, order, -1)
+        reach = 0.5 * (w[..., None, :] + np.abs(c[..., :, None] - c[..., None, :]))
+        own = np.arange(len(steps))
+        reach[..., own, own] = np.inf
+        w = np.minimum(w, reach.min(-1)) if len(steps) > 1 else w
+        cuts = 0.5 * (c[..., 1:] + c[..., :-1])
+        edge = np.full((*c.shape[:-1], 1), EDGE)
+        lower, upper = np.concatenate([-edge, cuts], -1), np.concatenate([cuts, edge], -1)
+        first, last = _to_t(lower - c, w), _to_t(upper - c, w)
+        s, s_weights = _even_legendre(self.n)
+        z, weights = _graded_nodes(c, w, 0.5 * (first + last), 0.5 * (last - first), s, 0.5 * (last - first))
+        weights *= s_weights
+        shape = (*c.shape[:-1], self.n * len(steps))
+        return z.reshape(shape), weights.reshape(shape)
+
+    def refined(self) -> SinhPanels:
+        """The rule with 2n nodes per step."""
+        return SinhPanels(2 * self.n)
+
+
+@dataclass(frozen=True)
+class Automatic:
+    """Chooses by the number of distinct steps: none, Gauss-Hermite; one, SinhTrapezoid; several, SinhPanels."""
+
+    n: int = 100
+    name: str = "automatic"
+
+    def choose(
+        self, centres: Sequence[ArrayLike], widths: Sequence[ArrayLike]
+    ) -> tuple[Rule, list[ArrayLike], list[ArrayLike]]:
+        """The rule, and the steps with those merged whose centres coincide over the whole batch."""
+        merged_centres: list[ArrayLike] = []
+        merged_widths: list[ArrayLike] = []
+        for centre, width in zip(centres, widths, strict=True):
+            for k, known in enumerate(merged_centres):
+                if known is centre or np.all(np.asarray(known) == np.asarray(centre)):
+                    merged_widths[k] = np.minimum(np.abs(merged_widths[k]), np.abs(width))
+                    break
+            else:
+                merged_centres.append(centre)
+                merged_widths.append(width)
+        rule: Rule
+        if not merged_centres:
+            rule = GaussHermite(self.n)
+        elif len(merged_centres) == 1:
+            rule = SinhTrapezoid(self.n)
+        else:
+            rule = SinhPanels(self.n)
+        return rule, merged_centres, merged_widths
+
+    def nodes(self, centres: Sequence[ArrayLike], widths: Sequence[ArrayLike]) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights of the chosen rule."""
+        rule, merged_centres, merged_widths = self.choose(centres, widths)
+        return rule.nodes(merged_centres, merged_widths)
+
+    def refined(self) -> Automatic:
+        """The rule with 2n nodes."""
+        return Automatic(2 * self.n)

@@ -1,0 +1,237 @@
+"""What generated modules call besides special functions: batching, nodes of planted variables, guards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinodal.numeric.quadrature import Rule
+
+Array = NDArray[np.float64]
+
+#: States per block times nodes per state: temporaries of a block stay in the second-level cache.
+_BLOCK_ELEMENTS = 8192
+#: Half-width of the domain of a standard normal variable; the density there is 1e-18.
+_EDGE = 9.0
+#: Steps farther out than this need no nodes.
+_FAR = 60.0
+
+
+def batched(core: Callable[..., tuple[Array, ...]], x: Any, p: Any, rule: Rule, v: Any = None) -> tuple[Array, ...]:
+    """Run a routine over the rows of x [B, n] and p [B, k] in cache-sized blocks.
+
+    A single state may be given as x [n], p [k]; p [1, k] serves all rows.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+    """
+    states, parameters = np.asarray(x, dtype=float), np.asarray(p, dtype=float)
+    if states.ndim != 2 or parameters.ndim != 2:
+        states, parameters = np.atleast_2d(states), np.atleast_2d(parameters)
+    rows = max(len(states), len(parameters))
+    if len(states) != rows or len(parameters) != rows:
+        if len(states) not in (1, rows) or len(parameters) not in (1, rows):
+            raise ValueError(f"{len(states)} states and {len(parameters)} parameter points cannot be paired")
+        states = np.broadcast_to(states, (rows, states.shape[1]))
+        parameters = np.broadcast_to(parameters, (rows, parameters.shape[1]))
+    directions = None if v is None else np.broadcast_to(np.asarray(v, dtype=float), states.shape)
+    step = max(1, _BLOCK_ELEMENTS // rule.n)
+    blocks = []
+    with np.errstate(all="ignore"):  # states outside the domain give nan, which callers read as "outside"
+        for start in range(0, rows, step):
+            part = slice(start, start + step)
+            if directions is None:
+                blocks.append(core(states[part], parameters[part], rule))
+            else:
+                blocks.append(core(states[part], parameters[part], directions[part], rule))
+    if len(blocks) == 1:
+        return blocks[0]
+    return tuple(np.concatenate(pieces) for pieces in zip(*blocks, strict=True))
+
+
+def columns(b: int, *scalars: Any) -> tuple[Array, ...]:
+    """Scalars and arrays [b] as columns [b, 1]."""
+    return tuple(
+        s[:, None] if isinstance(s, np.ndarray) and s.ndim == 1 else np.full((b, 1), float(s)) for s in scalars
+    )
+
+
+def deepen(value: Any) -> Any:
+    """A column [b, 1] as [b, 1, 1], for functions of an inner integration variable; node arrays [b, n] as [b, n, 1]."""
+    return value[..., None] if isinstance(value, np.ndarray) else value
+
+
+def stack(values: Sequence[Any]) -> Array:
+    """Per-value numbers or columns as an array with the values last: [K] or [b, 1, K]."""
+    if not any(isinstance(value, np.ndarray) for value in values):
+        return np.array([float(value) for value in values])
+    return np.stack(np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in values)), axis=-1)
+
+
+def dot(weight: Array, values: Any) -> Array:
+    """Weighted sums over nodes: [b, n] (or [1, n]) -> [b]."""
+    result: Array = np.einsum("bn,bn->b", weight, values)
+    return result
+
+
+def gather(b: int, values: Any, weight: Array) -> Array:
+    """Weighted sums over planted nodes: values [b K] or [b K, 1], weights [b K, 1] -> [b]."""
+    flat = np.asarray(values, dtype=float).reshape(-1) * weight[:, 0]
+    result: Array = flat.reshape(b, -1).sum(axis=1)
+    return result
+
+
+def ratio(a: Any, b: Any) -> Array:
+    """a/b with 0/0 = 0."""
+    numerator, denominator = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    empty = (denominator == 0.0) & (numerator == 0.0)
+    result: Array = np.where(empty, 0.0, numerator / np.where(empty, 1.0, denominator))
+    return result
+
+
+def log(x: Any) -> Array:
+    """The logarithm, -inf at 0 and nan below, without warnings."""
+    result: Array = np.log(np.asarray(x, dtype=float))
+    return result
+
+
+def arccos(x: Any) -> Array:
+    """arccos, with arguments a rounding error outside [-1, 1] pulled back."""
+    value = np.asarray(x, dtype=float)
+    result: Array = np.arccos(np.where(np.abs(value) < 1.0 + 1e-9, np.clip(value, -1.0, 1.0), value))
+    return result
+
+
+def step(offset: Any, slope: Any) -> tuple[Array, Array]:
+    """Centre and width [b] in z of a function of ``offset + slope z``.
+
+    A step beyond +-60 lies far outside the Gaussian's bulk, where its function is smooth; a vanishing slope is no step.
+    """
+    a, b = np.broadcast_arrays(np.asarray(offset, dtype=float), np.asarray(slope, dtype=float))
+    a, b = a.reshape(-1), b.reshape(-1)
+    size = np.maximum(np.abs(b), 1e-12)
+    centre = -a / np.where(np.abs(b) < 1e-12, 1e-12, b)
+    width = np.maximum(1.0 / size, np.abs(centre) - _FAR)
+    centre = np.where(np.isfinite(centre), np.clip(centre, -_FAR, _FAR), 0.0)
+    return centre, np.clip(np.where(np.isfinite(width), width, 1.0), 1e-13, 1e6)
+
+
+@lru_cache(maxsize=32)
+def _legendre(n: int) -> tuple[Array, Array]:
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    return (nodes + 1.0) / 2.0, weights / 2.0
+
+
+def _panels(low: float, high: float, splits: Sequence[Any], n: int) -> tuple[Array, Array]:
+    """Gauss-Legendre on panels of [low, high], cut at the splits [b, 1]: nodes and weights [b or 1, K]."""
+    nodes, weights = _legendre(16)
+    regular = np.linspace(low, high, max(2, n // 8) + 1)
+    rows = max([1, *(np.asarray(s).size for s in splits)])
+    edges = np.concatenate(
+        [np.broadcast_to(regular, (rows, regular.size))]
+        + [np.broadcast_to(np.clip(np.asarray(s, dtype=float).reshape(-1, 1), low, high), (rows, 1)) for s in splits],
+        axis=1,
+    )
+    edges = np.sort(edges, axis=1)
+    lengths = np.diff(edges, axis=1)[..., None]
+    points = edges[:, :-1, None] + lengths * nodes
+    return points.reshape(rows, -1), (lengths * weights).reshape(rows, -1)
+
+
+def normal_nodes(splits: Sequence[Any], n: int) -> tuple[Array, Array]:
+    """Nodes of a standard normal planted variable, [b or 1, K], weights summing to 1."""
+    if not splits:
+        z = np.linspace(-_EDGE, _EDGE, n + 1)[None, :]
+        weight = np.exp(-z * z / 2.0)
+        return z, weight / weight.sum()
+    z, weight = _panels(-_EDGE, _EDGE, splits, n)
+    return z, weight * np.exp(-z * z / 2.0) / np.sqrt(2.0 * np.pi)
+
+
+def half_normal_nodes(splits: Sequence[Any], n: int) -> tuple[Array, Array]:
+    """Nodes of |z|, z standard normal."""
+    s, weight = _panels(0.0, _EDGE, splits, 2 * n)
+    return s, weight * np.exp(-s * s / 2.0) * np.sqrt(2.0 / np.pi)
+
+
+def density_nodes(log_density: Callable[[Array], Array], splits: Sequence[Any], n: int) -> tuple[Array, Array]:
+    """Nodes and weights [b or 1, K] of a density on the line, wherever its mass lies (scales 1e-6 to 1e6).
+
+    ``log_density`` maps [b, 1, m] (or [1, 1, m]) to log-densities; weights are normalised to 1.
+    """
+    t = np.linspace(-28.0, 28.0, 2 * n * 4 + 1)
+    edges = np.sinh(t) * 1e-6
+    rows = max([1, *(np.asarray(s).size for s in splits)])
+    cuts = [np.broadcast_to(edges, (rows, edges.size))]
+    cuts += [np.broadcast_to(np.asarray(s, dtype=float).reshape(-1, 1), (rows, 1)) for s in splits]
+    grid = np.sort(np.concatenate(cuts, axis=1), axis=1)
+    middle = (grid[:, 1:] + grid[:, :-1]) / 2.0
+    with np.errstate(all="ignore"):
+        logs = np.broadcast_to(log_density(middle[:, None, :]), (rows, 1, middle.shape[1]))[:, 0, :]
+    logs = np.where(np.isnan(logs), -np.inf, logs) + np.log(np.diff(grid, axis=1) + 1e-300)
+    keep = logs > logs.max(axis=1, keepdims=True) - 90.0
+    first, last = keep.any(axis=0).argmax(), keep.shape[1] - keep.any(axis=0)[::-1].argmax()
+    nodes, weights = _legendre(6)
+    lengths = np.diff(grid, axis=1)[:, first:last, None]
+    points = (grid[:, first:last, None] + lengths * nodes).reshape(rows, -1)
+    mass = (lengths * weights).reshape(rows, -1)
+    with np.errstate(all="ignore"):
+        logs = np.broadcast_to(log_density(points[:, None, :]), (rows, 1, points.shape[1]))[:, 0, :]
+    mass = mass * np.exp(np.where(np.isnan(logs), -np.inf, logs))
+    return points, mass / mass.sum(axis=1, keepdims=True)
+
+
+def plant(b: int, nodes: Array, density: Array, *others: Array) -> tuple[Array, ...]:
+    """Pair every row with every planted node: returns node and weight columns [b K, 1] and the other columns repeated."""
+    rows = max([b, *(other.shape[0] for other in others)])
+    k = nodes.shape[1]
+
+    def spread(values: Array) -> Array:
+        repeats = rows // values.shape[0]
+        return np.repeat(values, repeats, axis=0).reshape(-1, 1) if values.shape[0] > 1 else np.tile(values, (rows, 1)).reshape(-1, 1)
+
+    return (spread(nodes), spread(density), *(np.repeat(other, k, axis=0) for other in others))
+
+
+def fill_parameter_columns(
+    residual: Callable[..., Array],
+    known: Array,
+    x: Any,
+    p: Any,
+    rule: Rule,
+    names: Sequence[str],
+    missing: Sequence[str],
+) -> Array:
+    """Complete dF/dp by Richardson-extrapolated central differences in the columns without a symbolic derivative."""
+    for j, name in enumerate(names):
+        if name in missing:
+            known[:, :, j] = difference(lambda q: residual(x, q, rule), np.atleast_2d(np.asarray(p, dtype=float)), j)
+    return known
+
+
+def difference(function: Callable[[Array], Array], at: Array, j: int) -> Array:
+    """d function / d at[:, j] by central differences at steps h and h/2, extrapolated: error O(h^4) + eps/h."""
+    h = 2e-3 * np.maximum(1e-2, np.abs(at[:, j]))
+
+    def central(scale: float) -> Array:
+        up, down = at.copy(), at.copy()
+        up[:, j] += scale * h
+        down[:, j] -= scale * h
+        change = function(up) - function(down)
+        return change / (2.0 * scale * h.reshape((-1,) + (1,) * (change.ndim - 1)))
+
+    coarse, middle, fine = central(1.0), central(0.5), central(0.25)
+    first, second = (4.0 * middle - coarse) / 3.0, (4.0 * fine - middle) / 3.0
+    return (16.0 * second - first) / 15.0
+
+
+def directional_difference(jacobian: Callable[..., Array], x: Any, p: Any, v: Any, rule: Rule) -> Array:
+    """d/dt jacobian(x + t v) by extrapolated central differences, for leaves without high derivatives."""
+    states = np.atleast_2d(np.asarray(x, dtype=float))
+    direction = np.broadcast_to(np.asarray(v, dtype=float), states.shape)
+    zero = np.zeros((len(states), 1))
+    return difference(lambda t: jacobian(states + (t - 1.0) * direction, p, rule), zero + 1.0, 0)

@@ -1,0 +1,181 @@
+"""The ``[ansatz]`` table: a scheme, the entries that belong to it, and what it asks of the model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, get_args
+
+from spinodal.spec.ast import Arithmetic, Call, Compare, Logic, Name, Negate, Node, Number, names
+from spinodal.spec.errors import clip, did_you_mean
+from spinodal.spec.formula import to_text
+from spinodal.spec.origin import Origin
+from spinodal.spec.tables import Table
+from spinodal.spec.types import Ansatz, Formula, Loss, Parameter, Reference, Scheme, Spec
+
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+
+#: The entries that belong to each scheme.
+ENTRIES: dict[Scheme, tuple[str, ...]] = {
+    "replica-symmetric": (),
+    "bayes-optimal": (),
+    "1rsb": ("m",),
+    "2rsb": (),
+    "real-replicas": ("replicas",),
+    "franz-parisi": ("reference", "kappa_ref"),
+}
+
+
+def read_ansatz(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]]:
+    """The ansatz, and the parameters it adds to the declared ones.
+
+    Raises:
+        SpecError: an unknown scheme, or an entry that belongs to another scheme.
+    """
+    scheme = _scheme(table)
+    owners = {entry: owner for owner, entries in ENTRIES.items() for entry in entries}
+    table.allow(
+        ("scheme", *ENTRIES[scheme]),
+        reasons={
+            entry: f'contradictory ansatz: {entry} belongs to scheme "{owner}", the scheme here is "{scheme}"'
+            for entry, owner in owners.items()
+        },
+    )
+    if scheme == "1rsb":
+        return Ansatz(scheme, m=_word_or_formula(table, "m", ("extremised",), at_most_one=True)), ()
+    if scheme == "real-replicas":
+        return Ansatz(scheme, replicas=_replicas(table)), ()
+    if scheme == "franz-parisi":
+        return _franz_parisi(table, loss)
+    return Ansatz(scheme), ()
+
+
+def _scheme(table: Table) -> Scheme:
+    if "scheme" not in table:
+        return "replica-symmetric"
+    chosen = table.choice("scheme", SCHEMES)
+    return next(scheme for scheme in SCHEMES if scheme == chosen)
+
+
+def _word_or_formula(table: Table, key: str, words: tuple[str, ...], *, at_most_one: bool = False) -> Any:
+    """A word such as "inf" (the first is the default), or else a formula in the parameters with a positive value."""
+    value = table.data.get(key, words[0])
+    if value in words:
+        return value
+    if isinstance(value, str) and value not in table.parameters and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", value):
+        message = f"{clip(value)}: neither a parameter nor {' or '.join(words)}"
+        raise table.error(key, message, did_you_mean(value, [*words, *table.parameters]))
+    formula = table.formula(key)
+    if isinstance(formula.root, Negate) or (isinstance(formula.root, Number) and formula.root.value <= 0):
+        raise table.error(
+            key, f"{key}: {formula.text} is not positive", f"give a positive number or {' or '.join(words)}"
+        )
+    if at_most_one and isinstance(formula.root, Number) and formula.root.value > 1:
+        raise table.error(
+            key, f"{key}: {formula.text} is larger than 1", f"give a number up to 1 or {' or '.join(words)}"
+        )
+    return formula
+
+
+def _replicas(table: Table) -> Any:
+    # TOML has an inf of its own.
+    if table.data.get("replicas") == float("inf"):
+        return "inf"
+    return _word_or_formula(table, "replicas", ("inf", "zero-complexity"))
+
+
+def _franz_parisi(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]]:
+    largest = "kappa_ref" in table
+    if largest and table.data["kappa_ref"] != "max":
+        raise table.error(
+            "kappa_ref", 'kappa_ref: only "max" can stand here', "give a number by --set kappa_ref=NUMBER"
+        )
+    added = Parameter("kappa_ref", None, "margin of the reference")
+    if "reference" in table:
+        inner = Table(
+            table.table("reference").data,
+            (*table.path, "reference"),
+            table.origin,
+            tuple(dict.fromkeys([*table.parameters, "kappa_ref"])),
+        )
+        reference = _reference(inner)
+    else:
+        reference = Reference(
+            _at_reference(loss.constraint), _at_reference(loss.energy), _at_reference(loss.temperature)
+        )
+    mentioned = any(
+        formula is not None and "kappa_ref" in names(formula.root)
+        for formula in (reference.constraint, reference.energy, reference.temperature)
+    )
+    if largest and not mentioned:
+        raise table.error(
+            "kappa_ref", 'kappa_ref = "max" needs a reference that depends on kappa_ref', "write it into the reference"
+        )
+    ansatz = Ansatz("franz-parisi", reference=reference, kappa_ref_max=largest)
+    return ansatz, (added,) if mentioned and not largest else ()
+
+
+def _reference(table: Table) -> Reference:
+    table.allow(("constraint", "energy", "temperature"))
+    if ("constraint" in table) == ("energy" in table):
+        raise table.error(None, "a reference has either a constraint or an energy", 'as in constraint = "y*h >= 0"')
+    if "constraint" in table:
+        if "temperature" in table:
+            raise table.error("temperature", "a constraint has no temperature", "remove it", at_key=True)
+        return Reference(constraint=table.formula("constraint", variables=("y", "h"), truth=True))
+    table.require("temperature", "add temperature = 1.0, or 0 for the ground state")
+    return Reference(energy=table.formula("energy", variables=("y", "h")), temperature=table.formula("temperature"))
+
+
+def _at_reference(formula: Formula | None) -> Formula | None:
+    """A formula of the student's loss with its margin replaced by the reference's."""
+    if formula is None:
+        return None
+    root = _rename(formula.root)
+    return Formula(to_text(root), root, formula.place)
+
+
+def _rename(node: Node) -> Node:
+    match node:
+        case Name(name="kappa"):
+            return replace(node, name="kappa_ref")
+        case Number() | Name():
+            return node
+        case Negate(operand=operand):
+            return replace(node, operand=_rename(operand))
+        case Arithmetic(left=left, right=right) | Compare(left=left, right=right):
+            return replace(node, left=_rename(left), right=_rename(right))
+        case Call(arguments=arguments):
+            return replace(node, arguments=tuple(map(_rename, arguments)))
+        case Logic(operands=operands):
+            return replace(node, operands=tuple(map(_rename, operands)))
+
+
+def check_ansatz(spec: Spec, origin: Origin) -> None:
+    """Refuse an ansatz that contradicts the model.
+
+    Raises:
+        SpecError: Bayes-optimal without a teacher of the student's form.
+    """
+    if spec.ansatz.scheme != "bayes-optimal":
+        return
+    place = "ansatz.scheme"
+    what = "contradictory ansatz: bayes-optimal"
+    if spec.teacher is None:
+        raise origin.error(place, f"{what} needs a [teacher]", 'random labels take "replica-symmetric"')
+    if spec.student.features == "random":
+        raise origin.error(
+            place, f"{what} needs direct features", "with random features the student is not of the teacher's form"
+        )
+    student, teacher = spec.student.weights, spec.teacher.weights
+    if (student.kind, student.values, student.probabilities, student.density) != (
+        teacher.kind,
+        teacher.values,
+        teacher.probabilities,
+        teacher.density,
+    ):
+        raise origin.error(
+            place,
+            f"{what} needs a student with the teacher's weights, here {student.kind} and {teacher.kind}",
+            "make student.weights and teacher.weights equal",
+        )

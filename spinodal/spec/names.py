@@ -1,0 +1,25 @@
+"""Names that the package gives to what it computes, so that no parameter may take them."""
+
+from __future__ import annotations
+
+_OVERLAPS = (
+    "q q_d r p p_d q0 q1 q2 p0 p1 p2 dq dp q_ref q_d_ref p_ref p_d_ref r_ref s t p_s p_t".split()  # noqa: SIM905
+)
+
+#: Order parameters of every ansatz, their conjugates, and the Parisi parameters.
+ORDER_PARAMETERS = frozenset([*_OVERLAPS, *(f"{name}_hat" for name in _OVERLAPS), "m", "m1", "m2"])
+
+#: Observables that derivations define themselves.
+OBSERVABLES = frozenset(
+    {
+        "free_entropy",
+        "entropy",
+        "energy",
+        "training_error",
+        "generalization_error",
+        "generalization_error_barycentre",
+        "replicon",
+        "slope",
+        "complexity",
+    }
+)

@@ -1,0 +1,229 @@
+"""A channel: nested Gaussian averages over the replicas' fields around single-site partition functions.
+
+Prior channel and output channel are the same object. Under an ansatz, n replicas with field covariance Q_ab become a
+tree of Gaussian fields; the three node rules turn the tree into an expression:
+
+* a power ``k -> 0`` of copies becomes the average of a logarithm,
+* a block of m copies becomes ``(1/m) log E[Z^m]``,
+* a teacher beside the replicas becomes a weight Z_T under the outermost average.
+
+Derivatives in the covariance variables come from Price's theorem (averages.py) and the heat equation (functions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations_with_replacement
+
+import sympy as sp
+
+from spinodal.symbolic.averages import Average, Measure, average, averages_in, expand_outside, map_averages
+from spinodal.symbolic.functions import LogPartition, LinearPartition
+from spinodal.symbolic.leaves import Leaf
+
+
+class Ratio(sp.Function):
+    """``Ratio(a, b)`` = a/b, with 0/0 = 0: the loading of a field whose variance may vanish."""
+
+    nargs = 2
+
+    def doit(self, **hints: object) -> sp.Expr:
+        """The quotient itself."""
+        return self.args[0] / self.args[1]
+
+    def _latex(self, printer: object, exp: object = None) -> str:
+        body = printer._print(self.args[0] / self.args[1])  # type: ignore[attr-defined]
+        return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One term of a channel: a student leaf, a teacher weight or planted variables, and the multiplicity.
+
+    Attributes:
+        weight: how often the term counts (2 for a symmetric pair of labels, a probability, ...).
+        student: the tag of the student's leaf.
+        teacher: the tag of the teacher's leaf, when it is averaged conditionally on the student's field.
+        mean_slope: the mean of the student's outermost field per unit of the teacher overlap (planted teachers).
+        planted: planted variables with their distributions.
+        planted_variance: the variance that the mean removes from the field's per (teacher overlap)^2.
+        smeared: for a Gaussian teacher integrated out exactly: variance *added* per (teacher overlap)^2.
+    """
+
+    weight: sp.Expr
+    student: str
+    teacher: str | None = None
+    mean_slope: sp.Expr = sp.Integer(0)
+    planted: tuple[tuple[sp.Symbol, sp.Symbol], ...] = ()
+    planted_variance: sp.Expr = sp.Integer(0)
+    smeared: sp.Expr = sp.Integer(0)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel in its own covariance variables.
+
+    Attributes:
+        name: ``prior`` or ``output``.
+        diagonal: the self-covariance (a symbol, or a number that is fixed).
+        overlap: the covariance between replicas (a symbol).
+        teacher: the covariance with the teacher (a symbol, or 0 without a teacher).
+        teacher_variance: the teacher field's own variance.
+        branches: the terms.
+        leaves: the partition functions by tag.
+        variance: the symbol that closed forms use for ``diagonal - overlap``.
+        teacher_residual: the symbol for ``teacher_variance - teacher^2/overlap``.
+    """
+
+    name: str
+    diagonal: sp.Expr
+    overlap: sp.Symbol
+    teacher: sp.Expr
+    teacher_variance: sp.Expr
+    branches: tuple[Branch, ...]
+    leaves: Mapping[str, Leaf] = field(hash=False)
+    variance: sp.Symbol
+    teacher_residual: sp.Symbol
+
+    @cached_property
+    def variables(self) -> tuple[sp.Symbol, ...]:
+        """The covariance variables that are symbols: diagonal, overlap, teacher."""
+        return tuple(v for v in (self.diagonal, self.overlap, self.teacher) if isinstance(v, sp.Symbol))
+
+    def value_at(self, levels: Sequence[sp.Expr], sizes: Sequence[sp.Expr]) -> sp.Expr:
+        """The channel per replica, n -> 0, for nested copies of the given sizes and covariance levels.
+
+        Args:
+            levels: covariances from the outermost level inwards, without the diagonal (one for replica symmetry).
+            sizes: block sizes, one fewer than levels.
+        """
+        total: sp.Expr = sp.Integer(0)
+        for index, branch in enumerate(self.branches):
+            total += branch.weight * self._branch_value(branch, index, levels, sizes)
+        return total
+
+    def _branch_value(
+        self, branch: Branch, index: int, levels: Sequence[sp.Expr], sizes: Sequence[sp.Expr]
+    ) -> sp.Expr:
+        suffix = "" if len(self.branches) == 1 else f"_{index}"
+        depth = len(levels)
+        fields = [
+            sp.Symbol(f"omega_{self.name}{suffix}" + (f"_{level}" if depth > 1 else ""), real=True)
+            for level in range(depth)
+        ]
+        inner: sp.Expr = LogPartition(
+            sp.Symbol(branch.student), sp.Integer(0), fields[-1], self.diagonal - levels[-1]
+        )
+        for level in range(depth - 1, 0, -1):
+            size = sizes[level - 1]
+            spread = levels[level] - levels[level - 1]
+            measure = Measure([fields[level]], [fields[level - 1]], sp.Matrix([[spread]]), sp.Matrix([[sp.sqrt(spread)]]))
+            inner = sp.log(average(sp.exp(size * inner), measure)) / size
+        return average(*self._outermost(branch, fields[0], levels[0], inner, suffix))
+
+    def _outermost(
+        self, branch: Branch, omega: sp.Symbol, overlap: sp.Expr, inner: sp.Expr, suffix: str
+    ) -> tuple[sp.Expr, Measure]:
+        m = self.teacher
+        if branch.teacher is not None:
+            root = sp.sqrt(overlap)
+            field_t = sp.Symbol(f"omega_{self.name}_teacher{suffix}", real=True)
+            explained = m**2 / overlap
+            weight = LinearPartition(
+                sp.Symbol(branch.teacher), sp.Integer(0), field_t, self.teacher_variance - explained
+            )
+            measure = Measure(
+                [field_t, omega], [0, 0], sp.Matrix([[explained, m], [m, overlap]]), sp.Matrix([[Ratio(m, root)], [root]])
+            )
+            return weight * inner, measure
+        mean = m * branch.mean_slope
+        spread = overlap - m**2 * branch.planted_variance + m**2 * branch.smeared
+        measure = Measure([omega], [mean], sp.Matrix([[spread]]), sp.Matrix([[sp.sqrt(spread)]]), branch.planted)
+        return inner, measure
+
+    @cached_property
+    def value(self) -> sp.Expr:
+        """The replica-symmetric channel."""
+        return self.value_at([self.overlap], [])
+
+    @cached_property
+    def gradient(self) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
+        """First derivatives, keyed by (variable,)."""
+        return {(v,): expand_outside(self.value.diff(v)) for v in self.variables}
+
+    @cached_property
+    def hessian(self) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
+        """Second derivatives, keyed by sorted pairs of variables."""
+        return self._next(self.gradient)
+
+    @cached_property
+    def third(self) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
+        """Third derivatives, keyed by sorted triples of variables."""
+        return self._next(self.hessian)
+
+    def _next(self, table: Mapping[tuple[sp.Symbol, ...], sp.Expr]) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
+        order = len(next(iter(table))) + 1 if table else 1
+        return {
+            key: expand_outside(table[key[:-1]].diff(key[-1])) for key in combinations_with_replacement(self.variables, order)
+        }
+
+    @cached_property
+    def replicon_curvature(self) -> sp.Expr:
+        """The second variation in the replicon sector, per ``m (m - 1) / 2`` and replica.
+
+        One more level of copies is inserted, with zero row sums, ``(m - 1) dq1 = m dq0``; at q1 = q0 the inner average
+        collapses. For the replica-symmetric ansatz this gives E[(d^2 log Z / d omega^2)^2].
+        """
+        return self.replicon_curvature_at(sp.Integer(2))
+
+    def replicon_curvature_at(self, m: sp.Expr) -> sp.Expr:
+        """The same for inserted blocks of any size m; the result must not depend on it."""
+        e = sp.Symbol("epsilon", real=True)
+        value = self.value_at([self.overlap + (m - 1) * e, self.overlap + m * e], [m])
+        second = collapse(value.diff(e, 2).subs(e, 0)) * 2 / (m * (m - 1))
+        outer = {s: sp.Symbol(s.name.removesuffix("_0"), real=True) for a in averages_in(second) for s in a.measure.fields}
+        return expand_outside(second.xreplace(outer))
+
+    def closed(self, expression: sp.Expr) -> sp.Expr:
+        """Replace every partition function by its leaf's closed form (or numerical primitive)."""
+
+        def close(node: Average) -> sp.Expr:
+            measure = node.measure
+            integrand = node.integrand.replace(LogPartition, self._close_log).replace(LinearPartition, self._close_partition)
+            return average(integrand, measure)
+
+        return map_averages(expression, close)
+
+    def _close_log(self, tag: sp.Symbol, k: sp.Integer, omega: sp.Expr, _variance: sp.Expr) -> sp.Expr:
+        return self.leaves[str(tag)].log_derivative(int(k), omega, self.variance)
+
+    def _close_partition(self, tag: sp.Symbol, k: sp.Integer, omega: sp.Expr, _variance: sp.Expr) -> sp.Expr:
+        return self.leaves[str(tag)].partition(int(k), omega, self.teacher_residual)
+
+    def restricted(self, expression: sp.Expr, substitution: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+        """Substitute covariance variables inside the averages too (Nishimori: teacher -> overlap)."""
+        return expression.subs(dict(substitution)) if substitution else expression
+
+    def tilted(self, integrand: Callable[[Branch, Leaf, sp.Symbol], sp.Expr]) -> sp.Expr:
+        """Average ``integrand(branch, leaf, omega)`` with the replica-symmetric weights (for observables)."""
+        total: sp.Expr = sp.Integer(0)
+        for index, branch in enumerate(self.branches):
+            suffix = "" if len(self.branches) == 1 else f"_{index}"
+            omega = sp.Symbol(f"omega_{self.name}{suffix}", real=True)
+            inner = integrand(branch, self.leaves[branch.student], omega)
+            total += branch.weight * average(*self._outermost(branch, omega, self.overlap, inner, suffix))
+        return total
+
+
+def collapse(expression: sp.Expr) -> sp.Expr:
+    """Evaluate the averages whose covariance vanishes, everywhere inside an expression."""
+    if not expression.args:
+        return expression
+    rebuilt = expression
+    if isinstance(expression, Average):
+        return average(collapse(expression.integrand), expression.measure)
+    if expression.has(Average):
+        rebuilt = expression.func(*(collapse(argument) for argument in expression.args))
+    return rebuilt

@@ -1,0 +1,79 @@
+"""The value a derivation ends in: everything later stages read, immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from spinodal.spec.types import Spec
+from spinodal.symbolic.channel import Channel
+from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.moments import Moments
+from spinodal.symbolic.observables import Tilt
+from spinodal.symbolic.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A quantity that equations refer to by a symbol."""
+
+    symbol: sp.Symbol
+    expression: sp.Expr
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """An expression that must not be negative for the equations to make sense."""
+
+    expression: sp.Expr
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A derived model: free entropy, saddle-point system, observables, all in closed averages.
+
+    Attributes:
+        spec: the model.
+        order_parameters: names, overlaps first, conjugates after.
+        conjugates: the subset that are conjugates.
+        parameters: declared parameter names in the spec's order.
+        definitions: auxiliary quantities in order of evaluation.
+        free_entropy: phi per weight, explicit.
+        system: the saddle-point equations in channel symbols.
+        channel_values: what every channel symbol stands for (closed averages).
+        parameter_derivative: dF_i/dparameter; None where only finite differences are available.
+        textbook: the equations with channel symbols written out, (left, right).
+        observables: named quantities, explicit.
+        tilts: the numerical tilted averages that observables use.
+        conditions: the domain.
+        leaves: partition functions by tag, for code generation.
+        channels: prior and output channel, for the reader and for self-checks.
+        fixed: order parameters that the ansatz fixes, and their values.
+        saturating: overlaps bounded by a self-overlap, q <= q_d, with that bound.
+        moments: the activation's moments, for random features.
+        pieces: the parts of the free entropy besides the channels.
+    """
+
+    spec: Spec
+    order_parameters: tuple[str, ...]
+    conjugates: tuple[str, ...]
+    parameters: tuple[str, ...]
+    definitions: tuple[Definition, ...]
+    free_entropy: sp.Expr
+    system: System
+    channel_values: Mapping[sp.Symbol, sp.Expr] = field(hash=False)
+    parameter_derivative: tuple[tuple[sp.Expr | None, ...], ...]
+    textbook: tuple[tuple[sp.Expr, sp.Expr], ...]
+    observables: Mapping[str, sp.Expr] = field(hash=False)
+    tilts: Mapping[tuple[str, str], Tilt] = field(hash=False)
+    conditions: tuple[Condition, ...]
+    leaves: Mapping[str, Leaf] = field(hash=False)
+    channels: tuple[Channel, ...]
+    fixed: Mapping[str, sp.Expr] = field(hash=False)
+    saturating: Mapping[str, sp.Expr] = field(hash=False)
+    moments: Moments | None
+    pieces: Mapping[str, sp.Expr] = field(hash=False)

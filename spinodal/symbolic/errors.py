@@ -1,0 +1,25 @@
+"""What a derivation raises when a declared model has no theory here."""
+
+from __future__ import annotations
+
+
+class DerivationError(Exception):
+    """A well-formed spec that cannot be derived: says where in the spec, why, and what would help.
+
+    Attributes:
+        place: the dotted entry of the spec (``loss.constraint``).
+        column: 0-based offset inside that entry's formula, where one is known.
+        cure: what would be right.
+    """
+
+    def __init__(self, message: str, *, place: str = "", column: int | None = None, cure: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.column = column
+        self.cure = cure
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        cure = f"; {self.cure}" if self.cure else ""
+        return f"{where}{self.message}{cure}"

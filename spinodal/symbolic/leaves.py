@@ -1,0 +1,148 @@
+"""Single-site partition functions: the leaves of a channel, each with the closed form it has, if it has one.
+
+A leaf is Z(omega, V): the weight prior tilted by a field, ``Tr_w exp(omega w + V w^2 / 2)``, or the loss averaged over the
+last level of the student's field, ``E_{h ~ N(omega, V)} f(y, h)``. It knows its logarithm's derivatives in omega, where in
+omega it changes fast (for the quadrature), and the function it averages (for tilted averages and independent checks).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import sympy as sp
+
+from spinodal.symbolic.formulas import Region
+from spinodal.symbolic.functions import Density, LogTail, LogTwoCosh, Primitive, Tail
+
+LeafKind = Literal["half-line", "intervals", "quadratic", "two-cosh", "discrete", "density", "numerical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A place in omega where a leaf changes over a distance ``sqrt(spread)`` (+ V when ``smoothed``)."""
+
+    position: sp.Expr
+    spread: sp.Expr
+    smoothed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One partition function Z(omega, V).
+
+    Attributes:
+        tag: its name in expressions and in the generated module.
+        kind: which closed form or primitive evaluates it.
+        label: the label it is conditioned on (an expression in planted variables, a number, or 0 for none).
+        edges: for ``half-line`` and ``intervals``: the intervals of h.
+        log_levels: one log weight per interval; for ``discrete`` one per value.
+        values: for ``discrete``: the values of w.
+        quadratic: for ``quadratic``: (c, A, B) of ``log f = c - A h^2/2 - B h``; for ``two-cosh``: (c, a, b) of
+            ``Z = e^(c + V a^2/2) 2 cosh(a omega + b)``.
+        log_weight: log f as an expression in ``variable`` (and the label), for numerical leaves and tilted averages.
+        variable: ``h`` or ``w``.
+        splits: where ``log_weight`` is not smooth.
+        smoothing: a variance added to V (a label's own noise).
+        domain: conditions, each an expression that must stay positive, with what it means.
+    """
+
+    tag: str
+    kind: LeafKind
+    variable: sp.Symbol
+    label: sp.Expr = sp.Integer(0)
+    edges: Region = ()
+    log_levels: tuple[sp.Expr, ...] = ()
+    values: tuple[sp.Expr, ...] = ()
+    quadratic: tuple[sp.Expr, ...] = ()
+    log_weight: sp.Expr = sp.Integer(0)
+    splits: tuple[sp.Expr, ...] = ()
+    smoothing: sp.Expr = sp.Integer(0)
+    domain: tuple[tuple[sp.Expr, str], ...] = field(default=())
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether log Z is an elementary expression, integrable or not."""
+        return self.kind in ("half-line", "quadratic", "two-cosh")
+
+    def log_derivative(self, order: int, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
+        """The derivative of that order in omega of log Z, in closed form or as a :class:`Primitive`."""
+        match self.kind:
+            case "half-line":
+                (interval,) = self.edges
+                scale = 1 / sp.sqrt(variance + self.smoothing)
+                if interval.upper == sp.oo:
+                    return (-scale) ** order * LogTail(sp.Integer(order), (interval.lower - omega) * scale)
+                return scale**order * LogTail(sp.Integer(order), (omega - interval.upper) * scale)
+            case "quadratic" if self.variable.name == "h":
+                c, a, b = self.quadratic
+                gain = 1 + a * variance
+                value = c - sp.log(gain) / 2 - (a * omega**2 / 2 + b * omega - b**2 * variance / 2) / gain
+                return value if order == 0 else _polynomial_derivative(value, omega, order)
+            case "quadratic":
+                c, a, b = self.quadratic
+                stiffness = a - variance
+                value = c - sp.log(stiffness) / 2 + (omega - b) ** 2 / (2 * stiffness)
+                return value if order == 0 else _polynomial_derivative(value, omega, order)
+            case "two-cosh":
+                c, a, b = self.quadratic
+                value = a**order * LogTwoCosh(sp.Integer(order), a * omega + b)
+                return value + c + a**2 * variance / 2 if order == 0 else value
+            case _:
+                return Primitive(sp.Symbol(self.tag), sp.Integer(order), omega, variance, self.label)
+
+    def partition(self, order: int, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
+        """The derivative of that order in omega of Z itself (used for a teacher, whose Z enters linearly)."""
+        if self.kind in ("half-line", "intervals"):
+            scale = 1 / sp.sqrt(variance + self.smoothing)
+            total: sp.Expr = sp.Integer(0)
+            levels = self.log_levels or (sp.Integer(0),) * len(self.edges)
+            for interval, level in zip(self.edges, levels, strict=True):
+                weight = level.args[0] if isinstance(level, sp.log) else sp.exp(level)
+                total += weight * (
+                    _tail_derivative(order, interval.lower, omega, scale)
+                    - _tail_derivative(order, interval.upper, omega, scale)
+                )
+            return total
+        return _bell(order, [self.log_derivative(k, omega, variance) for k in range(order + 1)])
+
+    def steps(self) -> tuple[Step, ...]:
+        """Where Z changes fast in omega."""
+        match self.kind:
+            case "half-line" | "intervals":
+                ends = [e for i in self.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)]
+                return tuple(Step(end, self.smoothing) for end in dict.fromkeys(ends))
+            case "two-cosh":
+                _c, a, b = self.quadratic
+                return (Step(-b / a, 1 / a**2, smoothed=False),)
+            case "numerical":
+                return tuple(Step(split, self.smoothing) for split in self.splits)
+            case _:
+                return ()
+
+
+def _polynomial_derivative(value: sp.Expr, omega: sp.Expr, order: int) -> sp.Expr:
+    dummy = sp.Dummy("omega")
+    return value.subs(omega, dummy).diff(dummy, order).subs(dummy, omega)
+
+
+def _tail_derivative(order: int, edge: sp.Expr, omega: sp.Expr, scale: sp.Expr) -> sp.Expr:
+    """The derivative of H((edge - omega) scale) in omega: scale^k He_{k-1}(x) G(x)."""
+    if edge == sp.oo:
+        return sp.Integer(0)
+    if edge == -sp.oo:
+        return sp.Integer(1 if order == 0 else 0)
+    x = (edge - omega) * scale
+    if order == 0:
+        return Tail(x)
+    dummy = sp.Dummy("x")
+    hermite = sp.expand(2 ** sp.Rational(1 - order, 2) * sp.hermite(order - 1, dummy / sp.sqrt(2)))
+    return scale**order * hermite.subs(dummy, x) * Density(x)
+
+
+def _bell(order: int, logs: list[sp.Expr]) -> sp.Expr:
+    """The derivative of exp(L) from the derivatives of L (complete Bell polynomials)."""
+    bell: list[sp.Expr] = [sp.Integer(1)]
+    for n in range(order):
+        bell.append(sp.Add(*(sp.binomial(n, k) * bell[n - k] * logs[k + 1] for k in range(n + 1))))
+    return sp.exp(logs[0]) * bell[order]

@@ -1,0 +1,236 @@
+"""Standard observables of a replica-symmetric theory: entropy, energy, errors, replicon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from spinodal.symbolic.averages import Measure, average
+from spinodal.symbolic.channel import Branch, Channel, Ratio
+from spinodal.symbolic.functions import LogTwoCosh, Tail, Tilted
+from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U
+from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.outputs import Output
+from spinodal.symbolic.priors import Prior
+
+
+@dataclass(frozen=True, slots=True)
+class Tilt:
+    """A function averaged in the measure a leaf tilts: ``<g> = E[f g] / E[f]``, numerically."""
+
+    leaf: str
+    name: str
+    function: sp.Expr
+    log_weight: sp.Expr
+    splits: tuple[sp.Expr, ...]
+
+
+class Tilts:
+    """Collects the tilted averages that need numerical integration while observables are derived."""
+
+    def __init__(self) -> None:
+        self.table: dict[tuple[str, str], Tilt] = {}
+
+    def mean(self, channel: Channel, name: str, functions: Mapping[str, sp.Expr]) -> sp.Expr:
+        """``E_branches E_fields < g >`` for one function g per student leaf, in closed form where there is one."""
+
+        def inner(_branch: Branch, leaf: Leaf, omega: sp.Symbol) -> sp.Expr:
+            return self._tilted(leaf, name, functions[leaf.tag], omega, channel.variance)
+
+        return channel.closed(channel.tilted(inner))
+
+    def _tilted(self, leaf: Leaf, name: str, function: sp.Expr, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
+        x = leaf.variable
+        if not function.has(x):
+            return function
+        if leaf.kind == "quadratic":
+            polynomial = function.as_poly(x)
+            if polynomial is not None and polynomial.degree() <= 2:
+                mean, spread = _posterior(leaf, omega, variance)
+                a, b, c = (polynomial.coeff_monomial(x**n) for n in (2, 1, 0))
+                return sp.expand(a * (mean**2 + spread) + b * mean + c)
+        if leaf.kind == "two-cosh":
+            low, high = (function.subs(x, value) for value in leaf.values)
+            _c, a, b = leaf.quadratic
+            return (low + high) / 2 + (high - low) / 2 * LogTwoCosh(sp.Integer(1), a * omega + b)
+        splits = dict.fromkeys(leaf.splits)
+        splits.update(dict.fromkeys(e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)))
+        if function.has(sp.sign, sp.Heaviside):
+            splits.setdefault(sp.Integer(0))
+        self.table[leaf.tag, name] = Tilt(leaf.tag, name, function, log_weight(leaf), tuple(splits))
+        return Tilted(sp.Symbol(leaf.tag), sp.Symbol(name), omega, variance, leaf.label)
+
+
+def _posterior(leaf: Leaf, omega: sp.Expr, variance: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    _c, a, b = leaf.quadratic
+    if leaf.variable == H:
+        gain = 1 + a * variance
+        return (omega - b * variance) / gain, variance / gain
+    return (omega - b) / (a - variance), 1 / (a - variance)
+
+
+def log_weight(leaf: Leaf) -> sp.Expr:
+    """log f of a leaf as an expression in its variable, -oo where f vanishes."""
+    if leaf.kind == "half-line" and leaf.smoothing != 0:
+        (interval,) = leaf.edges
+        root = sp.sqrt(leaf.smoothing)
+        if interval.upper == sp.oo:
+            return sp.log(Tail((interval.lower - H) / root))
+        return sp.log(Tail((H - interval.upper) / root))
+    if leaf.kind in ("half-line", "intervals"):
+        pieces = []
+        for interval, level in zip(leaf.edges, leaf.log_levels, strict=True):
+            inside = []
+            if interval.lower != -sp.oo:
+                inside.append(leaf.variable > interval.lower)
+            if interval.upper != sp.oo:
+                inside.append(leaf.variable < interval.upper)
+            pieces.append((level, sp.And(*inside)))
+        return sp.Piecewise(*pieces, (-sp.oo, True))
+    return leaf.log_weight
+
+
+def _log_weight_on_support(leaf: Leaf) -> sp.Expr:
+    """log f where f > 0; zero for a plain constraint."""
+    if leaf.kind in ("half-line", "intervals") and leaf.smoothing == 0 and all(v == 0 for v in leaf.log_levels):
+        return sp.Integer(0)
+    if leaf.kind == "intervals":
+        return log_weight(leaf).subs(-sp.oo, 0)
+    return log_weight(leaf)
+
+
+def derive_observables(
+    *,
+    free_entropy: sp.Expr,
+    prior: Prior,
+    prior_channel: Channel,
+    output: Output,
+    alpha: sp.Expr,
+    beta: sp.Expr,
+    penalty: sp.Expr,
+    has_energy: bool,
+    covariance: Sequence[sp.Symbol],
+    teacher_variance: sp.Expr,
+) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:
+    """Every standard observable that the model has, and the tilted averages they use.
+
+    ``entropy`` counts configurations for discrete weights; ``energy`` is the loss and the regularization per weight, so
+    that ``entropy = free_entropy + energy / temperature`` (discrete counted weights).
+    """
+    tilts = Tilts()
+    found: dict[str, sp.Expr] = {}
+    channel = output.channel
+    students = {b.student: channel.leaves[b.student] for b in channel.branches}
+    log_loss = {tag: _log_weight_on_support(leaf) for tag, leaf in students.items()}
+    loss_term = alpha * tilts.mean(channel, "log_likelihood", log_loss)
+    w = prior.leaf.variable
+    bias = penalty
+    if prior.discrete:
+        bias = sp.Piecewise(
+            *((level, sp.Eq(w, value)) for value, level in zip(prior.leaf.values, prior.leaf.log_levels, strict=True))
+        )
+        if all(level == prior.leaf.log_levels[0] for level in prior.leaf.log_levels):
+            bias = prior.leaf.log_levels[0]
+    bias_term = tilts.mean(prior_channel, "log_probability", {prior.leaf.tag: bias})
+    found["entropy"] = free_entropy - bias_term - loss_term
+    if has_energy:
+        energy = alpha * tilts.mean(channel, "loss", dict(output.energy))
+        if penalty != 0:
+            energy += tilts.mean(prior_channel, "regularization", {prior.leaf.tag: -penalty / beta})
+        found["energy"] = energy
+    found.update(_errors(output, students, tilts, covariance, teacher_variance))
+    return found, tilts.table
+
+
+def _errors(
+    output: Output, students: Mapping[str, Leaf], tilts: Tilts, covariance: Sequence[sp.Symbol], rho: sp.Expr
+) -> dict[str, sp.Expr]:
+    law = output.law
+    channel = output.channel
+    diagonal, overlap, teacher = covariance
+    found: dict[str, sp.Expr] = {}
+    if isinstance(law, RealLabels) or (law is not None and not law.is_binary):
+        found["training_error"] = tilts.mean(
+            channel, "squared_error", {tag: sp.expand((leaf.label - H) ** 2) for tag, leaf in students.items()}
+        )
+    elif len({leaf.label for leaf in students.values()}) and not _blind(output):
+        found["training_error"] = tilts.mean(
+            channel, "misclassified", {tag: _wrong_side(leaf) for tag, leaf in students.items()}
+        )
+    if law is None:
+        return found
+    m = teacher if channel.teacher != 0 else sp.Integer(0)
+    if isinstance(law, DiscreteLabels) and law.is_binary:
+        for name, variance in (("generalization_error", diagonal), ("generalization_error_barycentre", overlap)):
+            found[name] = _classification_error(law, variance, m, rho)
+        return found
+    first, second = _label_moments(law, rho)
+    for name, variance in (("generalization_error", diagonal), ("generalization_error_barycentre", overlap)):
+        found[name] = second - 2 * m * first + variance
+    return found
+
+
+def _blind(output: Output) -> bool:
+    """A loss that does not read the label cannot misclassify."""
+    branches = output.channel.branches
+    return len(branches) == 1 and branches[0].weight == 1 and branches[0].teacher is None and output.law is not None
+
+
+def _wrong_side(leaf: Leaf) -> sp.Expr:
+    """1 where sign(h) differs from the label; known to vanish on the support of a constraint when it does."""
+    step = sp.Heaviside(-leaf.label * H, sp.Rational(1, 2))
+    support = [i for i, level in zip(leaf.edges, leaf.log_levels, strict=False) if level == 0]
+    if leaf.kind == "half-line" and leaf.smoothing == 0 and len(support) == 1:
+        edge = support[0].lower if leaf.label > 0 else support[0].upper
+        if edge == 0:
+            return sp.Integer(0)
+    return step
+
+
+def _classification_error(law: DiscreteLabels, variance: sp.Expr, m: sp.Expr, rho: sp.Expr) -> sp.Expr:
+    """P(y sign(h) < 0) for a Gaussian student field of given variance and covariance m with the teacher's."""
+    up = law.leaf(sp.Integer(1))
+    if up.kind == "half-line" and up.edges[0].lower == 0 and up.edges[0].upper == sp.oo:
+        return sp.acos(Ratio(m, sp.sqrt(variance * (rho + up.smoothing)))) / sp.pi
+    if _is_flip(up):
+        flip = sp.exp(next(level for i, level in zip(up.edges, up.log_levels, strict=True) if i.upper == 0))
+        angle = sp.acos(Ratio(m, sp.sqrt(variance * (rho + up.smoothing)))) / sp.pi
+        return flip + (1 - 2 * flip) * angle
+    # P(y | h) is a leaf at omega = (m / variance) h: average over |h| and both signs, so that no jump is crossed
+    s = sp.Symbol("half_normal_s", real=True)
+    none = sp.ImmutableDenseMatrix(0, 0, [])
+    half = Measure([], [], none, none, ((s, sp.Symbol("half_normal")),))
+    slope = Ratio(m, sp.sqrt(variance))
+    residual = rho - slope**2
+    wrong_down = law.leaf(sp.Integer(-1)).partition(0, slope * s, residual)
+    wrong_up = up.partition(0, -slope * s, residual)
+    return (average(wrong_down, half) + average(wrong_up, half)) / 2
+
+
+def _is_flip(leaf: Leaf) -> bool:
+    ends = [(i.lower, i.upper) for i in leaf.edges]
+    return leaf.kind == "intervals" and ends == [(-sp.oo, sp.Integer(0)), (sp.Integer(0), sp.oo)]
+
+
+def _label_moments(law: LabelLaw, rho: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """(E[y u] / rho, E[y^2]) of a label that is not +-1."""
+    none = sp.ImmutableDenseMatrix(0, 0, [])
+    xi, eta = sp.Symbol("xi", real=True), sp.Symbol("xi_noise", real=True)
+    root = sp.sqrt(rho)
+    if isinstance(law, RealLabels):
+        if law.affine is not None:
+            a, b, c = law.affine
+            return a, sp.expand(a**2 * rho + b**2 + c**2)
+        planted = [(xi, sp.Symbol("normal"))]
+        if law.formula.has(NOISE):
+            planted.append((eta, sp.Symbol("normal")))
+        measure = Measure([], [], none, none, planted)
+        y = law.formula.subs({U: root * xi, NOISE: eta})
+        return average(y * xi, measure) / root, average(y**2, measure)
+    # discrete labels: E[u P(y|u)] = rho E[d/du P(y|u)] by Stein, at vanishing conditioning
+    zero = sp.Integer(0)
+    first = sp.Add(*(v * leaf.partition(1, zero, rho) for v, leaf in zip(law.values, law.leaves, strict=True)))
+    second = sp.Add(*(v**2 * leaf.partition(0, zero, rho) for v, leaf in zip(law.values, law.leaves, strict=True)))
+    return first, second

@@ -1,0 +1,266 @@
+"""The output channel: the student's loss averaged over its field, under the labels a teacher (or chance) gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import sympy as sp
+
+from spinodal.spec.types import Loss, Spec
+from spinodal.symbolic.channel import Branch, Channel
+from spinodal.symbolic.errors import DerivationError
+from spinodal.symbolic.formulas import Interval, kinks, region, sample_points, symbol, to_sympy
+from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored
+from spinodal.symbolic.leaves import Leaf
+
+_Y = symbol("y")
+_XI = symbol("xi")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output channel and what observables need to know about it.
+
+    Attributes:
+        channel: the channel in (diagonal, overlap, teacher).
+        law: the teacher's labels, or None for random labels.
+        label: the label of a branch as an expression in its planted variables, by student tag.
+        energy: the loss V(y, h) of a branch, by student tag (empty for constraints and Bayes-optimal likelihoods).
+    """
+
+    channel: Channel
+    law: LabelLaw | None
+    energy: Mapping[str, sp.Expr]
+
+
+def inverse_temperature(loss: Loss) -> sp.Expr:
+    """1/T of an energy; 1 for a constraint (whose regularization then counts as it stands).
+
+    Raises:
+        DerivationError: at zero temperature, whose Laplace rule is not derived here.
+    """
+    if loss.temperature is None:
+        return sp.Integer(1)
+    temperature = to_sympy(loss.temperature.root)
+    if temperature == 0:
+        raise DerivationError(
+            "the ground state (temperature 0) is not derived by this version", place="loss.temperature",
+            cure="use a small positive temperature",
+        )
+    return 1 / temperature
+
+
+def output_channel(
+    spec: Spec,
+    variables: tuple[sp.Expr, sp.Symbol, sp.Expr],
+    teacher_variance: sp.Expr,
+    law: LabelLaw | None,
+    at: Mapping[sp.Symbol, float],
+    *,
+    bayes_optimal: bool,
+) -> Output:
+    """Build the output channel of a spec.
+
+    Args:
+        spec: the model.
+        variables: the symbols (diagonal, overlap, teacher overlap) of the student's field.
+        teacher_variance: the variance of the teacher's field.
+        law: the label law, or None for random labels.
+        at: generic parameter values.
+        bayes_optimal: take the likelihood of the labels instead of the declared loss.
+    """
+    diagonal, overlap, teacher = variables
+    make = _LikelihoodLeaves(law, at) if bayes_optimal else _LossLeaves(spec.loss, at)
+    branches: list[Branch] = []
+    leaves: dict[str, Leaf] = {}
+    energies: dict[str, sp.Expr] = {}
+
+    def add(label: sp.Expr, tag: str) -> Leaf:
+        leaf, energy = make(label, tag)
+        leaves[tag] = leaf
+        if energy is not None:
+            energies[tag] = energy
+        return leaf
+
+    if law is None or isinstance(law, DiscreteLabels):
+        values = (sp.Integer(1), sp.Integer(-1)) if law is None else law.values
+        students = [add(value, _student_tag(value)) for value in values]
+        blind = all(_same_leaf(students[0], other) for other in students[1:])
+        odd = len(students) == 2 and _odd(students[0], students[1]) and (law is None or law.is_odd)
+        if blind:  # the loss does not read the label
+            branches = [Branch(sp.Integer(1), students[0].tag)]
+        elif law is None:
+            count = 1 if odd else 2
+            branches = [Branch(sp.Rational(1, count), leaf.tag) for leaf in students[:count]]
+        else:
+            chosen = list(zip(values, students, strict=True))[: 1 if odd else len(values)]
+            for value, leaf in chosen:
+                weight_leaf = replace(law.leaf(value), tag="teacher_" + leaf.tag)
+                leaves[weight_leaf.tag] = weight_leaf
+                branches.append(Branch(sp.Integer(2 if odd else 1), leaf.tag, teacher=weight_leaf.tag))
+        if blind or law is None:
+            teacher = sp.Integer(0)
+    else:
+        branches = [_real_label_branch(law, teacher_variance, add)]
+    used = {tag for branch in branches for tag in (branch.student, branch.teacher) if tag}
+    channel = Channel(
+        "output", diagonal, overlap, teacher, teacher_variance, tuple(branches),
+        {tag: leaf for tag, leaf in leaves.items() if tag in used},
+        symbol("variance_h"), symbol("variance_u"),
+    )
+    return Output(channel, law, energies)
+
+
+def _real_label_branch(law: RealLabels, variance: sp.Expr, add: object) -> Branch:
+    assert callable(add)
+    if law.affine is not None:
+        a, b, c = law.affine
+        spread = sp.sqrt(sp.simplify(a**2 * variance + c**2))
+        add(b + spread * _XI, "student")
+        normal = sp.Symbol("normal")
+        slope = sp.simplify(a / spread)
+        return Branch(
+            sp.Integer(1), "student", mean_slope=slope * _XI, planted=((_XI, normal),), planted_variance=slope**2
+        )
+    # the label is a nonlinear function of the field: average over the teacher's field (and its noise) outermost
+    root = sp.sqrt(variance)
+    add(law.formula.subs({U: root * _XI, NOISE: symbol("xi_noise")}), "student")
+    planted = [(_XI, sp.Symbol("normal"))]
+    if law.formula.has(NOISE):
+        planted.append((symbol("xi_noise"), sp.Symbol("normal")))
+    return Branch(
+        sp.Integer(1), "student", mean_slope=_XI / root, planted=tuple(planted), planted_variance=1 / variance
+    )
+
+
+def _student_tag(value: sp.Expr) -> str:
+    return "student_y_" + str(value).replace("-", "m").replace("/", "_over_").replace(".", "_")
+
+
+def _same_leaf(first: Leaf, second: Leaf) -> bool:
+    def body(leaf: Leaf) -> tuple[object, ...]:
+        return (leaf.kind, leaf.edges, leaf.log_levels, leaf.quadratic, leaf.log_weight, leaf.smoothing)
+
+    return body(first) == body(second)
+
+
+def _odd(up: Leaf, down: Leaf) -> bool:
+    return mirrored(up, down)
+
+
+class _LossLeaves:
+    """Leaves from the declared loss: a constraint in closed form, an energy in closed form where it has one."""
+
+    def __init__(self, loss: Loss, at: Mapping[sp.Symbol, float]) -> None:
+        self.loss, self.at = loss, at
+        self.beta = inverse_temperature(loss)
+
+    def __call__(self, label: sp.Expr, tag: str) -> tuple[Leaf, sp.Expr | None]:
+        if self.loss.constraint is not None:
+            return self._constraint(label, tag), None
+        assert self.loss.energy is not None
+        energy = to_sympy(self.loss.energy.root).subs(_Y, label)
+        return self._energy(energy, label, tag), energy
+
+    def _constraint(self, label: sp.Expr, tag: str) -> Leaf:
+        assert self.loss.constraint is not None
+        at = dict(self.at)
+        at.update({s: 0.7 for s in label.free_symbols if s not in at})
+        intervals = region(self.loss.constraint.root, H, at, {_Y: label})
+        if not intervals:
+            raise DerivationError(
+                f"no field h satisfies the constraint when y = {label}", place="loss.constraint",
+                cure="check the comparison's direction",
+            )
+        if len(intervals) == 1 and intervals[0].lower == -sp.oo and intervals[0].upper == sp.oo:
+            raise DerivationError(
+                "the constraint holds for every field h", place="loss.constraint", cure="it must restrict h"
+            )
+        zero = (sp.Integer(0),) * len(intervals)
+        ends = [e for i in intervals for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)]
+        domain = tuple((sp.simplify(b - a), "the constraint's edges") for a, b in zip(ends, ends[1:], strict=False))
+        domain = tuple((expression, text) for expression, text in domain if not expression.is_positive)
+        half = len(intervals) == 1 and (intervals[0].lower == -sp.oo or intervals[0].upper == sp.oo)
+        return Leaf(
+            tag, "half-line" if half else "intervals", H, label=label, edges=intervals, log_levels=zero, domain=domain
+        )
+
+    def _energy(self, energy: sp.Expr, label: sp.Expr, tag: str) -> Leaf:
+        at = {**self.at, **{s: 0.7 for s in energy.free_symbols if s not in self.at and s != H}}
+        if not energy.has(H):
+            raise DerivationError(
+                "the energy does not depend on the student's field h", place="loss.energy", cure="use h in the formula"
+            )
+        splits = tuple(kinks(energy, H, at))
+        log_weight = -self.beta * energy
+        polynomial = energy.as_poly(H) if not splits else None
+        if polynomial is not None and polynomial.degree() <= 2:
+            a, b, c = (polynomial.coeff_monomial(H**n) for n in (2, 1, 0))
+            beta = self.beta
+            return Leaf(
+                tag, "quadratic", H, label=label, quadratic=(-beta * c, 2 * beta * a, beta * b), log_weight=log_weight
+            )
+        steps = [p for p in energy.atoms(sp.sign, sp.Heaviside) if p.has(H)]
+        if splits and not energy.xreplace({p: sp.Dummy() for p in steps}).has(H):
+            return self._levels(energy, splits, label, tag, at)
+        return Leaf(tag, "numerical", H, label=label, log_weight=log_weight, splits=splits)
+
+    def _levels(
+        self, energy: sp.Expr, splits: tuple[sp.Expr, ...], label: sp.Expr, tag: str, at: Mapping[sp.Symbol, float]
+    ) -> Leaf:
+        """A piecewise constant energy (the number of errors): intervals with Boltzmann levels."""
+        bounds = [-sp.oo, *splits, sp.oo]
+        points = sample_points([float(sp.N(s.subs(at))) for s in splits])
+        levels = []
+        for point in points:
+            table = {
+                p: sp.nsimplify(sp.N(p.subs(at).subs(H, point))) for p in energy.atoms(sp.sign, sp.Heaviside) if p.has(H)
+            }
+            levels.append(-self.beta * energy.xreplace(table))
+        intervals = tuple(Interval(a, b) for a, b in zip(bounds, bounds[1:], strict=False))
+        return Leaf(
+            tag, "intervals", H, label=label, edges=intervals, log_levels=tuple(levels), log_weight=-self.beta * energy,
+            splits=splits,
+        )
+
+
+class _LikelihoodLeaves:
+    """Leaves from the teacher's own label law: the likelihood of the Bayes-optimal student."""
+
+    def __init__(self, law: LabelLaw | None, at: Mapping[sp.Symbol, float]) -> None:
+        self.law, self.at = law, at
+
+    def __call__(self, label: sp.Expr, tag: str) -> tuple[Leaf, sp.Expr | None]:
+        if isinstance(self.law, DiscreteLabels):
+            return replace(self.law.leaf(label), tag=tag), None
+        assert self.law is not None
+        polynomial = self.law.formula.as_poly(NOISE)
+        if polynomial is None or polynomial.degree() != 1:
+            raise DerivationError(
+                "the likelihood of this real-valued label is singular or unknown", place="teacher.label",
+                cure="bayes-optimal needs additive noise, as in u + sqrt(Delta)*noise",
+            )
+        amplitude = polynomial.coeff_monomial(NOISE).subs(U, H)
+        signal = polynomial.coeff_monomial(1).subs(U, H)
+        log_weight = sp.expand(
+            -((label - signal) ** 2) / (2 * amplitude**2) - sp.log(2 * sp.pi * amplitude**2) / 2
+        )
+        quadratic = log_weight.as_poly(H) if not amplitude.has(H) else None
+        if quadratic is not None and quadratic.degree() <= 2:
+            a, b, c = (quadratic.coeff_monomial(H**n) for n in (2, 1, 0))
+            return Leaf(tag, "quadratic", H, label=label, quadratic=(c, -2 * a, -b), log_weight=log_weight), None
+        at = {**self.at, **{s: 0.7 for s in log_weight.free_symbols if s not in self.at and s != H}}
+        return (
+            Leaf(tag, "numerical", H, label=label, log_weight=log_weight, splits=tuple(kinks(signal, H, at))),
+            None,
+        )
+
+
+def constraint_indicator(leaf: Leaf) -> sp.Expr:
+    """log f of an interval leaf as a piecewise expression in h (for tilted averages)."""
+    pieces = [
+        (level, sp.And(*(c for c in (leaf.variable > i.lower, leaf.variable < i.upper) if c is not sp.true)))
+        for i, level in zip(leaf.edges, leaf.log_levels, strict=True)
+    ]
+    return sp.Piecewise(*pieces, (-sp.oo, True))

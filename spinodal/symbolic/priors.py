@@ -1,0 +1,191 @@
+"""The prior channel of a declared weight prior: binary, discrete, Gaussian, spherical, any density."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sympy as sp
+
+from spinodal.spec.types import Formula, Weights
+from spinodal.symbolic.channel import Branch
+from spinodal.symbolic.errors import DerivationError
+from spinodal.symbolic.formulas import kinks, symbol, to_sympy
+from spinodal.symbolic.leaves import Leaf
+
+_W = symbol("w")
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A student's prior.
+
+    Attributes:
+        leaf: its single-site partition function.
+        fixed_overlap: the self-overlap q_d where it is fixed (binary, spherical), else None.
+        multiplier: whether the fixed self-overlap has to be imposed by a Lagrange multiplier (spherical).
+        discrete: whether weights are discrete, so that entropies count configurations.
+        log_probability: log P(w), as an expression in w, added when ``entropy`` counts configurations.
+        symmetric: whether w and -w have the same weight.
+    """
+
+    leaf: Leaf
+    fixed_overlap: sp.Expr | None
+    multiplier: bool = False
+    discrete: bool = False
+    log_probability: sp.Expr = sp.Integer(0)
+    symmetric: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherPrior:
+    """What a direct teacher's weights do to the student's prior channel: the branches, and the second moment."""
+
+    branches: tuple[Branch, ...]
+    second_moment: sp.Expr
+    scale: sp.Expr = sp.Integer(1)
+
+
+def student_prior(
+    weights: Weights,
+    regularization: Formula | None,
+    inverse_temperature: sp.Expr,
+    at: Mapping[sp.Symbol, float],
+    place: str = "student.weights",
+    scale: sp.Expr = sp.Integer(1),
+) -> Prior:
+    """The leaf of a weight prior, regularization included; ``scale`` divides the weights (a normalised teacher's).
+
+    Raises:
+        DerivationError: if the measure cannot be normalised.
+    """
+    penalty = -inverse_temperature * to_sympy(regularization.root) if regularization else sp.Integer(0)
+    match weights.kind:
+        case "binary":
+            return _discrete((sp.Integer(-1), sp.Integer(1)), None, penalty)
+        case "discrete":
+            values = tuple(sp.simplify(to_sympy(value.root) / scale) for value in weights.values)
+            probabilities = (
+                None if weights.probabilities is None else tuple(to_sympy(p.root) for p in weights.probabilities)
+            )
+            return _discrete(values, probabilities, penalty)
+        case "gaussian":
+            return _continuous(-(_W**2) / 2 - sp.log(2 * sp.pi) / 2, penalty, at, place)
+        case "spherical":
+            prior = _continuous(-(_W**2) / 2 - sp.log(2 * sp.pi) / 2, penalty, at, place)
+            if prior.leaf.kind != "quadratic" or penalty != 0:
+                raise DerivationError(
+                    "a regularization on the sphere changes nothing or breaks its symmetry",
+                    place="loss.regularization",
+                    cure="use gaussian or unconstrained weights",
+                )
+            return Prior(prior.leaf, sp.Integer(1), multiplier=True)
+        case "unconstrained":
+            return _continuous(sp.Integer(0), penalty, at, place)
+        case "density":
+            assert weights.density is not None
+            density = to_sympy(weights.density.root)
+            if scale != 1:
+                density = scale * density.subs(_W, scale * _W)
+            return _continuous(sp.log(density), penalty, {**at, **{s: 1.0 for s in scale.free_symbols}}, place)
+    raise DerivationError(f"unknown weights {weights.kind}", place=place)
+
+
+def _discrete(
+    values: tuple[sp.Expr, ...], probabilities: tuple[sp.Expr, ...] | None, penalty: sp.Expr
+) -> Prior:
+    logs = [sp.Integer(0) if probabilities is None else sp.log(p) for p in probabilities or values]
+    levels = tuple(
+        sp.expand_log(log) + penalty.subs(_W, value) for log, value in zip(logs, values, strict=True)
+    )
+    squares = {sp.expand(value**2) for value in values}
+    fixed = squares.pop() if len(squares) == 1 else None
+    pairs = dict(zip(values, levels, strict=True))
+    symmetric = all(sp.expand(pairs.get(-value, sp.nan) - level) == 0 for value, level in pairs.items())
+    log_probability = (
+        sp.Integer(0)
+        if probabilities is None
+        else sp.Piecewise(*((sp.log(p), sp.Eq(_W, v)) for p, v in zip(probabilities, values, strict=True)))
+    )
+    if len(values) == 2 and fixed is not None:
+        low, high = values
+        common = (levels[0] + levels[1]) / 2
+        leaf = Leaf(
+            "student", "two-cosh", _W, quadratic=(common, (high - low) / 2, sp.expand((levels[1] - levels[0]) / 2)),
+            values=values, log_levels=levels,
+        )
+    else:
+        leaf = Leaf("student", "discrete", _W, values=values, log_levels=levels)
+    return Prior(leaf, fixed, discrete=True, log_probability=log_probability, symmetric=symmetric)
+
+
+def _continuous(base: sp.Expr, penalty: sp.Expr, at: Mapping[sp.Symbol, float], place: str) -> Prior:
+    log_weight = sp.expand(base + penalty)
+    splits = tuple(kinks(log_weight, _W, at))
+    symmetric = bool(sp.expand(log_weight - log_weight.subs(_W, -_W)) == 0)
+    polynomial = log_weight.as_poly(_W) if not splits else None
+    if polynomial is not None and polynomial.degree() <= 2:
+        curvature = -2 * polynomial.coeff_monomial(_W**2)
+        if curvature == 0 or float(sp.N(curvature.subs(at))) <= 0:
+            raise DerivationError(
+                "the weight measure cannot be normalised: it does not decay", place=place,
+                cure="add a [loss] regularization that grows with w, such as lambda*w**2/2",
+            )
+        slope = -polynomial.coeff_monomial(_W)
+        constant = polynomial.coeff_monomial(1) + sp.log(2 * sp.pi) / 2
+        leaf = Leaf(
+            "student", "quadratic", _W, quadratic=(sp.expand(sp.expand_log(constant)), curvature, slope),
+            log_weight=log_weight,
+        )
+        return Prior(leaf, None, symmetric=symmetric)
+    return Prior(Leaf("student", "density", _W, log_weight=log_weight, splits=splits), None, symmetric=symmetric)
+
+
+def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float]) -> TeacherPrior:
+    """The branches of the student's prior channel when a teacher of that prior acts on the same inputs.
+
+    A discrete teacher is summed over, a Gaussian (or spherical, equivalent as N grows) one is integrated exactly; for any
+    other density one average over the teacher's weight remains.
+    """
+    match weights.kind:
+        case "gaussian" | "spherical":
+            return TeacherPrior((Branch(sp.Integer(1), "student", smeared=sp.Integer(1)),), sp.Integer(1))
+        case "binary":
+            values: tuple[sp.Expr, ...] = (sp.Integer(-1), sp.Integer(1))
+            probabilities: tuple[sp.Expr, ...] = (sp.Rational(1, 2),) * 2
+        case "discrete":
+            values = tuple(to_sympy(value.root) for value in weights.values)
+            count = len(values)
+            probabilities = (
+                (sp.Rational(1, count),) * count
+                if weights.probabilities is None
+                else tuple(to_sympy(p.root) for p in weights.probabilities)
+            )
+        case "density":
+            assert weights.density is not None
+            w = sp.Symbol("w_star", real=True)
+            rms = sp.Symbol("teacher_rms", positive=True)
+            scale = 1 / rms if weights.normalise else sp.Integer(1)
+            branch = Branch(
+                sp.Integer(1), "student", mean_slope=w * scale, planted=((w, sp.Symbol("teacher_density")),)
+            )
+            return TeacherPrior((branch,), sp.Integer(1) if weights.normalise else rms**2, 1 / scale)
+        case _:
+            raise DerivationError("a teacher needs a normalised prior", place="teacher.weights")
+    second = sp.Add(*(p * v**2 for p, v in zip(probabilities, values, strict=True)))
+    norm = sp.sqrt(second) if weights.normalise else sp.Integer(1)
+    table: dict[sp.Expr, sp.Expr] = {}
+    for value, probability in zip(values, probabilities, strict=True):
+        slope = sp.simplify(value / norm)
+        if prior.symmetric and -slope in table:  # (w*, omega) -> -(w*, omega) maps one branch onto the other
+            table[-slope] += probability
+        else:
+            table[slope] = table.get(slope, sp.Integer(0)) + probability
+    if prior.symmetric:  # show the positive representative of a pair
+        table = {
+            (-slope if float(sp.N(slope.subs(at))) < 0 else slope): probability for slope, probability in table.items()
+        }
+    branches = tuple(
+        Branch(sp.simplify(probability), "student", mean_slope=slope) for slope, probability in table.items()
+    )
+    return TeacherPrior(branches, sp.Integer(1) if weights.normalise else second, norm)
