@@ -1,23 +1,25 @@
-"""Gaussian masses of intervals, Z = E sum_j exp(l_j) 1[a_j < h < b_j] with h ~ N(omega, V), and the derivatives of log Z.
+"""Gaussian masses of intervals, Z = E sum_j exp(l_j) 1[a_j < h < b_j], h ~ N(omega, V), and derivatives of log Z.
 
 With x = (h - omega)/sqrt(V) and its mean and cumulants k_j under the truncated (tilted) normal,
 
     L_1 = <x>/sqrt(V),   L_2 = (Var x - 1)/V,   L_3 = k_3/V^(3/2),   L_4 = k_4/V^2.
 
-One interval. By reflection its midpoint is made positive; alpha and beta are its edges in units of x and r = H(beta)/H(alpha).
+One interval. By reflection its midpoint is made positive; alpha and beta are its edges in units of x and r =
+H(beta)/H(alpha).
 
 * r < 1/e:  log Z = log H(alpha) + log(1 - r), differentiated through rho = log r = -(beta^2 - alpha^2)/2 +
-  log(Mills(alpha)/Mills(beta)); its derivatives are differences of those of log H, formed without their common large parts.
+  log(Mills(alpha)/Mills(beta)); its derivatives are differences of those of log H, formed without their common large
+  parts.
 * r >= 1/e: the interval is narrow on the scale on which the density changes, and the cumulants of x are those of twelve
   weighted Gauss-Legendre nodes, exact to rounding.
 
 Several intervals are a mixture: the law of total cumulance, with deviations taken from the heaviest component.
 
-Accuracy, relative, for one interval with edges up to 1e4 sqrt(V) away from omega (beyond, only the rounding of the edges
-matters): L_0 to L_2 1e-13, L_3 and L_4 1e-11, except for absolute errors of the same size times a natural scale near a zero
-(L_1 and L_3 at the centre of a symmetric interval; L_0 where Z = 1 in a wide one is relative to 1 - Z). For several
-intervals these numbers are relative to the largest term of the mixture, which matters when adjacent intervals have nearly
-equal levels: with a level difference d the relative error of L_1 to L_4 near the common edge grows as 1/d.
+Accuracy, relative, for one interval with edges up to 1e4 sqrt(V) away from omega (beyond, only the rounding of the
+edges matters): L_0 to L_2 1e-13, L_3 and L_4 1e-11, except for absolute errors of the same size times a natural scale
+near a zero (L_1 and L_3 at the centre of a symmetric interval; L_0 where Z = 1 in a wide one is relative to 1 - Z). For
+several intervals these numbers are relative to the largest term of the mixture, which matters when adjacent intervals
+have nearly equal levels: with a level difference d the relative error of L_1 to L_4 near the common edge grows as 1/d.
 """
 
 from __future__ import annotations
@@ -98,7 +100,8 @@ def _wide(alpha: FloatArray, beta: FloatArray, delta: FloatArray, order: int) ->
     capped = np.minimum(rho, 0.5 * _NARROW)
     r = np.exp(capped)
     s = r / (1.0 - r)
-    # Derivatives of rho with respect to a common shift of alpha and beta; for alpha > 0 the linear part of Mills is exact.
+    # Derivatives of rho with respect to a common shift of alpha and beta; for alpha > 0 the linear part of Mills is
+    # exact.
     slope = np.where(alpha > 0.0, delta + (db - da), mb - ma)
     log_mass = near.log_tail() + np.log1p(-r)
     above = np.where(alpha > 0.0, da, ma - alpha) - s * slope
@@ -134,8 +137,8 @@ def _wide(alpha: FloatArray, beta: FloatArray, delta: FloatArray, order: int) ->
 def _narrow(alpha: FloatArray, beta: FloatArray, delta: FloatArray) -> _Component:
     """The component for a narrow interval, from nodes s in [-1, 1]: x = middle + delta s/2.
 
-    The nodes come in pairs +-s, so that the odd moments are sums of sinh of one sign: the mean and the third cumulant stay
-    accurate when the interval is almost centred.
+    The nodes come in pairs +-s, so that the odd moments are sums of sinh of one sign: the mean and the third cumulant
+    stay accurate when the interval is almost centred.
     """
     middle, half = 0.5 * (alpha + beta), 0.5 * delta
     tilt = (middle * half)[:, None] * _NODES
@@ -306,12 +309,12 @@ def log_mass_derivatives(
     log_levels: Sequence[ArrayLike] | None = None,
     order: int = 2,
 ) -> tuple[FloatArray, ...]:
-    """Derivatives 0 to order (order <= 4) with respect to omega of log sum_j exp(l_j) P(a_j < h < b_j), h ~ N(omega, V).
+    """Derivatives 0 to order (<= 4) with respect to omega of log sum_j exp(l_j) P(a_j < h < b_j), h ~ N(omega, V).
 
-    Parameters: omega and variance V > 0 of any shapes that broadcast; edges, a sequence of pairs (a_j, b_j) of arrays or
-    numbers, possibly infinite, of disjoint intervals; log_levels, one array or number per interval (default 0). All
-    broadcast together, and the results have that shape. An interval with b_j <= a_j is empty; where all are, the value is
-    -inf and the derivatives are 0. The module's docstring gives the method and the accuracy.
+    Parameters: omega and variance V > 0 of any shapes that broadcast; edges, a sequence of pairs (a_j, b_j) of arrays
+    or numbers, possibly infinite, of disjoint intervals; log_levels, one array or number per interval (default 0). All
+    broadcast together, and the results have that shape. An interval with b_j <= a_j is empty; where all are, the value
+    is -inf and the derivatives are 0. The module's docstring gives the method and the accuracy.
     """
     if not 0 <= order <= 4:
         raise ValueError(f"order must be 0 to 4, not {order}")
@@ -343,9 +346,9 @@ def edge_derivatives(
 
         D_e,   D_e (e - <h>)/V,   D_e [ ((e - <h>)/V)^2 - Var h/V^2 ],
 
-    a lower edge minus that, and a level p_j, p_j (<h>_j - <h>)/V, p_j [ (<h>_j - <h>)^2 + Var_j h - Var h ]/V^2. Distances
-    and variances are formed without cancellation, so these keep relative precision in the tails (but for zeros of the last
-    bracket). Derivatives at infinite edges are 0.
+    a lower edge minus that, and a level p_j, p_j (<h>_j - <h>)/V, p_j [ (<h>_j - <h>)^2 + Var_j h - Var h ]/V^2.
+    Distances and variances are formed without cancellation, so these keep relative precision in the tails (but for
+    zeros of the last bracket). Derivatives at infinite edges are 0.
     """
     problem = _problem(omega, variance, edges, log_levels)
     mixture = problem.mixture(2)
@@ -355,7 +358,9 @@ def edge_derivatives(
         parts = (first, second / sigma, third / (sigma * sigma))
         return tuple(np.asarray(part).reshape(problem.shape) for part in parts)
 
-    lower, upper, level = [], [], []
+    lower: list[tuple[FloatArray, ...]] = []
+    upper: list[tuple[FloatArray, ...]] = []
+    level: list[tuple[FloatArray, ...]] = []
     for j, own in enumerate(mixture.components):
         p, u = mixture.p[j], mixture.deviations[j]
         for edge, distance, signed_density, out in (

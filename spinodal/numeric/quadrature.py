@@ -11,9 +11,9 @@ narrower than their node spacing. The rules here substitute
     z = c + LINEAR log[ (1 + e exp(t)) / (1 + e exp(-t)) ],   e = w/(2 LINEAR),
 
 which is c + w sinh(t) near the step and becomes linear, dz/dt = LINEAR, in the bulk of the Gaussian. The same number of
-nodes is spent on every scale between w and 1, and none is wasted on the far side of an off-centre step. Both f and G then
-have their nearest singularities, or begin to grow, at a fixed distance from the real t axis whatever w and c are, so the
-trapezoid rule in t converges geometrically (Trefethen & Weideman, SIAM Review 56, 385, 2014).
+nodes is spent on every scale between w and 1, and none is wasted on the far side of an off-centre step. Both f and G
+then have their nearest singularities, or begin to grow, at a fixed distance from the real t axis whatever w and c are,
+so the trapezoid rule in t converges geometrically (Trefethen & Weideman, SIAM Review 56, 385, 2014).
 
 Error estimates. Averages from `rule` and from `rule.refined()` differ by the error of the former; see `average_error`.
 """
@@ -63,8 +63,9 @@ def average_error(coarse: ArrayLike, fine: ArrayLike, magnitude: ArrayLike = 0.0
     """Bound on the error of averages computed with `rule.refined()`, given the averages of rule and rule.refined().
 
     magnitude is E|f|, or any number of that size: it sets the floor of rounding errors, 32 eps E|f|. The rules converge
-    geometrically, so |coarse - fine| is the error of the coarse value and exceeds that of the fine one by far. It is an
-    honest bound for both as long as the coarse rule has begun to resolve the integrand.
+    geometrically, so |coarse - fine| is the error of the coarse value and exceeds that of the fine one by far. The
+    bound is honest once the coarse rule begins to resolve the integrand: from 50 nodes on for the sinh rules, whatever
+    the width. Gauss-Hermite rules can agree with each other and both miss a narrow step.
     """
     difference = np.abs(np.asarray(fine, dtype=np.float64) - np.asarray(coarse, dtype=np.float64))
     scale = np.maximum(np.abs(np.asarray(magnitude, dtype=np.float64)), np.abs(fine))
@@ -83,13 +84,15 @@ def _hermite(n: int) -> tuple[FloatArray, FloatArray]:
 def gauss_legendre(n: int) -> tuple[FloatArray, FloatArray]:
     """Gauss-Legendre nodes and weights on [-1, 1] (read-only), to rounding.
 
-    The library's own lose a digit or two (2e-14 at 400 nodes): a Newton step in extended precision restores them.
+    Newton's method from Tricomi's approximation to the zeros, in extended precision where the platform has it: the
+    weights of numpy and scipy have errors of 2e-14 at 400 nodes.
     """
-    x = np.polynomial.legendre.leggauss(n)[0].astype(np.longdouble)
-    for _ in range(2):
+    k = np.arange(n, 0, -1, dtype=np.longdouble)
+    x = (1 - (n - 1) / (8 * np.longdouble(n) ** 3)) * np.cos(np.pi * (k - 0.25) / (n + 0.5))
+    for _ in range(6):
         before, value = np.ones_like(x), x
-        for k in range(2, n + 1):
-            before, value = value, ((2 * k - 1) * x * value - (k - 1) * before) / k
+        for degree in range(2, n + 1):
+            before, value = value, ((2 * degree - 1) * x * value - (degree - 1) * before) / degree
         slope = n * (before - x * value) / (1 - x * x)
         x = x - value / slope
     weights = 2 / ((1 - x * x) * slope * slope)
@@ -136,7 +139,7 @@ def _as_steps(centres: Sequence[ArrayLike], widths: Sequence[ArrayLike]) -> list
 
 @dataclass(frozen=True)
 class GaussHermite:
-    """The n-node Gauss-Hermite rule. It ignores the steps: right for integrands that are smooth on the scale 1/sqrt(n)."""
+    """The n-node Gauss-Hermite rule. It ignores the steps: for integrands that are smooth on the scale 1/sqrt(n)."""
 
     n: int
     name: str = "Gauss-Hermite"
@@ -158,8 +161,10 @@ class GaussHermite:
 class SinhTrapezoid:
     """The n-node trapezoid rule under the sinh map, for one step.
 
-    With 100 nodes the absolute error is below 2e-13 for widths from 0.01 up, times the size of f. Narrower steps need
-    nodes in proportion to the logarithm of the width.
+    With 100 nodes the error, relative to max(1, E|f|), is below 2e-13 for widths from 0.01 up, wherever the centre is,
+    for integrands of every kind: localised at the step, saturating, or growing away from it. For widths of 1e-3, 1e-4
+    and 1e-6 it is below 2e-12, 4e-12 and 4e-9, and 200 nodes reach rounding. An f that vanishes but for z > 6, say,
+    loses relative accuracy to the end of the domain.
     """
 
     n: int
@@ -221,8 +226,9 @@ def _graded_nodes(
 class SinhPanels:
     """Sinh-graded Gauss-Legendre panels for several steps: the domain is cut midway between neighbouring centres.
 
-    Each step gets n nodes, so the rule has n times the number of steps. Within its panel a step of width w_i is graded to
-    min(w_i, min_j (w_j + |c_i - c_j|)/2): a narrow step next to a wide one must be resolved from both sides of the cut.
+    Each step gets n nodes, so the rule has n times the number of steps. Within its panel a step of width w_i is graded
+    to min(w_i, min_j (w_j + |c_i - c_j|)/2): a narrow step next to a wide one must be resolved from both sides of the
+    cut.
     """
 
     n: int

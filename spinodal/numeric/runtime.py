@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinodal.numeric import special
 from spinodal.numeric.quadrature import Rule
 
 Array = NDArray[np.float64]
@@ -235,3 +237,16 @@ def directional_difference(jacobian: Callable[..., Array], x: Any, p: Any, v: An
     direction = np.broadcast_to(np.asarray(v, dtype=float), states.shape)
     zero = np.zeros((len(states), 1))
     return difference(lambda t: jacobian(states + (t - 1.0) * direction, p, rule), zero + 1.0, 0)
+
+
+def log_tail_slopes(x: Any, order: int) -> tuple[Array, ...]:
+    """Derivatives 1 to order of log H, beyond the fourth by differentiating l2 = -l1 (l1 + x).
+
+    The fifth and sixth (needed only for the derivative of a Jacobian with a free self-overlap) lose relative accuracy as
+    x^5 in the far tail, where they vanish.
+    """
+    slopes = [*special.log_tail_slopes(x, min(order, 4))]
+    for n in range(3, order - 1):
+        products = sum(comb(n, k) * slopes[k] * slopes[n - k] for k in range(n + 1))
+        slopes.append(np.asarray(-products - x * slopes[n] - n * slopes[n - 1]))
+    return tuple(slopes)

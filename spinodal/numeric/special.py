@@ -1,4 +1,4 @@
-"""Special functions with stable tails: the Gaussian tail ``H`` and its logarithm, and the cumulants of discrete variables.
+"""Special functions with stable tails: the Gaussian tail ``H``, its logarithm, and cumulants of discrete variables.
 
 Notation: ``G(x) = exp(-x^2/2)/sqrt(2 pi)``, ``H(x) = erfc(x/sqrt 2)/2``, ``Mills(x) = G(x)/H(x)``.
 
@@ -9,11 +9,12 @@ How the Gaussian tail is computed. Let ``D(x) = Mills(x) - x``. The derivatives 
 
     d1 = -M,   d2 = -M D,   d3 = -M E,   d4 = -M F,     E = 2 D^2 + x D - 1,   F = (4 D + x)(M D - 1) + D (E + 1),
 
-with ``M = x + D``. As polynomials in M they lose every digit at large x, where D ~ 1/x, E ~ 2/x^4 and F ~ -6/x^5. On the
-half line x >= 0 each of D, E and F is therefore its own rational function: all coefficients have one sign, so evaluating it
-loses nothing, and the leading coefficients reproduce the asymptotic series. The fits are interpolants at Chebyshev points
-of t = (x - k)/(x + k), k = 4.5 for D and 4 for E and F, computed with 110 digits; their relative errors on [0, inf) are
-7.9e-17, 7.1e-17 and 3.6e-16. For x < 0 the identity H(x) = 1 - H(-x) gives M, and nothing cancels in D = M + |x|.
+with ``M = x + D``. As polynomials in M they lose every digit at large x, where D ~ 1/x, E ~ 2/x^4 and F ~ -6/x^5. On
+the half line x >= 0 each of D, E and F is therefore its own rational function: all coefficients have one sign, so
+evaluating it loses nothing, and the leading coefficients reproduce the asymptotic series. The fits are interpolants at
+Chebyshev points of t = (x - k)/(x + k), k = 4.5 for D and 4 for E and F, computed with 110 digits; their relative
+errors on [0, inf) are 7.9e-17, 7.1e-17 and 3.6e-16. For x < 0 the identity H(x) = 1 - H(-x) gives M, and nothing
+cancels in D = M + |x|.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ _F_LOW = (
 class _Rational:
     """A rational function of a >= 0, evaluated by blocks of four powers.
 
-    Numerator and denominator are polynomials in a^4 whose coefficients are cubics in a. All the cubics come from one small
-    matrix product with the rows (1, a, a^2, a^3), which is about twice as fast as Horner's rule in numpy.
+    Numerator and denominator are polynomials in a^4 whose coefficients are cubics in a. All the cubics come from one
+    small matrix product with the rows (1, a, a^2, a^3), which is about twice as fast as Horner's rule in numpy.
     """
 
     def __init__(self, top: Sequence[float], low: Sequence[float]) -> None:
@@ -84,9 +85,10 @@ class _Rational:
         self.lead = top[-1] / low[-1]
 
     def __call__(self, powers: FloatArray, fourth: FloatArray) -> FloatArray:
-        cubics = self.matrix @ powers
+        cubics: FloatArray = self.matrix @ powers
         split = self.blocks[0]
-        top, low = cubics[split - 1], cubics[-1]
+        top: FloatArray = cubics[split - 1]
+        low: FloatArray = cubics[-1]
         for row in cubics[split - 2 :: -1]:
             top *= fourth
             top += row
@@ -135,7 +137,7 @@ class _Tail:
 
     def density(self) -> FloatArray:
         """G(x); exp underflows to zero quietly."""
-        g = self.powers[2] * -0.5
+        g: FloatArray = self.powers[2] * -0.5
         np.exp(g, out=g)
         g *= _INV_SQRT_2PI
         return g
@@ -163,7 +165,7 @@ class _Tail:
         return h
 
     def log_tail(self) -> FloatArray:
-        """log H(x)."""
+        """Log H(x)."""
         value = np.log(self.m_plus)
         value += _HALF_LOG_2PI
         half = self.true_a * 0.5
@@ -230,7 +232,7 @@ def gaussian_tail(x: ArrayLike) -> FloatArray:
 
 
 def log_gaussian_tail(x: ArrayLike) -> FloatArray:
-    """log H(x), relative error a few eps on both sides (for x << 0 it is -H(-x), whose exponent is rounded)."""
+    """Log H(x), relative error a few eps on both sides (for x << 0 it is -H(-x), whose exponent is rounded)."""
     return _by_blocks(x, 1, lambda tail: (tail.log_tail(),))[0]
 
 
@@ -316,10 +318,10 @@ def binary_cumulants(h: ArrayLike, order: int) -> tuple[FloatArray, ...]:
 
 
 class _Tilted:
-    """Normalised weights p_j ~ exp(log_weights_j + h w_j + v w_j^2/2) over the values w_j, relative to the heaviest one.
+    """Normalised weights p_j ~ exp(log_weights_j + h w_j + v w_j^2/2) of values w_j, relative to the heaviest one.
 
-    Sums run over a Python list of K arrays, which for the few values of a discrete prior is faster than a trailing axis.
-    Deviations are taken from the heaviest value (the pivot), so that a distribution which is concentrated up to
+    Sums run over a Python list of K arrays, which for the few values of a discrete prior is faster than a trailing
+    axis. Deviations are taken from the heaviest value (the pivot), so that a distribution which is concentrated up to
     exponentially small weights keeps the relative precision of its moments.
     """
 
@@ -366,12 +368,13 @@ def discrete_cumulants(
 ) -> tuple[FloatArray, ...]:
     """Derivatives 0 to order (order <= 4) with respect to h of log sum_j exp(log_weights_j + h w_j + v w_j^2/2).
 
-    Parameters: h and v of any shapes that broadcast; values w and log_weights of shape [K], or [..., K] with leading axes
-    that broadcast against h and v. log_weights may hold -inf, but not only. The result has the broadcast shape of h and v.
+    Parameters: h and v of any shapes that broadcast; values w and log_weights of shape [K], or [..., K] with leading
+    axes that broadcast against h and v. log_weights may hold -inf, but not only. The result has the broadcast shape of
+    h and v.
 
-    The cumulants are central moments about the heaviest value, so an exponentially small variance keeps relative precision;
-    only where a third or fourth cumulant changes sign is its error absolute. |h| and |v| up to 1e6 and beyond are fine: what
-    remains is the rounding of the exponents.
+    The cumulants are central moments about the heaviest value, so an exponentially small variance keeps relative
+    precision; only where a third or fourth cumulant changes sign is its error absolute. |h| and |v| up to 1e6 and
+    beyond are fine: what remains is the rounding of the exponents.
     """
     _check_order(order)
     if np.shape(values) == (2,) and np.shape(log_weights) == (2,) and np.all(np.isfinite(log_weights)):
@@ -421,10 +424,10 @@ def _two_value_cumulants(
 def discrete_mean(
     h: ArrayLike, v: ArrayLike, values: ArrayLike, log_weights: ArrayLike, observable: ArrayLike, order: int = 0
 ) -> tuple[FloatArray, ...]:
-    """Tilted average of a per-value observable O_j under discrete_cumulants' weights, and its h-derivatives 0 to order <= 3.
+    """Average of a per-value observable O_j under discrete_cumulants' weights, and its h-derivatives 0 to order <= 3.
 
-    The derivatives are the joint cumulants <O; w>, <O; w; w>, <O; w; w; w>. Shapes as in discrete_cumulants; observable is
-    [K] or [..., K].
+    The derivatives are the joint cumulants <O; w>, <O; w; w>, <O; w; w; w>. Shapes as in discrete_cumulants; observable
+    is [K] or [..., K].
     """
     if not 0 <= order <= 3:
         raise ValueError(f"order must be 0 to 3, not {order}")

@@ -1,17 +1,21 @@
 """Numerical inner averages: log-averages of an arbitrary weight over a Gaussian or a density, and their derivatives.
 
-The measure is exp(phi(x)) dx, phi(x) = log f(omega + sqrt(V) x) - x^2/2 or log p(x) + h x + v x^2/2. Nothing is assumed of
-log f or log p but that, between the declared splits (its steps and kinks), it is smooth and phi has one main peak. Derivatives
-with respect to omega or h are cumulants of x: f is never differentiated. Per batch element and per panel between splits:
+The measure is exp(phi(x)) dx, phi(x) = log f(omega + sqrt(V) x) - x^2/2 or log p(x) + h x + v x^2/2. Nothing is assumed
+of log f or log p but that, between the declared splits (its steps and kinks), it is smooth and phi has one main peak.
+Derivatives with respect to omega or h are cumulants of x: f is never differentiated. Per batch element and per panel
+between splits:
 
-1. Peak. A coarse scan (geometric around zero, around the tilt's own centre and next to both ends of the panel) and zooms into
-   the bracket of its maximum until phi varies little within: the peak may be far out and narrow.
-2. Support. On both sides of the peak the distance at which phi has dropped by DROP is found on a geometric scale.
-3. Nodes. Gauss-Legendre on both sides of the peak (on the two halves where the peak sits at the panel's end).
+1. Peak. A coarse scan (geometric around zero, around the tilt's own centre and next to both ends of the panel) and
+   zooms into the bracket of its maximum until phi varies little within: the peak may be far out and narrow.
+2. Support. On both sides of the peak the distances at which phi has dropped by CORE and by DROP are found on a
+   geometric scale.
+3. Nodes. Gauss-Legendre on the four segments between the peak and these points (all four on one side where the peak
+   sits at the panel's end).
 
-All weights are relative to the highest peak, and cumulants are central moments, so a mass of exp(-1e6), a peak of width
-1e-6 or one at x = 1e4 lose no precision beyond the rounding of phi itself. The error is that of Gauss-Legendre: compare
-with twice the nodes.
+Where log f is smooth but much steeper somewhere than on the scale of the support (a sigmoid of slope 40), splits on
+both sides of that region restore the accuracy. All weights are relative to the highest peak, and cumulants are central
+moments, so a mass of exp(-1e6), a peak of width 1e-6 or one at x = 1e4 lose no precision beyond the rounding of phi
+itself. The error is that of Gauss-Legendre: compare with twice the nodes.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 Function: TypeAlias = Callable[[FloatArray], FloatArray]
 
 DROP = 45.0  # exp(-45) = 3e-20, negligible even in fourth moments
+CORE = 6.0  # where the nodes around the peak end and those of the tails begin
 NODES = 64  # per panel: enough for 1e-13 where log f is smooth on the scale of the support
 _FARTHEST = 1e5  # the domain of x for Gaussian averages
 _ZOOM = np.linspace(0.0, 1.0, 11)
@@ -44,9 +49,9 @@ def _legendre(n: int) -> tuple[FloatArray, FloatArray]:
 class _Measure:
     """Normalised weights on the nodes of all panels; arrays [..., nodes].
 
-    The exponent is phi(x) = log_part(x) + x (slope + curvature x/2); log_part maps arrays [..., m] to arrays of that shape.
-    edges [..., panels + 1] are ascending and finite. centre and scale [...] say where and how wide the mass would be
-    without log_part. All of these are of the batch shape.
+    The exponent is phi(x) = log_part(x) + x (slope + curvature x/2); log_part maps arrays [..., m] to arrays of that
+    shape. edges [..., panels + 1] are ascending and finite. centre and scale [...] say where and how wide the mass
+    would be without log_part. All of these are of the batch shape.
     """
 
     def __init__(
@@ -66,16 +71,25 @@ class _Measure:
         margin = np.minimum(1e-13 * (1.0 + np.abs(lower) + np.abs(upper)), 0.25 * (upper - lower))
         inner_lower, inner_upper = lower + margin, upper - margin
         peak, height = self._find_peak(inner_lower, inner_upper, centre, scale)
-        left = peak - self._reach(peak, height, -1.0, peak - inner_lower, scale)
-        right = peak + self._reach(peak, height, 1.0, inner_upper - peak, scale)
-        left = np.where(left <= inner_lower, lower, left)
-        right = np.where(right >= inner_upper, upper, right)
-        at_end = (peak - inner_lower <= 1e-6 * (right - left)) | (inner_upper - peak <= 1e-6 * (right - left))
-        cut = np.where(at_end, 0.5 * (left + right), peak)
-        s, weights = _legendre(max(nodes // 2, 1))
-        # Offsets from the panel's left end, so that far out the exponent's large common part is not rounded node by node.
-        half = np.concatenate([(cut - left)[..., None] * s, (cut - left)[..., None] + (right - cut)[..., None] * s], -1)
-        jacobian = np.concatenate([(cut - left)[..., None] * weights, (right - cut)[..., None] * weights], -1)
+        core_left, far_left = self._reach(peak, height, -1.0, peak - inner_lower, scale)
+        core_right, far_right = self._reach(peak, height, 1.0, inner_upper - peak, scale)
+        # Where the peak sits at one end of the panel, all segments go to the other side.
+        short = 1e-6 * (far_left + far_right)
+        from_lower, from_upper = far_left <= short, far_right <= short
+        left = np.where(peak - far_left <= inner_lower, lower, peak - far_left)
+        right = np.where(peak + far_right >= inner_upper, upper, peak + far_right)
+        low, high = peak - core_left, peak + core_right
+        cuts = np.stack([left, low, peak, high, right], -1)
+        one_sided = np.stack([left, 0.5 * (left + high), high, 0.5 * (high + right), right], -1)
+        cuts = np.where(from_lower[..., None], one_sided, cuts)
+        one_sided = np.stack([left, 0.5 * (left + low), low, 0.5 * (low + right), right], -1)
+        cuts = np.where(from_upper[..., None] & ~from_lower[..., None], one_sided, cuts)
+        # Offsets from the panel's left end, so that far out the exponent's large common part is not rounded node by
+        # node.
+        s, weights = _legendre(max(nodes // 4, 1))
+        lengths = np.diff(cuts, axis=-1)[..., None]
+        half = ((cuts[..., :-1, None] - left[..., None, None]) + lengths * s).reshape(*left.shape, -1)
+        jacobian = lengths * weights
         self.x = (left[..., None] + half).reshape(*self.batch, -1)
         base = left * (self.slope + 0.5 * self.curvature * left)
         anchor = left[..., None]
@@ -145,21 +159,21 @@ class _Measure:
 
     def _reach(
         self, peak: FloatArray, height: FloatArray, sign: float, room: FloatArray, scale: FloatArray
-    ) -> FloatArray:
-        """Distance from the peak, at most room, at which phi has dropped by DROP for good."""
+    ) -> list[FloatArray]:
+        """Distances from the peak, at most room, at which phi has dropped by CORE and by DROP for good."""
         smallest = 1e-9 * np.minimum(scale, 1.0)[..., None]
         ratio = np.maximum(room, smallest) / smallest
         ladder = smallest[..., None] * ratio[..., None] ** np.linspace(0.0, 1.0, 25)
-        floor = np.where(np.isneginf(height), 0.0, height) - DROP
-        for count in (25, 10):
-            x = peak[..., None] + sign * np.minimum(ladder, room[..., None])
-            inside = self._on_panels(x) > floor[..., None]
-            # The first rung beyond the last one inside: conservative where phi is not monotonic.
-            beyond = np.where(inside.any(-1), count - np.argmax(inside[..., ::-1], -1), 0)
-            upper = np.take_along_axis(ladder, np.minimum(beyond, count - 1)[..., None], -1)
-            lower = np.take_along_axis(ladder, np.maximum(beyond - 1, 0)[..., None], -1)
-            ladder = lower * (upper / lower) ** np.linspace(0.0, 1.0, 10)
-        return np.minimum(upper[..., 0], room)
+        values = self._on_panels(peak[..., None] + sign * np.minimum(ladder, room[..., None]))
+        top = np.where(np.isneginf(height), 0.0, height)
+        found = []
+        for drop in (CORE, DROP):
+            floor = (top - drop)[..., None]
+            below, above = _first_outside(ladder, values > floor)
+            rungs = below * (above / below) ** np.linspace(0.0, 1.0, 10)
+            finer = self._on_panels(peak[..., None] + sign * np.minimum(rungs, room[..., None]))
+            found.append(np.minimum(_first_outside(rungs, finer > floor)[1][..., 0], room))
+        return found
 
     def cumulants(self, order: int) -> list[FloatArray]:
         """Cumulants 1 to order of x."""
@@ -190,13 +204,21 @@ class _Measure:
         return out
 
 
+def _first_outside(ladder: FloatArray, inside: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """The last rung inside and the one beyond: conservative where inside is not monotonic."""
+    count = ladder.shape[-1]
+    beyond = np.where(inside.any(-1), count - np.argmax(inside[..., ::-1], -1), 0)[..., None]
+    lower = np.take_along_axis(ladder, np.maximum(beyond - 1, 0), -1)
+    return lower, np.take_along_axis(ladder, np.minimum(beyond, count - 1), -1)
+
+
 def _check(order: int, largest: int = 4) -> None:
     if not 0 <= order <= largest:
         raise ValueError(f"order must be 0 to {largest}, not {order}")
 
 
 def _edges(splits: Sequence[ArrayLike], bound: FloatArray) -> FloatArray:
-    """Panel edges [..., len(splits) + 1] between -bound and bound; a split beyond them, infinite or nan closes no panel."""
+    """Panel edges [..., splits + 2] from -bound to bound; a split beyond them, infinite or nan, closes no panel."""
     inner = [np.where(np.isnan(split), bound, np.minimum(np.maximum(split, -bound), bound)) for split in splits]
     return np.sort(np.stack([-bound, *inner, bound], -1), -1)
 
@@ -211,9 +233,7 @@ def _gaussian_measure(
 
     edges = _edges([(position - middle) / sigma for position in positions], np.full(middle.shape, _FARTHEST))
     zero, one = np.zeros(middle.shape), np.ones(middle.shape)
-    measure = _Measure(
-        lambda x: log_f(middle[..., None] + sigma[..., None] * x), zero, -one, edges, zero, one, nodes
-    )
+    measure = _Measure(lambda x: log_f(middle[..., None] + sigma[..., None] * x), zero, -one, edges, zero, one, nodes)
     return measure, middle, sigma
 
 
@@ -241,11 +261,12 @@ def log_average(
     """Derivatives 0 to order (order <= 4) with respect to omega of log E exp(log_f(h)), h ~ N(omega, variance).
 
     Parameters: log_f maps arrays of shape (*batch, m) of values h to log-weights of that shape (-inf allowed); omega,
-    variance > 0 and each of splits, the positions h of its steps and kinks, broadcast to the batch shape; nodes per panel
-    (panels are one more than splits). Where the weight vanishes everywhere the value is -inf and the derivatives are 0.
+    variance > 0 and each of splits, the positions h of its steps and kinks, broadcast to the batch shape; nodes per
+    panel (panels are one more than splits). Where the weight vanishes everywhere the value is -inf and the derivatives
+    are 0.
 
-    In score form the derivatives are cumulants of x = (h - omega)/sqrt(V): <x>/V^(1/2), (Var x - 1)/V, k_3/V^(3/2), k_4/V^2.
-    Their absolute error is therefore about 1e-14 V^(-k/2), times the size of the cumulant where that is large.
+    In score form the derivatives are cumulants of x = (h - omega)/sqrt(V): <x>/V^(1/2), (Var x - 1)/V, k_3/V^(3/2),
+    k_4/V^2. Their absolute error is therefore about 1e-14 V^(-k/2), times the size of the cumulant where that is large.
     """
     _check(order)
     measure, _, sigma = _gaussian_measure(log_f, omega, variance, splits, nodes)
@@ -265,8 +286,8 @@ def tilted_averages(
 ) -> tuple[tuple[FloatArray, ...], list[tuple[FloatArray, ...]]]:
     """Returns log_average's result, and for each function g(h) its average under exp(log_f) N(h; omega, V)/Z.
 
-    Each average comes with its derivatives 0 to function_order (<= 3) with respect to omega: the joint cumulants <g; x>,
-    <g; x; x>, ... times V^(-1/2), V^(-1), ... Steps and kinks of g belong in splits too.
+    Each average comes with its derivatives 0 to function_order (<= 3) with respect to omega: the joint cumulants <g;
+    x>, <g; x; x>, ... times V^(-1/2), V^(-1), ... Steps and kinks of g belong in splits too.
     """
     _check(order)
     _check(function_order, 3)
@@ -279,10 +300,10 @@ def tilted_averages(
     return _field_derivatives(measure, sigma, order), averages
 
 
-def _density_measure(
-    log_p: Function, h: ArrayLike, v: ArrayLike, splits: Sequence[ArrayLike], nodes: int
-) -> _Measure:
-    field, curvature, *positions = np.broadcast_arrays(*(np.asarray(part, dtype=np.float64) for part in (h, v, *splits)))
+def _density_measure(log_p: Function, h: ArrayLike, v: ArrayLike, splits: Sequence[ArrayLike], nodes: int) -> _Measure:
+    field, curvature, *positions = np.broadcast_arrays(
+        *(np.asarray(part, dtype=np.float64) for part in (h, v, *splits))
+    )
     narrow = curvature < -1.0
     scale = 1.0 / np.sqrt(np.where(narrow, -curvature, 1.0))
     centre = np.where(narrow, field * scale * scale, 0.0)
@@ -302,9 +323,9 @@ def density_cumulants(
 ) -> tuple[FloatArray, ...]:
     """Derivatives 0 to order (order <= 4) with respect to h of log int dw p(w) exp(h w + v w^2/2).
 
-    Parameters: log_p maps arrays of shape (*batch, m) of values w to log-densities of that shape (-inf allowed); h, v and the
-    splits (steps and kinks of log_p, the ends of its support) broadcast to the batch shape; nodes per panel. v may be as
-    negative as wanted; where it is positive, p must decay faster than exp(-v w^2/2).
+    Parameters: log_p maps arrays of shape (*batch, m) of values w to log-densities of that shape (-inf allowed); h, v
+    and the splits (steps and kinks of log_p, the ends of its support) broadcast to the batch shape; nodes per panel. v
+    may be as negative as wanted; where it is positive, p must decay faster than exp(-v w^2/2).
     """
     _check(order)
     measure = _density_measure(log_p, h, v, splits, nodes)
@@ -322,7 +343,7 @@ def density_averages(
     *,
     nodes: int = NODES,
 ) -> list[tuple[FloatArray, ...]]:
-    """Averages of functions g(w) under p(w) exp(h w + v w^2/2), each with its h-derivatives 0 to function_order (<= 3)."""
+    """Averages of functions g(w) under p(w) exp(h w + v w^2/2), with their h-derivatives 0 to function_order (<= 3)."""
     _check(function_order, 3)
     measure = _density_measure(log_p, h, v, splits, nodes)
     averages = []

@@ -20,7 +20,8 @@ _ACTIVATION_TOLERANCE = 1e-4
 _SMALLEST_RELATIVE_VARIANCE = 1e-10
 _MAX_SPLITS = 40
 # How many nodes of formulas one check may evaluate: a few tenths of a second.
-_WORK = 300_000
+_WORK = 200_000
+_LARGEST_EXPONENT = 700.0
 _ROOT = math.sqrt(2 * math.pi)
 _KINKED = frozenset({"abs", "sign", "step", "relu", "log", "sqrt"})
 
@@ -87,7 +88,10 @@ def check_activation(activation: Formula, values: Mapping[str, float], complain:
             size = value(x) / scale
             if size == 0:
                 return 0.0
-            return math.copysign(1.0, size) ** power * math.exp(power * math.log(abs(size)) - x * x / 2) / _ROOT
+            exponent = power * math.log(abs(size)) - x * x / 2
+            if exponent > _LARGEST_EXPONENT:
+                return math.inf
+            return math.copysign(1.0, size) ** power * math.exp(exponent) / _ROOT
 
         ends = [-37.0, *(split for split in splits if abs(split) < 37), 37.0]
         calls = _WORK // _size(activation.root)
@@ -246,6 +250,8 @@ def _is_singular(activation: Formula, values: Mapping[str, float], point: float)
         def size(x: Any) -> Any:
             try:
                 return abs(function(x))
+            except OverflowError:
+                return mp.inf
             except (ArithmeticError, ValueError):
                 return mp.zero
 
@@ -255,6 +261,8 @@ def _is_singular(activation: Formula, values: Mapping[str, float], point: float)
                 continue
             centre = _refined(activation.root, values, point, mp)
             near, far = size(centre + side * mp.mpf("1e-30")), size(centre + side * mp.mpf("1e-20"))
+            if near == mp.inf:
+                return True
             if near > 0 and far > 0 and mp.log(near / far) / mp.log(mp.mpf("1e-10")) <= mp.mpf("-0.4999"):
                 return True
     return False

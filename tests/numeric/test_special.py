@@ -127,7 +127,7 @@ def test_two_values_agree_with_the_general_case(h, v, values):
 
 
 def discrete_reference(h, v, values, log_weights):
-    with mp.workdps(60):
+    with mp.workdps(700):
         w = [mp.mpf(x) for x in values]
         p = [mp.exp(mp.mpf(lw) + mp.mpf(h) * x + mp.mpf(v) * x * x / 2) for lw, x in zip(log_weights, w, strict=True)]
         z = mp.fsum(p)

@@ -3,6 +3,7 @@
 To add a message, add a broken spec and the text that a user ought to see.
 """
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -104,7 +105,5 @@ def test_a_damaged_spec_is_read_or_refused_and_never_crashes(text, damages):
     for where, length, replacement in damages:
         start = int(where * len(text))
         text = text[:start] + replacement + text[start + length :]
-    try:
+    with contextlib.suppress(SpecError):
         spec_from_text(text)
-    except SpecError as error:
-        assert str(error)

@@ -131,7 +131,7 @@ def test_activations_of_finite_variance_are_accepted(activation):
 
 @pytest.mark.parametrize(
     "activation", ["exp(x**2/4)", "exp(x**2)", "exp(exp(x))", "exp(exp(exp(x)))", "1/x", "1/sqrt(abs(x - 0.3))",
-                   "1/(x*x - 2*x + 1)", "1/(exp(x) - 1)", "exp(abs(x)**3/1000000)"],
+                   "1/(x*x - 2*x + 1)", "1/(exp(x) - 1)", "exp(abs(x)**3/1000000)", "exp(3/x)", "exp(1/x**2)"],
 )  # fmt: skip
 def test_activations_of_infinite_variance_are_refused(activation):
     with pytest.raises(SpecError, match="infinite variance"):
@@ -255,12 +255,15 @@ def test_a_mistake_in_an_override_is_blamed_on_the_override():
         ({"student.wieghts": "binary"}, "--with student.wieghts: wieghts: unknown entry; did you mean weights?"),
         (
             {"student.weights.values": "[1, 2]"},
-            '--with student.weights.values: student.weights is the text "binary", not a table, and has no entry values; '
-            "give the whole of it: student.weights={...}",
+            '--with student.weights.values: student.weights is the text "binary", not a table, '
+            "and has no entry values; give the whole of it: student.weights={...}",
         ),
         ({"not a key": "1"}, "--with not a key: not a dotted key; as in student.weights"),
         ({"parameters.kappa": "nan"}, "--with parameters.kappa: kappa: nan is not a number; write a finite number"),
-        ({"parameters.kappa": "1\nalpha=2"}, '--with parameters.kappa: kappa: the text "1?alpha=2" where a number is needed; as in kappa = 1.0'),
+        (
+            {"parameters.kappa": "1\nalpha=2"},
+            '--with parameters.kappa: kappa: the text "1?alpha=2" where a number is needed; as in kappa = 1.0',
+        ),
     ],
 )  # fmt: skip
 def test_wrong_overrides_are_refused(overrides, message):

@@ -340,7 +340,8 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
             elif begin == 0:
                 call = f"special.log_tail_derivatives({first}, {highest})"
             else:
-                call = f"special.log_tail_slopes({first}, {highest})"
+                home = "special" if highest <= 4 else "runtime"
+                call = f"{home}.log_tail_slopes({first}, {highest})"
             return f"{targets}{comma} = {call}"
     raise ValueError(item.function)
 

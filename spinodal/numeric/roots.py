@@ -1,0 +1,331 @@
+"""Roots of saddle-point systems: batched Newton, and the branch that starts at small alpha.
+
+A system is anything with ``residual_and_jacobian(x[B, n], p[B, k])``, ``conditions`` and ``parameter_derivative`` (a
+generated module, bound to a quadrature rule); nothing here knows models. F is written as x - update(x), so that a damped
+fixed-point step is x - theta F: it globalises Newton where the latter's step leaves the domain or does not descend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+class System(Protocol):
+    """F(x; p) = 0 for a batch of states."""
+
+    def residual_and_jacobian(self, x: Array, p: Array) -> tuple[Array, Array]:
+        """F [B, n] and dF/dx [B, n, n]."""
+        ...
+
+    def parameter_derivative(self, x: Array, p: Array) -> Array:
+        """dF/dp [B, n, k]."""
+        ...
+
+    def conditions(self, x: Array, p: Array) -> Array:
+        """Expressions that must not be negative [B, m]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewtonSettings:
+    """How Newton is globalised and when it has converged.
+
+    Attributes:
+        tolerance: on the scaled Newton step, max |dx_i| / (1 + |x_i|).
+        iterations: Newton iterations at most.
+        halvings: step halvings before a damped fixed-point step replaces a Newton step.
+        damping: theta of that fixed-point step.
+    """
+
+    tolerance: float = 1e-12
+    iterations: int = 60
+    halvings: int = 6
+    damping: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Where a batch of Newton iterations ended.
+
+    Attributes:
+        x: states [B, n].
+        converged: which converged [B].
+        residual: max_i |F_i| / (1 + |x_i|) [B].
+        step: the last scaled Newton step [B], an estimate of the distance to the root.
+        iterations: Newton iterations used [B].
+        determinant_sign: sign of det dF/dx at x [B].
+        jacobian: dF/dx at x [B, n, n].
+    """
+
+    x: Array
+    converged: Mask
+    residual: Array
+    step: Array
+    iterations: NDArray[np.int64]
+    determinant_sign: Array
+    jacobian: Array
+
+
+def _scaled(values: Array, x: Array) -> Array:
+    result: Array = np.max(np.abs(values) / (1.0 + np.abs(x)), axis=1)
+    return result
+
+
+def _inside(system: System, x: Array, p: Array) -> Mask:
+    margins = system.conditions(x, p)
+    return np.asarray(np.all(np.isfinite(x), axis=1) & np.all(margins >= 0.0, axis=1))
+
+
+def _solve(jacobian: Array, residual: Array) -> Array:
+    """Newton steps; a singular or non-finite Jacobian gives nan."""
+    try:
+        return np.asarray(np.linalg.solve(jacobian, residual[..., None])[..., 0])
+    except np.linalg.LinAlgError:
+        steps = np.full_like(residual, np.nan)
+        for i in range(len(residual)):
+            if np.all(np.isfinite(jacobian[i])) and np.linalg.matrix_rank(jacobian[i]) == residual.shape[1]:
+                steps[i] = np.linalg.solve(jacobian[i], residual[i])
+        return steps
+
+
+def newton(system: System, start: Array, p: Array, settings: NewtonSettings | None = None) -> Roots:
+    """Newton from each row of ``start`` [B, n] at the parameters p [B, k]; rows are independent.
+
+    A row that has converged, or cannot move, is left alone. Convergence asks for a small last step *and* a small residual,
+    or for a step at the rounding level of the equations (a further step does not shrink it).
+    """
+    settings = settings or NewtonSettings()
+    x = np.array(start, dtype=float)
+    batch, _n = x.shape
+    residual, jacobian = system.residual_and_jacobian(x, p)
+    merit = _scaled(residual, x)
+    step_size = np.full(batch, np.inf)
+    used = np.zeros(batch, dtype=np.int64)
+    converged = np.zeros(batch, dtype=bool)
+    alive = np.isfinite(merit) & np.all(np.isfinite(jacobian), axis=(1, 2)) & _inside(system, x, p)
+    for _ in range(settings.iterations):
+        rows = np.flatnonzero(alive & ~converged)
+        if rows.size == 0:
+            break
+        step = _solve(jacobian[rows], residual[rows])
+        usable = np.all(np.isfinite(step), axis=1)
+        new_size = np.where(usable, _scaled(np.where(usable[:, None], step, 0.0), x[rows]), np.inf)
+        stalled = (new_size >= 0.5 * step_size[rows]) & (new_size < 1e-7) & (merit[rows] < 1e-7)
+        done = usable & ((new_size <= settings.tolerance) | stalled)
+        step_size[rows] = new_size
+        used[rows] += 1
+        direction = np.where(usable[:, None], -step, 0.0)
+        length = np.where(usable, 1.0, 0.0)
+        # full steps where they descend, halved otherwise; a fixed-point step where halving does not help
+        waiting = usable & ~done
+        finished = np.flatnonzero(done)
+        if finished.size:
+            converged[rows[finished]] = True
+        best_x, best_f, best_j = x[rows].copy(), residual[rows].copy(), jacobian[rows].copy()
+        best_merit = merit[rows].copy()
+        moved = np.zeros(rows.size, dtype=bool)
+        for halving in range(settings.halvings + 1):
+            index = np.flatnonzero(waiting & ~moved)
+            if index.size == 0:
+                break
+            trial = x[rows[index]] + length[index, None] * direction[index]
+            f, j = system.residual_and_jacobian(trial, p[rows[index]])
+            m = _scaled(f, trial)
+            good = np.isfinite(m) & np.all(np.isfinite(j), axis=(1, 2))
+            good &= (m < merit[rows[index]] * (1.0 - 1e-4 * length[index])) | (m < 1e-13)
+            if good.any():
+                good[good] = _inside(system, trial[good], p[rows[index[good]]])
+            chosen = index[good]
+            best_x[chosen], best_f[chosen], best_j[chosen] = trial[good], f[good], j[good]
+            best_merit[chosen] = m[good]
+            moved[chosen] = True
+            length[index[~good]] *= 0.5 if halving < 2 else 0.25
+        lost = np.flatnonzero(~done & ~moved)
+        if lost.size:
+            _fixed_point_step(system, x, residual, p, rows, lost, settings, best_x, best_f, best_j, best_merit, moved)
+        x[rows], residual[rows], jacobian[rows], merit[rows] = best_x, best_f, best_j, best_merit
+        alive[rows[~done & ~moved]] = False
+    # a row that stopped moving at rounding level has converged
+    converged |= (step_size < 1e-10) & (merit < 1e-10)
+    with np.errstate(all="ignore"):
+        finite = np.all(np.isfinite(jacobian), axis=(1, 2))
+        sign = np.linalg.slogdet(np.where(finite[:, None, None], jacobian, np.eye(x.shape[1])))[0]
+    return Roots(x, converged, merit, step_size, used, np.where(finite, sign, 0.0), jacobian)
+
+
+def _fixed_point_step(
+    system: System,
+    x: Array,
+    residual: Array,
+    p: Array,
+    rows: NDArray[np.int64],
+    lost: NDArray[np.int64],
+    settings: NewtonSettings,
+    best_x: Array,
+    best_f: Array,
+    best_j: Array,
+    best_merit: Array,
+    moved: Mask,
+) -> None:
+    """A damped fixed-point step x - theta F for rows whose Newton step failed, theta halved until inside the domain."""
+    theta = settings.damping
+    for _ in range(4):
+        index = lost[~moved[lost]]
+        if index.size == 0:
+            return
+        trial = x[rows[index]] - theta * residual[rows[index]]
+        good = _inside(system, trial, p[rows[index]])
+        if good.any():
+            chosen = index[good]
+            f, j = system.residual_and_jacobian(trial[good], p[rows[chosen]])
+            m = _scaled(f, trial[good])
+            fine = np.isfinite(m) & np.all(np.isfinite(j), axis=(1, 2))
+            kept = chosen[fine]
+            best_x[kept], best_f[kept], best_j[kept] = trial[good][fine], f[fine], j[fine]
+            best_merit[kept] = m[fine]
+            moved[kept] = True
+        theta *= 0.5
+
+
+def fixed_point(system: System, start: Array, p: Array, sweeps: int, damping: float = 0.5) -> Array:
+    """Damped fixed-point sweeps x <- x - damping F; a row that would leave the domain stays where it is."""
+    x = np.array(start, dtype=float)
+    for _ in range(sweeps):
+        f, _ = system.residual_and_jacobian(x, p)
+        trial = x - damping * f
+        good = np.all(np.isfinite(trial), axis=1)
+        if good.any():
+            good[good] = _inside(system, trial[good], p[good])
+        x[good] = trial[good]
+    return x
+
+
+@dataclass(frozen=True, slots=True)
+class PathSettings:
+    """How far a step along the branch from small alpha may go before it is halved.
+
+    Attributes:
+        overlap_error: largest difference between prediction and corrected overlap.
+        overlap_change: largest change of an overlap in one step.
+        smallest: the step (in units of the whole path) below which the branch is said to end.
+        corrections: Newton iterations allowed per step.
+    """
+
+    overlap_error: float = 0.08
+    overlap_change: float = 0.4
+    smallest: float = 1e-5
+    corrections: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The end of a branch followed from one parameter point to another.
+
+    Attributes:
+        roots: the Newton result at the end (or at the last point reached).
+        reached: the fraction of the path that was followed [B]; 1 where the end was reached.
+        fold: where the path stopped because the Jacobian became singular [B].
+    """
+
+    roots: Roots
+    reached: Array
+    fold: Mask
+
+
+def follow(
+    system: System,
+    start: Array,
+    p_start: Array,
+    p_end: Array,
+    bounded: Mask,
+    newton_settings: NewtonSettings | None = None,
+    settings: PathSettings | None = None,
+) -> Path:
+    """Follow a root along the straight path from p_start to p_end, each row with its own step.
+
+    Tangent predictor, Newton corrector; a step counts only if the corrector stays near the prediction and the sign of
+    det dF/dx does not change, so that the branch is not left for another one beyond a fold.
+
+    Args:
+        system: the equations.
+        start: a root at p_start, or a state close to one [B, n].
+        p_start: parameters there [B, k].
+        p_end: parameters where the root is wanted [B, k].
+        bounded: which unknowns are overlaps of order one (their changes are compared absolutely) [n].
+        newton_settings: tolerance of the final point.
+        settings: step control.
+    """
+    settings = settings or PathSettings()
+    final = newton_settings or NewtonSettings()
+    quick = NewtonSettings(tolerance=1e-8, iterations=settings.corrections, halvings=2)
+    origin = newton(system, start, p_start, NewtonSettings(tolerance=1e-8, iterations=80))
+    batch = len(start)
+    x, jacobian, sign = origin.x.copy(), origin.jacobian.copy(), origin.determinant_sign.copy()
+    s, h = np.zeros(batch), np.ones(batch)
+    active = origin.converged.copy()
+    change = p_end - p_start
+    active &= np.any(change != 0.0, axis=1)
+    s[origin.converged & ~active] = 1.0
+    tangent = np.zeros_like(x)
+    stale = active.copy()
+    while active.any():
+        renew = np.flatnonzero(active & stale)
+        if renew.size:
+            here = p_start[renew] + s[renew, None] * change[renew]
+            slope = np.einsum("bnk,bk->bn", system.parameter_derivative(x[renew], here), change[renew])
+            tangent[renew] = -np.nan_to_num(_solve(jacobian[renew], slope))
+            stale[renew] = False
+        rows = np.flatnonzero(active)
+        target = np.minimum(1.0, s[rows] + h[rows])
+        guess = x[rows] + (target - s[rows])[:, None] * tangent[rows]
+        there = p_start[rows] + target[:, None] * change[rows]
+        inside = _inside(system, guess, there)
+        guess[~inside] = x[rows][~inside]
+        found = newton(system, guess, there, quick)
+        error = np.abs(found.x - guess)
+        move = np.abs(found.x - x[rows])
+        relative = error / (1.0 + np.abs(x[rows]) + np.abs(found.x))
+        near = np.all(np.where(bounded, error <= settings.overlap_error, relative <= 0.25), axis=1)
+        near &= np.all(~bounded | (move <= settings.overlap_change), axis=1)
+        good = found.converged & near & (found.determinant_sign == sign[rows]) & inside
+        accepted = rows[good]
+        x[accepted], jacobian[accepted], s[accepted] = found.x[good], found.jacobian[good], target[good]
+        stale[accepted] = True
+        easy = good & (found.iterations <= 4)
+        h[rows[easy]] *= 2.0
+        h[rows[~good]] *= 0.35
+        active &= (s < 1.0) & (h > settings.smallest)
+    p_here = p_start + s[:, None] * change
+    roots = newton(system, x, p_here, final)
+    # the last Newton must not have jumped either
+    jumped = np.any(bounded & (np.abs(roots.x - x) > settings.overlap_error), axis=1)
+    reached = np.where(origin.converged, s, 0.0)
+    roots = Roots(
+        np.where(jumped[:, None], x, roots.x),
+        roots.converged & ~jumped & (reached >= 1.0),
+        roots.residual, roots.step, roots.iterations, roots.determinant_sign, roots.jacobian,
+    )
+    return Path(roots, reached, (reached < 1.0) & origin.converged)
+
+
+def multi_start(
+    system: System, starts: Array, p: Array, settings: NewtonSettings | None = None, distance: float = 1e-6
+) -> tuple[Array, Roots]:
+    """Every distinct root that Newton finds from many starts [S, n] at one parameter point p [1, k].
+
+    Returns:
+        The indices of the distinct converged roots in the batch, and the batch itself.
+    """
+    batch = newton(system, starts, np.broadcast_to(p, (len(starts), p.shape[1])), settings)
+    kept: list[int] = []
+    for i in np.flatnonzero(batch.converged):
+        if all(np.max(np.abs(batch.x[i] - batch.x[j]) / (1.0 + np.abs(batch.x[j]))) > distance for j in kept):
+            kept.append(int(i))
+    return np.array(kept, dtype=int), batch
