@@ -7,7 +7,7 @@ fixed-point step is x - theta F: it globalises Newton where the latter's step le
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -140,8 +140,6 @@ def newton(system: System, start: Array, p: Array, settings: NewtonSettings | No
             m = _scaled(f, trial)
             good = np.isfinite(m) & np.all(np.isfinite(j), axis=(1, 2))
             good &= (m < merit[rows[index]] * (1.0 - 1e-4 * length[index])) | (m < 1e-13)
-            if good.any():
-                good[good] = _inside(system, trial[good], p[rows[index[good]]])
             chosen = index[good]
             best_x[chosen], best_f[chosen], best_j[chosen] = trial[good], f[good], j[good]
             best_merit[chosen] = m[good]
@@ -154,6 +152,10 @@ def newton(system: System, start: Array, p: Array, settings: NewtonSettings | No
         alive[rows[~done & ~moved]] = False
     # a row that stopped moving at rounding level has converged
     converged |= (step_size < 1e-10) & (merit < 1e-10)
+    # inside the loop nan marks a state outside the domain; conditions that leave F finite are asked only here
+    ended = np.flatnonzero(converged)
+    if ended.size:
+        converged[ended] = _inside(system, x[ended], p[ended])
     with np.errstate(all="ignore"):
         finite = np.all(np.isfinite(jacobian), axis=(1, 2))
         sign = np.linalg.slogdet(np.where(finite[:, None, None], jacobian, np.eye(x.shape[1])))[0]
@@ -212,16 +214,18 @@ class PathSettings:
     """How far a step along the branch from small alpha may go before it is halved.
 
     Attributes:
-        overlap_error: largest difference between prediction and corrected overlap.
+        overlap_error: largest difference between an overlap's change and the trapezoid rule of its two tangents.
+        relative_error: the same for conjugates, relative to their size.
         overlap_change: largest change of an overlap in one step.
         smallest: the step (in units of the whole path) below which the branch is said to end.
         corrections: Newton iterations allowed per step.
     """
 
-    overlap_error: float = 0.08
-    overlap_change: float = 0.4
+    overlap_error: float = 0.03
+    relative_error: float = 0.2
+    overlap_change: float = 0.5
     smallest: float = 1e-5
-    corrections: int = 7
+    corrections: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,55 +268,69 @@ def follow(
     """
     settings = settings or PathSettings()
     final = newton_settings or NewtonSettings()
-    quick = NewtonSettings(tolerance=1e-8, iterations=settings.corrections, halvings=2)
-    origin = newton(system, start, p_start, NewtonSettings(tolerance=1e-8, iterations=80))
-    batch = len(start)
-    x, jacobian, sign = origin.x.copy(), origin.jacobian.copy(), origin.determinant_sign.copy()
-    s, h = np.zeros(batch), np.ones(batch)
-    active = origin.converged.copy()
+    quick = replace(final, iterations=settings.corrections, halvings=2)
+    origin = newton(system, start, p_start, replace(final, tolerance=1e-8, iterations=80))
     change = p_end - p_start
-    active &= np.any(change != 0.0, axis=1)
+    x, jacobian = origin.x.copy(), origin.jacobian.copy()
+    last = _Last(origin)
+    s, h = np.zeros(len(start)), np.ones(len(start))
+    active = origin.converged & np.any(change != 0.0, axis=1)
     s[origin.converged & ~active] = 1.0
+
+    def tangent_at(rows: NDArray[np.int64], state: Array, slope_matrix: Array, where: Array) -> Array:
+        here = p_start[rows] + where[:, None] * change[rows]
+        slope = np.einsum("bnk,bk->bn", system.parameter_derivative(state, here), change[rows])
+        return np.asarray(-_solve(slope_matrix, slope))
+
     tangent = np.zeros_like(x)
-    stale = active.copy()
+    begin = np.flatnonzero(active)
+    if begin.size:
+        tangent[begin] = np.nan_to_num(tangent_at(begin, x[begin], jacobian[begin], s[begin]))
     while active.any():
-        renew = np.flatnonzero(active & stale)
-        if renew.size:
-            here = p_start[renew] + s[renew, None] * change[renew]
-            slope = np.einsum("bnk,bk->bn", system.parameter_derivative(x[renew], here), change[renew])
-            tangent[renew] = -np.nan_to_num(_solve(jacobian[renew], slope))
-            stale[renew] = False
         rows = np.flatnonzero(active)
         target = np.minimum(1.0, s[rows] + h[rows])
-        guess = x[rows] + (target - s[rows])[:, None] * tangent[rows]
+        length = (target - s[rows])[:, None]
         there = p_start[rows] + target[:, None] * change[rows]
+        guess = x[rows] + length * tangent[rows]
         inside = _inside(system, guess, there)
         guess[~inside] = x[rows][~inside]
         found = newton(system, guess, there, quick)
-        error = np.abs(found.x - guess)
-        move = np.abs(found.x - x[rows])
+        good = found.converged & (found.determinant_sign == last.sign[rows])
+        good &= np.all(~bounded | (np.abs(found.x - x[rows]) <= settings.overlap_change), axis=1)
+        ahead = np.full_like(guess, np.nan)
+        if good.any():
+            ahead[good] = tangent_at(rows[good], found.x[good], found.jacobian[good], target[good])
+        # the trapezoid rule along the branch must reproduce the step, or the corrector has left for another branch
+        error = np.abs(found.x - x[rows] - 0.5 * length * (tangent[rows] + ahead))
         relative = error / (1.0 + np.abs(x[rows]) + np.abs(found.x))
-        near = np.all(np.where(bounded, error <= settings.overlap_error, relative <= 0.25), axis=1)
-        near &= np.all(~bounded | (move <= settings.overlap_change), axis=1)
-        good = found.converged & near & (found.determinant_sign == sign[rows]) & inside
+        with np.errstate(invalid="ignore"):
+            small = np.where(bounded, error <= settings.overlap_error, relative <= settings.relative_error)
+        good &= np.all(small, axis=1)
         accepted = rows[good]
         x[accepted], jacobian[accepted], s[accepted] = found.x[good], found.jacobian[good], target[good]
-        stale[accepted] = True
-        easy = good & (found.iterations <= 4)
-        h[rows[easy]] *= 2.0
+        tangent[accepted] = ahead[good]
+        last.keep(found, good, accepted)
+        h[accepted[found.iterations[good] <= 4]] *= 2.0
         h[rows[~good]] *= 0.35
         active &= (s < 1.0) & (h > settings.smallest)
-    p_here = p_start + s[:, None] * change
-    roots = newton(system, x, p_here, final)
-    # the last Newton must not have jumped either
-    jumped = np.any(bounded & (np.abs(roots.x - x) > settings.overlap_error), axis=1)
     reached = np.where(origin.converged, s, 0.0)
-    roots = Roots(
-        np.where(jumped[:, None], x, roots.x),
-        roots.converged & ~jumped & (reached >= 1.0),
-        roots.residual, roots.step, roots.iterations, roots.determinant_sign, roots.jacobian,
+    ended = Roots(
+        x, origin.converged & (reached >= 1.0), last.residual, last.step, last.iterations, last.sign, jacobian
     )
-    return Path(roots, reached, (reached < 1.0) & origin.converged)
+    return Path(ended, reached, origin.converged & (reached < 1.0))
+
+
+class _Last:
+    """The Newton diagnostics of the last accepted point of each row."""
+
+    def __init__(self, roots: Roots) -> None:
+        self.residual, self.step = roots.residual.copy(), roots.step.copy()
+        self.iterations, self.sign = roots.iterations.copy(), roots.determinant_sign.copy()
+
+    def keep(self, found: Roots, good: Mask, rows: NDArray[np.int64]) -> None:
+        """Take over the rows that were accepted."""
+        self.residual[rows], self.step[rows] = found.residual[good], found.step[good]
+        self.iterations[rows] += found.iterations[good]
 
 
 def multi_start(

@@ -25,6 +25,8 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import erf as _scipy_erf
+from scipy.special import erfc as _scipy_erfc
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -224,6 +226,16 @@ def gaussian(x: ArrayLike) -> FloatArray:
         value = array * array
     value *= -0.5
     return np.asarray(_INV_SQRT_2PI * np.exp(value))
+
+
+def erf(x: ArrayLike) -> FloatArray:
+    """The error function, for formulas that name it."""
+    return np.asarray(_scipy_erf(np.asarray(x, dtype=np.float64)))
+
+
+def erfc(x: ArrayLike) -> FloatArray:
+    """The complementary error function, 2 H(sqrt(2) x)."""
+    return np.asarray(_scipy_erfc(np.asarray(x, dtype=np.float64)))
 
 
 def gaussian_tail(x: ArrayLike) -> FloatArray:

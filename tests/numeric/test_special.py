@@ -73,6 +73,12 @@ def test_tail_agrees_with_scipy_and_reflects(x):
     assert d == pytest.approx(float(m) - x, abs=1e-13 * max(1.0, abs(x)))
 
 
+def test_error_functions_are_the_tail():
+    x = np.array([-3.0, -0.2, 0.0, 1e-12, 1.0, 20.0])
+    np.testing.assert_allclose(special.erfc(x), 2 * special.gaussian_tail(np.sqrt(2) * x), rtol=1e-12)
+    np.testing.assert_allclose(special.erf(x)[:5], 1 - special.erfc(x)[:5], atol=2e-16)
+
+
 def test_infinities_nan_shapes_and_blocks():
     assert special.gaussian_tail([np.inf, -np.inf]).tolist() == [0.0, 1.0]
     assert special.log_gaussian_tail([np.inf, -np.inf]).tolist() == [-np.inf, 0.0]
