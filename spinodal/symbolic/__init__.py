@@ -1,1 +1,1 @@
-"""."""
+"""The derivation: replica algebra, channels, free entropy, stationarity. SymPy lives here."""

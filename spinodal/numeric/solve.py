@@ -1,0 +1,333 @@
+"""Solving a generated module: the state connected to small alpha, a given start, or every root, with error estimates.
+
+Modules are generated code with the names of CONTRACT (residual, jacobian, ...); everything model-specific is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+import numpy as np
+
+from spinodal.numeric.quadrature import Rule
+from spinodal.numeric.results import Array, Failure, State
+from spinodal.numeric.roots import Mask, NewtonSettings, Path, Roots, fixed_point, follow, multi_start, newton
+from spinodal.numeric.saturation import saturated_state
+
+#: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
+_REFINEMENTS = 3
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A module with a quadrature rule: the system that root finding sees."""
+
+    module: ModuleType
+    rule: Rule
+
+    def residual_and_jacobian(self, x: Array, p: Array) -> tuple[Array, Array]:
+        """F [B, n] and dF/dx [B, n, n]."""
+        f, j = self.module.residual_and_jacobian(x, p, self.rule)
+        return f, j
+
+    def parameter_derivative(self, x: Array, p: Array) -> Array:
+        """dF/dp [B, n, k]."""
+        return np.asarray(self.module.parameter_derivative(x, p, self.rule))
+
+    def conditions(self, x: Array, p: Array) -> Array:
+        """Expressions that must not be negative [B, m]."""
+        return np.asarray(self.module.conditions(x, p, self.rule))
+
+    def refined(self) -> Bound:
+        """The same with twice the nodes."""
+        return Bound(self.module, self.rule.refined())
+
+
+def is_overlap(module: ModuleType) -> Mask:
+    """Which order parameters are overlaps (not conjugates) [n]."""
+    return np.array([name not in module.CONJUGATES for name in module.ORDER_PARAMETERS])
+
+
+def trivial_state(module: ModuleType, batch: int) -> Array:
+    """The state without data, roughly: self-overlaps 1, everything else 0 [B, n]."""
+    x = np.zeros((batch, len(module.ORDER_PARAMETERS)))
+    for j, name in enumerate(module.ORDER_PARAMETERS):
+        if name in ("q_d", "p_d"):
+            x[:, j] = 1.0
+    return x
+
+
+def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
+    """The branch that starts at alpha = 0, followed to each row of p [B, k]."""
+    module = system.module
+    origin = p.copy()
+    origin[:, module.PARAMETERS.index("alpha")] = 0.0
+    start = trivial_state(module, len(p))
+    overlaps = is_overlap(module)
+    for _ in range(2):  # overlaps of the prior at vanishing conjugates
+        f, _ = system.residual_and_jacobian(start, origin)
+        moved = np.where(overlaps & np.isfinite(f), start - f, start)
+        start = moved
+    return follow(system, start, origin, p, overlaps, settings)
+
+
+def solve_points(
+    module: ModuleType,
+    p: Array,
+    *,
+    tolerance: float = 1e-10,
+    start: Mapping[str, float] | None = None,
+    rule: Rule | None = None,
+) -> list[State]:
+    """One state per row of p [B, k].
+
+    Args:
+        module: a generated module.
+        p: parameter points.
+        tolerance: wanted absolute error of the free entropy; quadrature is refined to reach it.
+        start: order parameters to start Newton from instead of following the branch from small alpha.
+        rule: the quadrature rule (default: the module's own).
+
+    Returns:
+        States in the order of the rows; failures carry a reason and advice.
+    """
+    system = Bound(module, rule or module.RULE)
+    settings = NewtonSettings()
+    if start is None:
+        path = from_small_alpha(system, p, settings)
+        roots, reached, method = path.roots, path.reached, "followed from alpha = 0"
+    else:
+        guess = complete_start(system, p, start)
+        roots, reached, method = newton(system, guess, p, settings), np.ones(len(p)), "Newton from the given start"
+    states: list[State | None] = [None] * len(p)
+    good = np.flatnonzero(roots.converged)
+    for index, state in zip(good, finish(system, roots.x[good], p[good], tolerance, method), strict=True):
+        states[index] = state
+    for index in np.flatnonzero(~roots.converged):
+        perfect = saturated_state(system, p[index : index + 1], _describe_end(module, p[index], float(reached[index])))
+        if start is None and perfect is not None:
+            states[index] = perfect
+        else:
+            states[index] = failed(module, p[index], roots, int(index), float(reached[index]), started=start is not None)
+    return [state for state in states if state is not None]
+
+
+def complete_start(system: Bound, p: Array, start: Mapping[str, float]) -> Array:
+    """A full state from a partial one: given values kept, missing conjugates and overlaps from a few updates."""
+    module = system.module
+    names = list(module.ORDER_PARAMETERS)
+    x = trivial_state(module, len(p))
+    overlaps = is_overlap(module)
+    given = np.array([name in start for name in names])
+    for name, value in start.items():
+        x[:, names.index(name)] = value
+    bounds = upper_bounds(module, x)
+    if "r" in names and "r" not in start and "q" in start:
+        x[:, names.index("r")] = start["q"]
+    if "p" in names and "p" not in start and "q" in start:
+        x[:, names.index("p")] = start["q"]
+    x = np.where(overlaps, np.minimum(x, bounds), x)
+    for sweep in range(4):
+        f, _ = system.residual_and_jacobian(x, p)
+        change = np.where(given | ~np.isfinite(f), 0.0, -f)
+        if sweep < 2:
+            change = np.where(overlaps, 0.0, change)
+        x = x + change
+    return x
+
+
+def upper_bounds(module: ModuleType, x: Array) -> Array:
+    """The largest value each order parameter may take (inf where unbounded) [B, n]."""
+    names = list(module.ORDER_PARAMETERS)
+    bounds = np.full_like(x, np.inf)
+    for name, bound in module.SATURATING.items():
+        limit = x[:, names.index(bound)] if bound in names else _as_number(bound)
+        bounds[:, names.index(name)] = limit
+    return bounds
+
+
+def _as_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.inf
+
+
+def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> list[State]:
+    """Error estimates, refinement, observables and warnings of converged states [B, n]."""
+    if len(x) == 0:
+        return []
+    module = system.module
+    current, states = system, x.copy()
+    for attempt in range(_REFINEMENTS + 1):
+        error, free_entropy, shift = quadrature_error(current, states, p)
+        if np.all(error <= tolerance) or attempt == _REFINEMENTS:
+            break
+        current = current.refined()
+        again = newton(current, states, p, NewtonSettings(iterations=12))
+        near = again.converged & (np.max(np.abs(again.x - states) / (1.0 + np.abs(states)), axis=1) < 1e-2)
+        states = np.where(near[:, None], again.x, states)
+    residual, _ = current.residual_and_jacobian(states, p)
+    scaled = np.max(np.abs(residual) / (1.0 + np.abs(states)), axis=1)
+    observables = module.observables(states, p, current.rule)
+    result = []
+    for i in range(len(states)):
+        values = {name: float(column[i]) for name, column in observables.items()}
+        values = {name: value for name, value in values.items() if np.isfinite(value)}
+        warnings = list(_warnings(values, float(error[i]), tolerance))
+        result.append(
+            State(
+                parameters=dict(zip(module.PARAMETERS, map(float, p[i]), strict=True)),
+                order_parameters=dict(zip(module.ORDER_PARAMETERS, map(float, states[i]), strict=True)),
+                free_entropy=float(free_entropy[i]),
+                observables=values,
+                converged=bool(np.isfinite(free_entropy[i])),
+                error_estimate=float(error[i]),
+                residual=float(scaled[i]),
+                warnings=tuple(warnings),
+                failure=None
+                if np.isfinite(free_entropy[i])
+                else Failure("the free entropy is not finite at this state", "check the model at these parameters"),
+                method=f"{method}; {current.rule.name} quadrature, {current.rule.n} nodes",
+            )
+        )
+    return result
+
+
+def quadrature_error(system: Bound, x: Array, p: Array) -> tuple[Array, Array, Array]:
+    """(error estimate of phi, phi, shift of the state) from the rule and the refined rule [B], [B], [B, n].
+
+    phi is stationary, so that an error dx of the state enters to second order, as F . dx; the rounding floor is that of
+    the pairing terms, which cancel in phi.
+    """
+    finer = system.refined()
+    coarse = system.module.free_entropy(x, p, system.rule)
+    fine = system.module.free_entropy(x, p, finer.rule)
+    f, j = finer.residual_and_jacobian(x, p)
+    shift = np.nan_to_num(np.linalg.lstsq(j[0], f[0])[0])[None] if len(x) == 1 else _shifts(j, f)
+    overlap = is_overlap(system.module)
+    pairing = np.sum(np.abs(x[:, overlap]), axis=1) * np.max(np.abs(x), axis=1)
+    rounding = 8.0 * np.finfo(float).eps * (1.0 + pairing)
+    second = np.sum(np.abs(f * shift) * (1.0 + np.abs(p[:, :1])), axis=1)
+    return np.abs(fine - coarse) + second + rounding, np.asarray(fine), shift
+
+
+def _shifts(jacobian: Array, residual: Array) -> Array:
+    with np.errstate(all="ignore"):
+        try:
+            return np.asarray(np.linalg.solve(jacobian, residual[..., None])[..., 0])
+        except np.linalg.LinAlgError:
+            return np.asarray(residual)
+
+
+def _warnings(values: Mapping[str, float], error: float, tolerance: float) -> Sequence[str]:
+    found = []
+    if values.get("replicon", 1.0) < 0.0:
+        found.append(
+            f"replicon = {values['replicon']:.4g} < 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
+        )
+    if error > tolerance:
+        found.append(f"the free entropy's error estimate {error:.1e} exceeds the tolerance {tolerance:.1e}")
+    return found
+
+
+def _describe_end(module: ModuleType, p: Array, reached: float) -> str:
+    alpha = float(p[module.PARAMETERS.index("alpha")])
+    return f"the branch from small alpha ends in a fold near alpha = {reached * alpha:.6g}"
+
+
+def failed(
+    module: ModuleType, p: Array, roots: Roots, index: int, reached: float, *, started: bool
+) -> State:
+    """A failure as a result: why, and what to try."""
+    residual = float(roots.residual[index])
+    if started:
+        reason = f"Newton did not converge from the given start (residual {residual:.2e})"
+        advice = "start nearer to the state, or leave the start out to follow the branch from small alpha; --all searches"
+    elif reached <= 0.0:
+        reason = "no state was found at alpha = 0, where the branch should begin"
+        advice = "give a start (--start), or search all roots (--all)"
+    else:
+        alpha = float(p[module.PARAMETERS.index("alpha")])
+        reason = f"the branch from small alpha ends near alpha = {reached * alpha:.6g} (the Jacobian becomes singular there)"
+        advice = "beyond a fold another state takes over: try --all, or --start with order parameters of that state"
+    empty = dict.fromkeys(module.ORDER_PARAMETERS, float("nan"))
+    return State(
+        parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),
+        order_parameters=empty,
+        free_entropy=float("nan"),
+        observables=dict.fromkeys(module.OBSERVABLES, float("nan")),
+        converged=False,
+        error_estimate=float("nan"),
+        residual=residual,
+        failure=Failure(reason, advice),
+        method="",
+    )
+
+
+def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: Rule | None = None) -> list[State]:
+    """Every root found at one parameter point [1, k], largest free entropy first.
+
+    Starts: the branch from small alpha, and 128 states spread over the domain, near saturation included. The one of
+    largest free entropy is called stable, the others metastable, or unstable where det dF/dx < 0 (a saddle of the
+    fixed-point map).
+    """
+    system = Bound(module, rule or module.RULE)
+    found: list[State] = []
+    signs: list[float] = []
+    first = from_small_alpha(system, p, NewtonSettings())
+    candidates = random_starts(system, p, 128)
+    if first.roots.converged[0]:
+        candidates = np.concatenate([first.roots.x, candidates])
+    kept, batch = multi_start(system, candidates, p)
+    for index in kept:
+        (state,) = finish(system, batch.x[index : index + 1], p, tolerance, "multi-start Newton")
+        if state.converged:
+            found.append(state)
+            signs.append(float(batch.determinant_sign[index]))
+    perfect = saturated_state(system, p, "")
+    if perfect is not None and not any(_same(perfect, state) for state in found):
+        found.append(perfect)
+        signs.append(1.0)
+    order = sorted(range(len(found)), key=lambda i: -found[i].free_entropy)
+    stable = next((i for i in order if signs[i] > 0), None)
+    return [
+        replace(
+            found[i],
+            stability="stable" if i == stable else "metastable" if signs[i] > 0 else "unstable",
+        )
+        for i in order
+    ]
+
+
+def _same(first: State, second: State) -> bool:
+    return all(
+        abs(value - second.order_parameters[name]) < 1e-6
+        for name, value in first.order_parameters.items()
+        if not name.endswith("_hat")
+    )
+
+
+def random_starts(system: Bound, p: Array, count: int) -> Array:
+    """States spread over the domain [count, n]: overlaps uniform and crowded near saturation, the rest by updates."""
+    module = system.module
+    names = list(module.ORDER_PARAMETERS)
+    generator = np.random.default_rng(20211)
+    x = trivial_state(module, count)
+    fraction = np.where(
+        np.arange(count) % 2 == 0, generator.random(count), 1.0 - 10.0 ** generator.uniform(-8.0, -0.3, count)
+    )
+    limits = upper_bounds(module, x)
+    for j, name in enumerate(names):
+        if name.endswith("_hat") or name in ("q_d", "p_d"):
+            continue
+        limit = np.where(np.isfinite(limits[:, j]), limits[:, j], 1.0)
+        x[:, j] = fraction * limit * (generator.choice([1.0, 1.0, -1.0, 0.5], count) if name == "r" else 1.0)
+    points = np.broadcast_to(p, (count, p.shape[1]))
+    conjugate = ~is_overlap(module)
+    for _ in range(3):
+        f, _ = system.residual_and_jacobian(x, points)
+        x = np.where(conjugate & np.isfinite(f), x - f, x)
+    return fixed_point(system, x, points, sweeps=2)
