@@ -171,9 +171,9 @@ def _missing(system: Bound, p: Array, along: Along, kind: str, reason: str) -> S
 def locate_capacity(system: Bound, p: Array, along: Along, *, tolerance: float = 1e-10) -> SpecialPoint:
     """The capacity of continuous weights: the value at which the variance within a state, q_d - q, vanishes.
 
-    At a fixed relative gap g = 1 - q/q_d the equations are solved for the order parameters and the free parameter
-    together (a bordered Newton); the gap is then reduced by factors of 4 and the value extrapolated to g = 0 in powers
-    of g, with the change between extrapolations as error estimate.
+    At a fixed relative gap g = 1 - q/q_d the equations are solved for the other order parameters and the free parameter
+    together; the gap is then reduced by factors of 4 and the value extrapolated to g = 0, with the change between
+    extrapolations as error estimate.
     """
     module = system.module
     follower = Follower(system, p, along)
@@ -191,22 +191,21 @@ def locate_capacity(system: Bound, p: Array, along: Along, *, tolerance: float =
     gap = _gap(system, x)
     values: list[float] = []
     states: list[Array] = []
-    target = min(gap, 0.25)
     gaps: list[float] = []
-    while target > 1e-9:
-        ratio = max(0.25, target / max(gap, 1e-300)) if gap > target else 1.0
-        solved = _at_gap(system, follower, x, value, target)
+    exponent = max(1.0, np.ceil(-np.log2(gap)))
+    stride = 2.0
+    while exponent < 34.0 and stride > 0.2:
+        solved = _at_gap(system, follower, x, value, 2.0 ** -(exponent + stride))
         if solved is None:
-            target = gap * 0.7 if ratio < 0.7 else target * 0.8
-            if len(gaps) > 60 or target > gap * 0.98:
-                break
+            stride /= 2.0
             continue
         x, value = solved
-        gap = target
+        exponent += stride
+        gap = 2.0**-exponent
+        stride = min(2.0, 2.0 * stride)
         gaps.append(gap)
         values.append(value)
         states.append(x)
-        target = gap / 4.0
     tail = [i for i, g in enumerate(gaps) if g < 1e-3]
     if len(tail) < 5:
         return _missing(
@@ -240,65 +239,69 @@ def _self_overlap(system: Bound, x: Array) -> float:
 def _at_gap(
     system: Bound, follower: Follower, x0: Array, value0: float, gap: float
 ) -> tuple[Array, float] | None:
-    """Newton for (x, parameter) with q = (1 - gap) q_d; columns scaled by the unknowns' sizes."""
+    """Newton for the parameter and all order parameters but q, which is held at q = (1 - gap) q_d.
+
+    Gaps are powers of two, so that with a fixed self-overlap 1 - q is exact; unknowns are scaled by their sizes, since
+    conjugates grow like powers of 1/gap.
+    """
     names = list(system.module.ORDER_PARAMETERS)
     q = names.index("q")
     bound = system.module.SATURATING["q"]
     diagonal = names.index(bound) if bound in names else None
     x, value = x0.copy(), value0
-    old_gap = _gap(system, x)
-    n = x.shape[1]
-    # conjugates grow like powers of 1/gap: start from the update at the wanted gap
-    x[0, q] = (1.0 - gap) * _self_overlap(system, x)
-    scale = old_gap / gap
+    scale = _gap(system, x) / gap
     for j, name in enumerate(names):
         if name.endswith("_hat"):
             x[0, j] *= scale**2 if name == "q_hat" else scale
     previous = np.inf
     for _ in range(60):
+        x[0, q] = (1.0 - gap) * _self_overlap(system, x)
         p = follower.point(value)
         f, jacobian = system.residual_and_jacobian(x, p)
-        slope = system.parameter_derivative(x, p)[0, :, follower.along.column]
-        extra = x[0, q] - (1.0 - gap) * _self_overlap(system, x)
-        matrix = np.zeros((n + 1, n + 1))
-        matrix[:n, :n], matrix[:n, n] = jacobian[0], slope
-        matrix[n, q] = 1.0
+        matrix = jacobian[0].copy()
         if diagonal is not None:
-            matrix[n, diagonal] = -(1.0 - gap)
-        right = np.append(f[0], extra)
-        if not np.all(np.isfinite(matrix)) or not np.all(np.isfinite(right)):
+            matrix[:, diagonal] += (1.0 - gap) * matrix[:, q]
+        matrix[:, q] = system.parameter_derivative(x, p)[0, :, follower.along.column]
+        if not np.all(np.isfinite(matrix)) or not np.all(np.isfinite(f)):
             return None
-        sizes = np.append(np.abs(x[0]) + 1e-300, max(abs(value), 1e-3))
-        sizes[q] = gap
-        rows = np.append(sizes[:n], gap)
+        sizes = np.abs(x[0]) + 1e-300
+        rows = sizes.copy()
+        sizes[q], rows[q] = max(abs(value), 1e-3), gap
         try:
-            step = np.linalg.solve(matrix * sizes / rows[:, None], right / rows) * sizes
+            step = np.linalg.solve(matrix * sizes / rows[:, None], f[0] / rows)
         except np.linalg.LinAlgError:
             return None
-        size = float(np.max(np.abs(step) / sizes))
+        size = float(np.max(np.abs(step)))
         damp = 1.0 if size < 0.5 else 0.5 / size
-        x = x - damp * step[None, :n]
-        value = value - damp * float(step[n])
-        if size < 1e-13 or (size < 1e-5 and size >= previous * 0.5):
+        value -= damp * float(step[q]) * sizes[q]
+        step[q] = 0.0
+        x = x - damp * step * sizes
+        if size < 1e-14 or (size < 1e-6 and size >= previous * 0.5):
+            x[0, q] = (1.0 - gap) * _self_overlap(system, x)
             return x, value
         previous = size
     return None
 
 
 def extrapolate(gaps: Array, values: Array) -> tuple[float, float]:
-    """The limit of values(g) at g = 0 for expansions in powers of g (sqrt(g) checked), with an error estimate."""
+    """The limit of values(g) at g = 0 by polynomials in g or in sqrt(g), with an error estimate.
+
+    The estimate is the largest difference between the chosen extrapolation and its neighbours (the one from the points
+    before, and one order lower), so that rounding noise, which grows as g falls, is seen as well as truncation.
+    """
     best, error = float(values[-1]), float("inf")
     for power in (0.5, 1.0):
         t = gaps**power
-        for order in (1, 2, 3):
+        for order in (1, 2, 3, 4):
             for stop in range(order + 2, len(t) + 1):
                 fit = _neville(t[stop - order - 1 : stop], values[stop - order - 1 : stop])
                 before = _neville(t[stop - order - 2 : stop - 1], values[stop - order - 2 : stop - 1])
-                change = abs(fit - before)
-                noise = 1e-15 * abs(fit) / max(float(gaps[stop - 1]), 1e-300) * 1e-1
-                if change + noise < error:
-                    best, error = fit, change + noise
-    return best, error
+                lower = _neville(t[stop - order : stop], values[stop - order : stop])
+                change = max(abs(fit - before), abs(fit - lower)) + 1e-15 * abs(fit)
+                if change < error:
+                    best, error = fit, change
+    # the smallest of many differences is an optimistic one
+    return best, 16.0 * error + 1e-12 * abs(best)
 
 
 def _neville(t: Array, values: Array) -> float:

@@ -1,0 +1,307 @@
+"""Every derivation's checks of itself, numerically and by independent routes.
+
+* the replicated expression at small real n against its n -> 0 limit: the channels are recomputed as (1/n) log E[Z^n] by
+  nested Gauss-Hermite sums over explicitly sampled fields, with no closed form of the limit;
+* the saddle-point equations against the raw gradient of the free entropy (central differences, extrapolated);
+* the Jacobian and its directional derivative by Taylor slopes;
+* averages in closed form against mpmath quadrature of the same integrands.
+
+Points are drawn in the domain with a fixed seed. A check that cannot be made says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from spinodal.codegen.cache import execute
+from spinodal.codegen.lower import lower
+from spinodal.codegen.numpy_target.emit import emit
+from spinodal.numeric.quadrature import Automatic
+from spinodal.numeric.results import Array
+from spinodal.numeric.runtime import difference
+from spinodal.numeric.solve import is_overlap, trivial_state
+from spinodal.symbolic.derivation import Derived
+from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.observables import log_weight
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what was compared, the largest deviation found, and the tolerance it was held to."""
+
+    name: str
+    deviation: float
+    tolerance: float
+    made: bool = True
+
+    @property
+    def passed(self) -> bool:
+        """Whether the deviation is within the tolerance (a check that was not made has not passed)."""
+        return self.made and self.deviation <= self.tolerance
+
+    @property
+    def verdict(self) -> str:
+        """``verified``, ``FAILED`` or ``not checked``."""
+        return ("verified" if self.passed else "FAILED") if self.made else "not checked"
+
+
+def run_checks(derived: Derived) -> tuple[Check, ...]:
+    """Run every check of a derivation (a few seconds)."""
+    source = emit(lower(derived), identity="check", equations={})
+    from pathlib import Path
+
+    module = execute(source, "spinodal_check", Path("<check>"))
+    x, p = _points(derived, module)
+    if len(x) == 0:
+        return (Check("no state inside the domain was found at the default parameters", float("nan"), 0.0, made=False),)
+    return (
+        _stationarity(module, x, p),
+        _jacobian(module, x, p),
+        _directional(module, x, p),
+        _parameters(module, x, p),
+        _replicated(derived, module, x, p),
+        _moments(derived),
+    )
+
+
+def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array, Array]:
+    """States and parameters inside the domain, off the saddle point [B, n], [B, k]."""
+    generator = np.random.default_rng(1988)
+    defaults = {d.name: d.default for d in derived.spec.parameters}
+    p = np.array([[0.7 if defaults[n] is None else float(defaults[n]) for n in module.PARAMETERS]])
+    p = np.repeat(p, 64, axis=0)
+    column = list(module.PARAMETERS).index("alpha")
+    p[:, column] = generator.uniform(0.2, 0.9, len(p))
+    x = trivial_state(module, len(p))
+    overlap = is_overlap(module)
+    for j, name in enumerate(module.ORDER_PARAMETERS):
+        if name in ("q", "p"):
+            x[:, j] = generator.uniform(0.15, 0.7, len(p))
+        elif name == "r":
+            x[:, j] = generator.uniform(0.05, 0.35, len(p))
+        elif name in ("q_d", "p_d"):
+            x[:, j] = generator.uniform(0.9, 1.4, len(p))
+    f, _ = module.residual_and_jacobian(x, p)
+    x = np.where(~overlap & np.isfinite(f), x - f * generator.uniform(0.7, 1.2, x.shape), x)
+    f, j = module.residual_and_jacobian(x, p)
+    margins = module.conditions(x, p)
+    good = np.all(np.isfinite(f), axis=1) & np.all(np.isfinite(j), axis=(1, 2)) & np.all(margins > 0.02, axis=1)
+    return x[good][:count], p[good][:count]
+
+
+def _relative(found: Array, expected: Array) -> float:
+    if found.size == 0:
+        return 0.0
+    return float(np.max(np.abs(found - expected) / (1.0 + np.abs(expected))))
+
+
+def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
+    """The gradient of phi vanishes with F: at a root of F, and grad phi = C F at first order nearby.
+
+    Off the saddle point the equations are linear combinations of gradient components, so that the comparison that holds
+    anywhere is: phi's gradient (by differences) at the solved state vanishes.
+    """
+    name = "gradient of the free entropy at the state that solves the equations (differences)"
+    from spinodal.numeric.roots import newton
+    from spinodal.numeric.solve import Bound, from_small_alpha
+    from spinodal.numeric.roots import NewtonSettings
+
+    system = Bound(module, Automatic(200))
+    path = from_small_alpha(system, p, NewtonSettings())
+    roots = path.roots if path.roots.converged.any() else newton(system, x, p)
+    good = roots.converged & (np.max(np.abs(roots.x), axis=1) < 1e3)
+    if not good.any():
+        return Check(name, float("nan"), 1e-8, made=False)
+    states, points = roots.x[good], p[good]
+    slopes = [
+        difference(lambda s: module.free_entropy(s, points, Automatic(200)), states, j) for j in range(states.shape[1])
+    ]
+    usable = np.isfinite(np.array(slopes))
+    return Check(name, float(np.max(np.abs(np.array(slopes)[usable]), initial=0.0)), 1e-7, made=bool(usable.any()))
+
+
+def _jacobian(module: ModuleType, x: Array, p: Array) -> Check:
+    exact = module.jacobian(x, p)
+    found = np.stack([difference(lambda s: module.residual(s, p), x, j) for j in range(x.shape[1])], axis=2)
+    return Check("Jacobian against Taylor slopes of the equations", _relative(found, exact), 1e-6)
+
+
+def _directional(module: ModuleType, x: Array, p: Array) -> Check:
+    name = "directional derivative of the Jacobian against Taylor slopes"
+    if "jacobian_directional" in module.FINITE_DIFFERENCES:
+        return Check(name, float("nan"), 1e-6, made=False)
+    v = np.linspace(0.3, 1.0, x.shape[1])
+    exact = module.jacobian_directional(x, p, v)
+    at = np.ones((len(x), 1))
+    found = difference(lambda t: module.jacobian(x + (t - 1.0) * v, p), at, 0)
+    return Check(name, _relative(found, exact), 1e-6)
+
+
+def _parameters(module: ModuleType, x: Array, p: Array) -> Check:
+    exact = module.parameter_derivative(x, p)
+    worst = 0.0
+    for j, name in enumerate(module.PARAMETERS):
+        if name in module.FINITE_DIFFERENCES:
+            continue
+        found = difference(lambda q: module.residual(x, q), p, j)
+        usable = np.isfinite(found)
+        worst = max(worst, _relative(found[usable], exact[:, :, j][usable]))
+    return Check("parameter derivatives against Taylor slopes", worst, 1e-6)
+
+
+def _replicated(derived: Derived, module: ModuleType, x: Array, p: Array) -> Check:
+    """phi assembled from the pieces with channels replaced by their replicated form at n and n/2, extrapolated to 0."""
+    name = "replicated channels at small real n against their limit"
+    values = module.free_entropy(x, p, Automatic(200))
+    worst = 0.0
+    made = False
+    for i in range(min(2, len(x))):
+        point = {symbol(k): sp.Float(v) for k, v in zip(module.ORDER_PARAMETERS, x[i], strict=True)}
+        point |= {symbol(k): sp.Float(v) for k, v in zip(module.PARAMETERS, p[i], strict=True)}
+        replicated = _replicated_free_entropy(derived, point)
+        if replicated is None:
+            continue
+        made = True
+        worst = max(worst, abs(replicated - float(values[i])) / (1.0 + abs(float(values[i]))))
+    return Check(name, worst if made else float("nan"), 1e-6, made=made)
+
+
+def _replicated_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float]) -> float | None:
+    table = dict(point)
+    for definition in derived.definitions:
+        value = sp.N(sp.sympify(definition.expression).xreplace(table).doit())
+        if value.free_symbols or not value.is_number:
+            return None
+        table[definition.symbol] = sp.Float(value)
+    pieces = sp.Add(*derived.pieces.values())
+    if symbol("q_d_hat") in pieces.free_symbols and symbol("q_d_hat") not in table:
+        table[symbol("q_d_hat")] = table[symbol("variance_w")] + table[symbol("q_hat")]
+    total = float(pieces.xreplace(table))
+    bayes = derived.spec.ansatz.scheme == "bayes-optimal"
+    for channel in derived.channels:
+        overlap = channel.overlap
+        teacher = channel.teacher
+        lookup = dict(table)
+        if bayes and isinstance(teacher, sp.Symbol):
+            lookup[teacher] = lookup[overlap]
+        limits = []
+        for n in (1e-3, 5e-4):
+            value = _replicated_channel(derived, channel, lookup, n)
+            if value is None:
+                return None
+            limits.append(value)
+        factor = 1.0 if channel.name == "prior" else point[symbol("alpha")]
+        total += factor * (2.0 * limits[1] - limits[0])
+    return total
+
+
+def _replicated_channel(derived: Derived, channel: object, table: dict[sp.Symbol, sp.Float], n: float) -> float | None:
+    """(1/n) log E_teacher E_omega [Z(omega)^n], from the leaves' defining sums and integrals."""
+    from spinodal.symbolic.channel import Channel
+
+    assert isinstance(channel, Channel)
+    overlap = float(table[channel.overlap])
+    variance = float(table[channel.variance])
+    teacher = float(sp.sympify(channel.teacher).xreplace(table))
+    z = np.linspace(-9.0, 9.0, 1201)
+    weight = np.exp(-z * z / 2)
+    weight /= weight.sum()
+    total, norm = 0.0, 0.0
+    for branch in channel.branches:
+        if branch.planted:
+            return None
+        share = float(sp.sympify(branch.weight).xreplace(table))
+        mean = teacher * float(sp.sympify(branch.mean_slope).xreplace(table))
+        spread = overlap + teacher**2 * float(sp.sympify(branch.smeared).xreplace(table))
+        omega = mean + np.sqrt(spread) * z
+        logs = _direct_log_partition(derived, branch.student, omega, variance, table)
+        if logs is None:
+            return None
+        factor = weight
+        if branch.teacher is not None:
+            residual = float(table[channel.teacher_residual])
+            teacher_logs = _direct_log_partition(
+                derived, branch.teacher, teacher / np.sqrt(overlap) * z, residual, table
+            )
+            if teacher_logs is None:
+                return None
+            factor = weight * np.exp(teacher_logs)
+        total += share * float(np.sum(factor * np.exp(n * logs)))
+        norm += share * float(np.sum(factor))
+    return float(np.log(total / norm) / n) * norm
+
+
+def _direct_log_partition(
+    derived: Derived, tag: str, omega: Array, variance: float, table: dict[sp.Symbol, sp.Float]
+) -> Array | None:
+    """log Z from the definition: a sum over weights, or Gauss-Hermite free trapezoid over the field."""
+    leaf = derived.leaves[tag]
+    if leaf.values:
+        values = [float(sp.sympify(v).xreplace(table)) for v in leaf.values]
+        levels = [float(sp.sympify(v).xreplace(table)) for v in leaf.log_levels]
+        exponents = np.stack([lv + omega * w + variance * w * w / 2 for lv, w in zip(levels, values, strict=True)])
+        top = exponents.max(axis=0)
+        return np.asarray(top + np.log(np.exp(exponents - top).sum(axis=0)))
+    log_f = sp.sympify(log_weight(leaf)).xreplace(table)
+    if log_f.free_symbols - {leaf.variable}:
+        return None
+    function = sp.lambdify(leaf.variable, log_f, modules=[{"Tail": _tail, "Heaviside": np.heaviside}, "numpy"])
+    if leaf.variable == symbol("w"):
+        w = np.linspace(-60.0, 60.0, 24001)
+        exponent = np.asarray(function(w)) + 0.0 * w
+        return np.array([_log_sum(exponent + o * w + variance * w * w / 2, w[1] - w[0]) for o in omega])
+    # panels cut at the loss's edges, so that the defining integral is smooth on each
+    edges = [e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)] + list(leaf.splits)
+    cuts = sorted({float(sp.sympify(e).xreplace(table)) for e in edges})
+    nodes, gauss = np.polynomial.legendre.leggauss(24)
+    result = np.empty_like(omega)
+    sigma = np.sqrt(variance)
+    for k, o in enumerate(omega):
+        grid = np.unique(np.concatenate([np.linspace(o - 12 * sigma, o + 12 * sigma, 25), cuts]))
+        half = np.diff(grid)[:, None] / 2
+        h = (grid[:-1, None] + half + half * nodes).ravel()
+        mass = (half * gauss).ravel()
+        with np.errstate(all="ignore"):
+            log_density = np.asarray(function(h)) + 0.0 * h - (h - o) ** 2 / (2 * variance)
+        top = np.max(log_density)
+        result[k] = top + np.log(np.sum(mass * np.exp(log_density - top)) / np.sqrt(2 * np.pi * variance))
+    return result
+
+
+def _log_sum(logs: Array, spacing: float) -> float:
+    top = float(np.max(logs))
+    return top + float(np.log(np.sum(np.exp(logs - top)) * spacing))
+
+
+def _tail(x: Array) -> Array:
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(-x))
+
+
+def _moments(derived: Derived) -> Check:
+    name = "moments of the activation against mpmath quadrature"
+    spec = derived.spec
+    if derived.moments is None or spec.student.activation is None:
+        return Check("no activation: moments", 0.0, 1e-12)
+    from spinodal.symbolic.formulas import generic_values, kinks, to_sympy
+
+    x = symbol("x")
+    activation = to_sympy(spec.student.activation.root)
+    if activation.free_symbols - {x}:
+        return Check(name, float("nan"), 1e-12, made=False)
+    edges = [float(k) for k in kinks(activation, x, generic_values({}))]
+    worst = 0.0
+    centred = activation
+    for power, wanted in ((1, derived.moments.linear), (2, derived.moments.nonlinear + derived.moments.linear**2 + derived.moments.mean**2)):
+        integrand = x * centred if power == 1 else centred**2
+        function = sp.lambdify(x, integrand * sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi), "mpmath")
+        points = sorted({-30.0, -8.0, -3.0, -1.0, 0.0, 1.0, 3.0, 8.0, 30.0, *edges})
+        value = mpmath.quad(function, points)
+        worst = max(worst, abs(float(value) - float(wanted)))
+    return Check(name, worst, 1e-12)

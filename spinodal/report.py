@@ -1,0 +1,303 @@
+"""A derivation for its reader: numbered steps with reasons, LaTeX and Markdown, and what was checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy as sp
+from sympy.printing.latex import LatexPrinter
+
+from spinodal.checks import Check, run_checks
+from spinodal.spec import Spec
+from spinodal.symbolic.averages import averages_in
+from spinodal.symbolic.channel import Channel
+from spinodal.symbolic.derivation import Derived
+from spinodal.symbolic.derive import derive
+from spinodal.symbolic.formulas import symbol
+
+#: LaTeX names of the derivation's own symbols.
+_NAMES = {
+    "Q_": "Q",
+    "Q_d_": "Q_d",
+    "M_": "M",
+    "feature_kappa_1": r"\kappa_1",
+    "feature_kappa_star_sq": r"\kappa_\star^2",
+    "variance_h": "V",
+    "variance_u": "V_u",
+    "variance_w": r"\hat v",
+    "teacher_rms": r"\sigma_\star",
+    "q_d": "q_d",
+    "p_d": "p_d",
+    "q_hat": r"\hat q",
+    "q_d_hat": r"\hat q_d",
+    "p_hat": r"\hat p",
+    "p_d_hat": r"\hat p_d",
+    "r_hat": r"\hat r",
+    "prior_gap": "g",
+    "half_normal_s": "s",
+    "w_star": r"w_\star",
+    "xi": r"\xi",
+    "xi_noise": r"\xi_n",
+}
+
+
+class _Printer(LatexPrinter):  # type: ignore[misc]
+    """LaTeX in the field's notation."""
+
+    def __init__(self) -> None:
+        super().__init__({"fold_short_frac": False, "mul_symbol": None, "parenthesize_super": True})
+
+    def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
+        name = str(expr)
+        if name in _NAMES:
+            return _NAMES[name]
+        if name.startswith("z_"):
+            return "z"
+        return str(super()._print_Symbol(expr, style))
+
+    def _print_Pow(self, expr: sp.Pow) -> str:
+        # sqrt(kappa_*^2) and the like keep their braces
+        if isinstance(expr.base, sp.Symbol) and "^" in self._print_Symbol(expr.base) and expr.exp.is_Integer:
+            return rf"\left({self._print_Symbol(expr.base)}\right)^{{{expr.exp}}}"
+        return str(super()._print_Pow(expr))
+
+
+def latex(expression: sp.Expr) -> str:
+    """The LaTeX of an expression of a derivation."""
+    return str(_Printer().doprint(expression))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: a title, a one-line reason, and LaTeX equations."""
+
+    title: str
+    reason: str
+    equations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A model's derivation.
+
+    Attributes:
+        derived: the symbolic result (free entropy, system, observables).
+    """
+
+    derived: Derived
+
+    @property
+    def free_entropy(self) -> sp.Expr:
+        """phi per weight as a SymPy expression with ``Average`` nodes."""
+        return self.derived.free_entropy
+
+    @property
+    def equations(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+        """The saddle-point equations in textbook form, (left, right)."""
+        return self.derived.textbook
+
+    @property
+    def jacobian(self) -> sp.ImmutableDenseMatrix:
+        """dF_i/dx_j of F = x - update, averages written out."""
+        return self.derived.system.jacobian.xreplace(dict(self.derived.channel_values))
+
+    @property
+    def replicon(self) -> sp.Expr:
+        """The determinant of the replicon sector."""
+        return self.derived.observables["replicon"]
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """The derivation's checks of itself, run when first asked for."""
+        return run_checks(self.derived)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The derivation, step by step."""
+        return tuple(_steps(self.derived))
+
+    def to_markdown(self) -> str:
+        """The derivation as Markdown with dollar mathematics, equations numbered."""
+        spec = self.derived.spec
+        lines = [f"# {spec.name}: the {spec.ansatz.scheme} theory", "", spec.description, ""]
+        count = 0
+        for number, step in enumerate(self.steps, 1):
+            lines += [f"## {number}. {step.title}", "", step.reason, ""]
+            for equation in step.equations:
+                count += 1
+                lines += ["$$", rf"{equation} \tag{{{count}}}", "$$", ""]
+        lines += ["## What was checked", "", "| check | largest deviation | tolerance | result |", "| --- | --- | --- | --- |"]
+        lines += [f"| {c.name} | {c.deviation:.1e} | {c.tolerance:.0e} | {c.verdict} |" for c in self.checks]
+        return "\n".join(lines) + "\n"
+
+    def to_latex(self) -> str:
+        """The derivation as a LaTeX document that compiles as it stands."""
+        spec = self.derived.spec
+        lines = [
+            r"\documentclass{article}",
+            r"\usepackage{amsmath,amssymb}",
+            r"\usepackage[margin=2cm,landscape]{geometry}",
+            r"\allowdisplaybreaks",
+            rf"\title{{{_text(spec.name)}: the {_text(spec.ansatz.scheme)} theory}}",
+            r"\author{derived by spinodal}",
+            r"\begin{document}",
+            r"\maketitle",
+            _text(spec.description),
+        ]
+        for step in self.steps:
+            lines += [rf"\section{{{_text(step.title)}}}", _text(step.reason)]
+            for equation in step.equations:
+                lines += [r"\begin{equation}", equation, r"\end{equation}"]
+        lines += [r"\section{What was checked}", r"\begin{itemize}"]
+        lines += [
+            rf"\item {_text(c.name)}: largest deviation ${_power(c.deviation)}$ (tolerance ${_power(c.tolerance)}$), {c.verdict}."
+            for c in self.checks
+        ]
+        lines += [r"\end{itemize}", r"\end{document}"]
+        return "\n".join(lines) + "\n"
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+    def __repr__(self) -> str:
+        return f"Derivation({self.derived.spec.name}, {self.derived.spec.ansatz.scheme}, {len(self.steps)} steps)"
+
+
+def derivation(spec: Spec) -> Derivation:
+    """Derive a spec for a reader.
+
+    Raises:
+        DerivationError: if the spec has no theory here.
+    """
+    return Derivation(derive(spec))
+
+
+def _power(value: float) -> str:
+    if value == 0.0:
+        return "0"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return rf"{mantissa}\times 10^{{{int(exponent)}}}"
+
+
+def _text(text: str) -> str:
+    table = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "^": r"\^{}", "~": r"\~{}", "<": "$<$", ">": "$>$"}
+    escaped = "".join(table.get(character, character) for character in text)
+    return escaped.encode("ascii", "ignore").decode() if not escaped.isascii() else escaped
+
+
+def _relation(left: str, right: sp.Expr) -> str:
+    return f"{left} = {latex(right)}"
+
+
+def _steps(derived: Derived) -> list[Step]:
+    spec = derived.spec
+    found = [_declared(derived)]
+    if derived.moments is not None:
+        moments = derived.moments
+        found.append(
+            Step(
+                "Random features",
+                "Gaussian equivalence keeps two moments of the centred activation "
+                f"({moments.method}); the random matrix is then integrated out exactly.",
+                (
+                    _relation(r"\kappa_1 = \mathbb{E}\, x\,\sigma(x)", moments.linear),
+                    _relation(
+                        r"\kappa_\star^2 = \mathbb{E}\,\sigma^2 - (\mathbb{E}\,\sigma)^2 - \kappa_1^2", moments.nonlinear
+                    ),
+                ),
+            )
+        )
+    names = [symbol(name) for name in derived.order_parameters]
+    found.append(
+        Step(
+            "Replicas",
+            "Overlaps of replicas of the student (and of the teacher) are introduced with their conjugates; under the "
+            f"{spec.ansatz.scheme} ansatz they are the following numbers"
+            + ("; q_d, the self-overlap, is fixed by the prior." if "q_d" in derived.fixed else "."),
+            (r",\;".join(latex(x) for x in names), *(_relation(latex(symbol(k)), v) for k, v in derived.fixed.items())),
+        )
+    )
+    found.append(
+        Step(
+            "Field covariances",
+            "What the channels see of the overlaps.",
+            tuple(
+                _relation(latex(d.symbol), sp.sympify(d.expression).doit(deep=True))
+                for d in derived.definitions
+                if not str(d.symbol).startswith("feature_kappa")
+            ),
+        )
+    )
+    for channel in derived.channels:
+        found.append(_channel_step(channel, derived))
+    found.append(
+        Step(
+            "Free entropy",
+            "Pairing of overlaps and conjugates, feature block and channels, per weight, as n goes to 0.",
+            (_relation(r"\phi", derived.free_entropy),),
+        )
+    )
+    found.append(
+        Step(
+            "Saddle-point equations",
+            "phi is stationary in every order parameter; derivatives of Gaussian averages by Price's theorem and the heat "
+            "equation of the partition functions, so that no square root of an overlap is differentiated.",
+            tuple(_relation(latex(left), right) for left, right in derived.textbook),
+        )
+    )
+    found.append(
+        Step(
+            "Stability",
+            "One more level of replicas with zero row sums is inserted; the determinant of the second variation, "
+            "conjugates eliminated. Negative: unstable (de Almeida-Thouless).",
+            (_relation(r"\mathrm{replicon}", derived.observables["replicon"]),),
+        )
+    )
+    others = {k: v for k, v in derived.observables.items() if k != "replicon"}
+    found.append(
+        Step(
+            "Observables",
+            "Averages in the same measure.",
+            tuple(_relation(rf"\text{{{k.replace('_', ' ')}}}", v) for k, v in others.items()),
+        )
+    )
+    return found
+
+
+def _declared(derived: Derived) -> Step:
+    spec = derived.spec
+    parts = [f"student weights: {spec.student.weights.kind}"]
+    if spec.student.activation is not None:
+        parts.append(f"random features sigma(x) = {spec.student.activation.text}")
+    if spec.teacher is not None:
+        parts.append(f"teacher weights: {spec.teacher.weights.kind}, label y = {spec.teacher.label.text}")
+    else:
+        parts.append("labels +1 and -1 at random")
+    if spec.ansatz.scheme == "bayes-optimal":
+        parts.append("loss: minus the log-likelihood of the teacher's labels")
+    elif spec.loss.constraint is not None:
+        parts.append(f"constraint {spec.loss.constraint.text}")
+    elif spec.loss.energy is not None:
+        temperature = spec.loss.temperature.text if spec.loss.temperature else "1"
+        parts.append(f"energy {spec.loss.energy.text} at temperature {temperature}")
+    equations = []
+    for leaf in derived.leaves.values():
+        name = rf"\log Z_{{\text{{{leaf.tag.replace('_', ' ')}}}}}(\omega, V)"
+        equations.append(_relation(name, leaf.log_derivative(0, symbol("omega"), symbol("variance_h"))))
+    return Step("The model", "; ".join(parts) + ". Single-site partition functions:", tuple(equations))
+
+
+def _channel_step(channel: Channel, derived: Derived) -> Step:
+    title = "Prior channel" if channel.name == "prior" else "Output channel"
+    reason = (
+        "n copies with a common field: the power n becomes a logarithm as n goes to 0"
+        + ("; the teacher weighs the common field." if channel.teacher != 0 else ".")
+    )
+    nodes = [a for a in averages_in(derived.free_entropy) if str(a.measure.fields[:1]).find(channel.name) >= 0]
+    total = sp.Add(
+        *(derived.free_entropy.coeff(node) * node for node in nodes)
+    )
+    return Step(title, reason, (_relation(rf"\phi_{{\mathrm{{{channel.name}}}}}", total),))
+
+
