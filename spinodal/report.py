@@ -27,6 +27,8 @@ _NAMES = {
     "variance_u": "V_u",
     "variance_w": r"\hat v",
     "teacher_rms": r"\sigma_\star",
+    "block_A": "A",
+    "block_B": "B",
     "q_d": "q_d",
     "p_d": "p_d",
     "q_hat": r"\hat q",

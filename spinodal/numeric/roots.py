@@ -17,6 +17,10 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
+#: A condition violated by less than this is met (overlaps that vanish come out as -1e-17).
+_ROUNDING = 1e-12
+
+
 class System(Protocol):
     """F(x; p) = 0 for a batch of states."""
 
@@ -80,7 +84,7 @@ def _scaled(values: Array, x: Array) -> Array:
 
 def _inside(system: System, x: Array, p: Array) -> Mask:
     margins = system.conditions(x, p)
-    return np.asarray(np.all(np.isfinite(x), axis=1) & np.all(margins >= 0.0, axis=1))
+    return np.asarray(np.all(np.isfinite(x), axis=1) & np.all(margins >= -_ROUNDING, axis=1))
 
 
 def _solve(jacobian: Array, residual: Array) -> Array:

@@ -95,6 +95,13 @@ def ratio(a: Any, b: Any) -> Array:
     return result
 
 
+def root(variance: Any) -> Array:
+    """The square root of a variance; a rounding error below zero counts as zero, more gives nan."""
+    value = np.asarray(variance, dtype=float)
+    result: Array = np.sqrt(np.where((value < 0.0) & (value > -1e-12), 0.0, value))
+    return result
+
+
 def log(x: Any) -> Array:
     """The logarithm, -inf at 0 and nan below, without warnings."""
     result: Array = np.log(np.asarray(x, dtype=float))
@@ -131,7 +138,7 @@ def _legendre(n: int) -> tuple[Array, Array]:
 def _panels(low: float, high: float, splits: Sequence[Any], n: int) -> tuple[Array, Array]:
     """Gauss-Legendre on panels of [low, high], cut at the splits [b, 1]: nodes and weights [b or 1, K]."""
     nodes, weights = _legendre(16)
-    regular = np.linspace(low, high, max(2, n // 8) + 1)
+    regular = np.linspace(low, high, max(2, n // 16) + 1)
     rows = max([1, *(np.asarray(s).size for s in splits)])
     edges = np.concatenate(
         [np.broadcast_to(regular, (rows, regular.size))]
@@ -147,7 +154,7 @@ def _panels(low: float, high: float, splits: Sequence[Any], n: int) -> tuple[Arr
 def normal_nodes(splits: Sequence[Any], n: int) -> tuple[Array, Array]:
     """Nodes of a standard normal planted variable, [b or 1, K], weights summing to 1."""
     if not splits:
-        z = np.linspace(-_EDGE, _EDGE, n + 1)[None, :]
+        z = np.linspace(-_EDGE, _EDGE, 6 * n // 10 + 1)[None, :]
         weight = np.exp(-z * z / 2.0)
         return z, weight / weight.sum()
     z, weight = _panels(-_EDGE, _EDGE, splits, n)
@@ -156,7 +163,7 @@ def normal_nodes(splits: Sequence[Any], n: int) -> tuple[Array, Array]:
 
 def half_normal_nodes(splits: Sequence[Any], n: int) -> tuple[Array, Array]:
     """Nodes of |z|, z standard normal."""
-    s, weight = _panels(0.0, _EDGE, splits, 2 * n)
+    s, weight = _panels(0.0, _EDGE, splits, 3 * n)
     return s, weight * np.exp(-s * s / 2.0) * np.sqrt(2.0 / np.pi)
 
 

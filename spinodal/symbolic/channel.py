@@ -38,6 +38,20 @@ class Ratio(sp.Function):
         return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
 
 
+class Root(sp.Function):
+    """``Root(v)`` = sqrt(v), with a variance a rounding error below zero taken as zero: a field's loading."""
+
+    nargs = 1
+
+    def doit(self, **hints: object) -> sp.Expr:
+        """The square root itself."""
+        return sp.sqrt(self.args[0])
+
+    def _latex(self, printer: object, exp: object = None) -> str:
+        body = printer._print(sp.sqrt(self.args[0]))  # type: ignore[attr-defined]
+        return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
+
+
 @dataclass(frozen=True, slots=True)
 class Branch:
     """One term of a channel: a student leaf, a teacher weight or planted variables, and the multiplicity.
@@ -119,7 +133,7 @@ class Channel:
         for level in range(depth - 1, 0, -1):
             size = sizes[level - 1]
             spread = levels[level] - levels[level - 1]
-            measure = Measure([fields[level]], [fields[level - 1]], sp.Matrix([[spread]]), sp.Matrix([[sp.sqrt(spread)]]))
+            measure = Measure([fields[level]], [fields[level - 1]], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]))
             inner = sp.log(average(sp.exp(size * inner), measure)) / size
         return average(*self._outermost(branch, fields[0], levels[0], inner, suffix))
 
@@ -128,7 +142,7 @@ class Channel:
     ) -> tuple[sp.Expr, Measure]:
         m = self.teacher
         if branch.teacher is not None:
-            root = sp.sqrt(overlap)
+            root = Root(overlap)
             field_t = sp.Symbol(f"omega_{self.name}_teacher{suffix}", real=True)
             explained = m**2 / overlap
             weight = LinearPartition(
@@ -140,7 +154,7 @@ class Channel:
             return weight * inner, measure
         mean = m * branch.mean_slope
         spread = overlap - m**2 * branch.planted_variance + m**2 * branch.smeared
-        measure = Measure([omega], [mean], sp.Matrix([[spread]]), sp.Matrix([[sp.sqrt(spread)]]), branch.planted)
+        measure = Measure([omega], [mean], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]), branch.planted)
         return inner, measure
 
     @cached_property

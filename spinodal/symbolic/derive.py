@@ -19,7 +19,7 @@ import sympy as sp
 
 from spinodal.spec.types import Formula, Spec
 from spinodal.symbolic.averages import Measure, average
-from spinodal.symbolic.channel import Branch, Channel, Ratio
+from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
 from spinodal.symbolic.derivation import Condition, Definition, Derived
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.features import pairing, random_feature_block
@@ -38,6 +38,7 @@ _ALPHA, _ALPHA_T = symbol("alpha"), symbol("alpha_T")
 _K1, _KS = symbol("feature_kappa_1"), symbol("feature_kappa_star_sq")
 _QD, _Q, _M = symbol("Q_d_"), symbol("Q_"), symbol("M_")
 _VH, _VU, _VW = symbol("variance_h"), symbol("variance_u"), symbol("variance_w")
+_A, _B = symbol("block_A"), symbol("block_B")
 
 
 @dataclass(frozen=True)
@@ -138,13 +139,13 @@ class _Theory:
         bare = prior.fixed_overlap is not None and not prior.multiplier
         diagonal = sp.Integer(0) if bare else self.q_d_hat
         direct = self.has_teacher and not self.random
-        branches: tuple[Branch, ...] = (Branch(sp.Integer(1), "student"),)
+        branches: tuple[Branch, ...] = (Branch(sp.Integer(1), "weight"),)
         if direct:
             assert given.teacher is not None
             branches = given.teacher.branches
         return Channel(
             "prior", diagonal, self.q_hat, self.r_hat if direct else sp.Integer(0), sp.Integer(0), branches,
-            {"student": prior.leaf}, _VW, symbol("unused"),
+            {"weight": prior.leaf}, _VW, symbol("unused"),
         )
 
     def levels(self) -> tuple[dict[sp.Symbol, sp.Expr], sp.Expr, sp.Expr]:
@@ -159,7 +160,7 @@ class _Theory:
         else:
             covariance = {_QD: self.diagonal, _Q: self.q, _M: self.r}
             residual = self.diagonal - self.q
-        return covariance, residual, self.rho - Ratio(_M, sp.sqrt(_Q)) ** 2
+        return covariance, residual, self.rho - Ratio(_M, Root(_Q)) ** 2
 
     def multiplier(self) -> sp.Expr:
         """variance_w = q_d_hat - q_hat, solved from its own equation where the self-overlap is imposed (spherical).
@@ -227,14 +228,17 @@ class _Theory:
             self.q - self._identified(self.diagonal) + gap.symbol if x == self.q else x - final[x] for x in unknowns
         ]
         system = assemble(unknowns, [final[x] for x in unknowns], residual, uses, (gap,))
+        plain = system
+        system = system.mapped(self._compact)
 
         marks = _symbols_in(system)
         values = {mark: use.expression(key) for use in uses for mark, key in use.names() if mark in marks}
         values[gap.symbol] = gap.value
         textbook = tuple(
-            (x, final[x].xreplace({m: u.expression(k) for u in uses for m, k in u.names(1)})) for x in unknowns
+            (x, self._compact(final[x]).xreplace({m: u.expression(k) for u in uses for m, k in u.names(1)})) for x in unknowns
         )
         definitions = self._definitions(covariance, residual_variance, teacher_residual, multiplier)
+        block = self._compact(block)
         free_entropy = self._identified(pairs + block)
         if imposed:
             free_entropy = free_entropy.subs(self.q_d_hat, _VW + self.q_hat)
@@ -262,7 +266,7 @@ class _Theory:
         observables["replicon"] = self._replicon(uses, scale)
         user = {name: self._user_observable(formula.root) for name, formula in _user_formulas(spec)}
         parameters = tuple(spec.parameter_names())
-        derivative = self._parameter_derivative(system, uses, gap, definitions, parameters, values)
+        derivative = self._parameter_derivative(plain, uses, gap, definitions, parameters, values)
         return Derived(
             spec=spec,
             order_parameters=tuple(str(x) for x in unknowns),
@@ -325,6 +329,22 @@ class _Theory:
             return expression
         return expression.subs({**self.identify, _M: _Q}, simultaneous=True)
 
+    def _compact(self, expression: sp.Expr) -> sp.Expr:
+        """Rational expressions of the feature block in A = q_d - q and B = p_d_hat - p_hat, factored."""
+        expression = sp.sympify(expression)
+        if not self.random:
+            return expression
+        parts = []
+        for term in sp.Add.make_args(expression):
+            if term.free_symbols & {self.p_d_hat, self.p_hat, self.q} and not term.is_Symbol:
+                shifted = term.subs({self.q: self.diagonal - _A, self.p_d_hat: self.p_hat + _B}, simultaneous=True)
+                logs = {log: sp.log(sp.factor(log.args[0])) for log in shifted.atoms(sp.log)}
+                shifted = shifted.xreplace(logs)
+                marks = {log: sp.Dummy() for log in shifted.atoms(sp.log)}
+                term = sp.factor(shifted.xreplace(marks)).xreplace({d: log for log, d in marks.items()})
+            parts.append(term)
+        return sp.Add(*parts)
+
     def _fixed(self) -> dict[sp.Symbol, sp.Expr]:
         fixed: dict[sp.Symbol, sp.Expr] = {}
         if not self.free_diagonal:
@@ -379,6 +399,9 @@ class _Theory:
             if variable == _M and not self.has_teacher:
                 continue
             found.append(Definition(variable, self._identified(covariance[variable]), meanings[variable]))
+        if self.random:
+            found.append(Definition(_A, self.diagonal - self.q, "variance of a weight within a state, q_d - q"))
+            found.append(Definition(_B, self.p_d_hat - self.p_hat, "p_d_hat - p_hat"))
         found.append(Definition(_VH, self._identified(residual), "variance of the field within a state"))
         if self.has_teacher:
             unexplained = _VH if self.identify else teacher_residual
@@ -439,7 +462,7 @@ class _Theory:
         matrix = sp.Matrix(
             len(variables),
             len(variables),
-            lambda i, j: sp.factor(action.diff(variables[i], variables[j]).subs(origin) / normal),
+            lambda i, j: self._compact(action.diff(variables[i], variables[j]).subs(origin) / normal),
         )
         prior_curve, output_curve = (sp.Symbol(f"{use.channel.name}_replicon", real=True) for use in uses)
         fields = {e_q: _KS, e_p: _K1**2} if self.random else {e_q: sp.Integer(1)}
@@ -450,7 +473,9 @@ class _Theory:
         matrix[hat, hat] += prior_curve
         pairs = 1 if not self.random else scale**2
         sign = -1 if not self.random else 1
-        determinant = sp.expand(sign * matrix.det(method="berkowitz") / pairs)
+        determinant = _by_curvature(
+            self._compact(sign * matrix.det(method="berkowitz") / pairs), prior_curve, output_curve
+        )
         values = {
             prior_curve: prior_use.finish(prior_use.channel.replicon_curvature),
             output_curve: output_use.finish(output_use.channel.replicon_curvature),
@@ -491,6 +516,17 @@ class _Theory:
                 column.append(total)
             columns.append(column)
         return tuple(tuple(column[i] for column in columns) for i in range(len(system.residual)))
+
+
+def _by_curvature(determinant: sp.Expr, *curvatures: sp.Symbol) -> sp.Expr:
+    """A polynomial in the channels' curvatures, with factored coefficients."""
+    polynomial = sp.Poly(sp.together(determinant), *curvatures)
+    return sp.Add(
+        *(
+            sp.factor(coefficient) * sp.Mul(*(c**k for c, k in zip(curvatures, powers, strict=True)))
+            for powers, coefficient in polynomial.terms()
+        )
+    )
 
 
 def _user_formulas(spec: Spec) -> list[tuple[str, Formula]]:

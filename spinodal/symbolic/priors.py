@@ -111,11 +111,11 @@ def _discrete(
         low, high = values
         common = (levels[0] + levels[1]) / 2
         leaf = Leaf(
-            "student", "two-cosh", _W, quadratic=(common, (high - low) / 2, sp.expand((levels[1] - levels[0]) / 2)),
+            "weight", "two-cosh", _W, quadratic=(common, (high - low) / 2, sp.expand((levels[1] - levels[0]) / 2)),
             values=values, log_levels=levels,
         )
     else:
-        leaf = Leaf("student", "discrete", _W, values=values, log_levels=levels)
+        leaf = Leaf("weight", "discrete", _W, values=values, log_levels=levels)
     return Prior(leaf, fixed, discrete=True, log_probability=log_probability, symmetric=symmetric)
 
 
@@ -134,11 +134,11 @@ def _continuous(base: sp.Expr, penalty: sp.Expr, at: Mapping[sp.Symbol, float], 
         slope = -polynomial.coeff_monomial(_W)
         constant = polynomial.coeff_monomial(1) + sp.log(2 * sp.pi) / 2
         leaf = Leaf(
-            "student", "quadratic", _W, quadratic=(sp.expand(sp.expand_log(constant)), curvature, slope),
+            "weight", "quadratic", _W, quadratic=(sp.expand(sp.expand_log(constant)), curvature, slope),
             log_weight=log_weight,
         )
         return Prior(leaf, None, symmetric=symmetric)
-    return Prior(Leaf("student", "density", _W, log_weight=log_weight, splits=splits), None, symmetric=symmetric)
+    return Prior(Leaf("weight", "density", _W, log_weight=log_weight, splits=splits), None, symmetric=symmetric)
 
 
 def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float]) -> TeacherPrior:
@@ -149,7 +149,7 @@ def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float])
     """
     match weights.kind:
         case "gaussian" | "spherical":
-            return TeacherPrior((Branch(sp.Integer(1), "student", smeared=sp.Integer(1)),), sp.Integer(1))
+            return TeacherPrior((Branch(sp.Integer(1), "weight", smeared=sp.Integer(1)),), sp.Integer(1))
         case "binary":
             values: tuple[sp.Expr, ...] = (sp.Integer(-1), sp.Integer(1))
             probabilities: tuple[sp.Expr, ...] = (sp.Rational(1, 2),) * 2
@@ -167,7 +167,7 @@ def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float])
             rms = sp.Symbol("teacher_rms", positive=True)
             scale = 1 / rms if weights.normalise else sp.Integer(1)
             branch = Branch(
-                sp.Integer(1), "student", mean_slope=w * scale, planted=((w, sp.Symbol("teacher_density")),)
+                sp.Integer(1), "weight", mean_slope=w * scale, planted=((w, sp.Symbol("teacher_density")),)
             )
             return TeacherPrior((branch,), sp.Integer(1) if weights.normalise else rms**2, 1 / scale)
         case _:
@@ -186,6 +186,6 @@ def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float])
             (-slope if float(sp.N(slope.subs(at))) < 0 else slope): probability for slope, probability in table.items()
         }
     branches = tuple(
-        Branch(sp.simplify(probability), "student", mean_slope=slope) for slope, probability in table.items()
+        Branch(sp.simplify(probability), "weight", mean_slope=slope) for slope, probability in table.items()
     )
     return TeacherPrior(branches, sp.Integer(1) if weights.normalise else second, norm)

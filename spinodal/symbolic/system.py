@@ -8,8 +8,8 @@ identifies (the Bayes-optimal ansatz is a substitution ``r = q``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
@@ -96,6 +96,16 @@ class System:
     jacobian: sp.ImmutableDenseMatrix
     directional: sp.ImmutableDenseMatrix
     directions: tuple[sp.Symbol, ...]
+
+    def mapped(self, function: Callable[[sp.Expr], sp.Expr]) -> System:
+        """The same system with every formula rewritten by a function that does not change its value."""
+        return replace(
+            self,
+            updates=tuple(function(e) for e in self.updates),
+            residual=tuple(function(e) for e in self.residual),
+            jacobian=self.jacobian.applyfunc(function),
+            directional=self.directional.applyfunc(function),
+        )
 
 
 class Differentiator:

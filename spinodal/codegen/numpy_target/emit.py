@@ -95,7 +95,7 @@ def _leaf(leaf: Leaf) -> str:
     parameters = _leaf_parameters(leaf)
     labels = sorted(leaf.label.free_symbols, key=str)
     names = "".join(f", {name_of(s)}" for s in (*labels, *parameters))
-    variable = str(leaf.variable)
+    variable = name_of(leaf.variable)
     head = f"def _leaf_{leaf.tag}(omega, variance, order{names}):\n"
     match leaf.kind:
         case "intervals":
@@ -128,18 +128,10 @@ def _leaf(leaf: Leaf) -> str:
                 f'    """log average of the loss over the field, and its derivatives in omega."""\n'
                 f"    splits = [{splits}]\n{_deepen((*labels, *parameters))}"
                 f"    return tilted.log_average(\n"
-                f"        lambda {_h(variable)}: {_rename(leaf.log_weight, variable)} + 0.0*{_h(variable)},"
+                f"        lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable},"
                 f" omega, variance + {source(leaf.smoothing)}, splits, order\n    )"
             )
     return head + body
-
-
-def _h(variable: str) -> str:
-    return {"h": "h_", "w": "w_"}[variable]
-
-
-def _rename(expression: sp.Expr, variable: str) -> str:
-    return source(expression)
 
 
 def _tilt(tilt: Tilt, program: Program) -> str:
@@ -266,6 +258,7 @@ def _kernel(
     if inputs:
         lines.append(f"    {', '.join(inputs)}{',' if len(inputs) == 1 else ''} = runtime.columns(b, {', '.join(inputs)})")
     weights: list[str] = []
+    planted_so_far: list[str] = []
     for planted in kernel.planted:
         name = name_of(planted.symbol)
         splits = ", ".join(source(s) for s in planted.splits)
@@ -276,13 +269,14 @@ def _kernel(
             call = f"_teacher_density(rule.n{arguments})"
         else:
             call = f"runtime.{planted.kind}_nodes([{splits}], rule.n)"
-        others = [*inputs, *weights]
+        others = [*inputs, *planted_so_far]
         lines.append(f"    nodes, density = {call}")
         targets = ", ".join([name, f"weight_{name}", *others])
         lines.append(
             f"    {targets} = runtime.plant(b, nodes, density{''.join(f', {o}' for o in others)})"
         )
         weights.append(f"weight_{name}")
+        planted_so_far += [name, f"weight_{name}"]
     for assign in kernel.hoisted:
         lines.append(f"    {name_of(assign.target)} = {source(assign.expression)}")
     if kernel.z is not None:

@@ -30,6 +30,9 @@ class SourcePrinter(NumPyPrinter):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__({"fully_qualified_modules": True, "allow_unknown_functions": False})
 
+    def _module_format(self, fqn: str, register: bool = True) -> str:
+        return fqn.replace("numpy.", "np.", 1) if fqn.startswith("numpy.") else str(super()._module_format(fqn, register))
+
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         return name_of(expr)
 
@@ -79,6 +82,9 @@ class SourcePrinter(NumPyPrinter):  # type: ignore[misc]
 
     def _print_Ratio(self, expr: Any) -> str:
         return f"runtime.ratio({self._print(expr.args[0])}, {self._print(expr.args[1])})"
+
+    def _print_Root(self, expr: Any) -> str:
+        return f"runtime.root({self._print(expr.args[0])})"
 
     def _print_Tail(self, expr: Any) -> str:
         return f"special.gaussian_tail({self._print(expr.args[0])})"

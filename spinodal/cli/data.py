@@ -1,0 +1,52 @@
+"""Data files of results: NetCDF with everything needed to repeat the run, CSV with the numbers alone."""
+
+from __future__ import annotations
+
+import csv
+import math
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from spinodal.numeric.results import Locus
+from spinodal.spec import Spec, canonical_json
+
+_VERSIONS = ("spinodal", "numpy", "scipy", "sympy", "xarray")
+
+
+def provenance(spec: Spec, tolerance: float) -> dict[str, str | float]:
+    """What a data file says about its origin: the spec, the versions, the tolerance."""
+    versions = {f"version_{name}": version(name) for name in _VERSIONS}
+    file = spec.origin.file.text if spec.origin is not None else None
+    changes = spec.origin.overrides if spec.origin is not None else ()
+    return {
+        "spec": file or "",
+        "spec_overrides": "\n".join(f"{change.name}={change.text}" for change in changes),
+        "spec_canonical": canonical_json(spec),
+        "tolerance": tolerance,
+        "version_python": platform.python_version(),
+        **versions,
+    }
+
+
+def save_netcdf(locus: Locus, spec: Spec, tolerance: float, path: Path) -> None:
+    """Write the points as NetCDF (version 3), spec, versions and tolerance among the attributes."""
+    dataset = locus.to_xarray().assign_attrs(provenance(spec, tolerance))
+    dataset.to_netcdf(path, engine="scipy")
+
+
+def save_csv(locus: Locus, path: Path) -> None:
+    """Write the points as CSV: a row for each, every digit, empty cells where there is no number."""
+    first = locus.special_points[0]
+    header = ["kind", *first.parameters, "error_estimate", "converged", "free_entropy", *first.order_parameters]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        for point in locus.special_points:
+            numbers = [*map(_cell, point.parameters.values()), _cell(point.error_estimate)]
+            rest = [_cell(point.free_entropy), *map(_cell, point.order_parameters.values())]
+            writer.writerow([point.kind, *numbers, str(point.converged).lower(), *rest])
+
+
+def _cell(value: float) -> str:
+    return repr(float(value)) if math.isfinite(value) else ""

@@ -1,0 +1,40 @@
+"""Show a model's derivation, step by step: the free entropy, the saddle-point equations, and what was checked."""
+
+from __future__ import annotations
+
+import argparse
+
+from spinodal.cli.files import output_file, write_text
+from spinodal.cli.options import declare_spec, read_model
+from spinodal.cli.terminal import print_json, working
+from spinodal.spec import check_parameters
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments and options."""
+    declare_spec(parser)
+    parser.add_argument("--to", choices=("md", "tex"), help="Markdown or LaTeX (default: by the suffix of FILE, else md)")
+    parser.add_argument("-o", dest="output", metavar="FILE", help="write to a file instead of stdout")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Derive, and print or write the document."""
+    spec, given = read_model(arguments)
+    if given:
+        check_parameters(spec, given)
+    path = output_file(arguments.output) if arguments.output else None
+    form = arguments.to or ("tex" if path is not None and path.suffix == ".tex" else "md")
+
+    from spinodal.model import Model
+
+    with working(arguments, f"deriving {spec.name}"):
+        derivation = Model(spec).derive()
+        document = derivation.to_latex() if form == "tex" else derivation.to_markdown()
+    if path is not None:
+        write_text(path, document)
+    if arguments.json:
+        kept = {"file": str(path)} if path is not None else {"document": document}
+        print_json({"model": spec.name, "ansatz": spec.ansatz.scheme, "format": form, **kept})
+    elif path is None:
+        print(document, end="" if document.endswith("\n") else "\n")
+    return 0

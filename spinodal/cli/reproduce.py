@@ -1,0 +1,37 @@
+"""Run the study of typical solutions of arXiv:2110.00683: tables, figures and data in a folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import redirect_stdout
+
+from spinodal.cli.files import output_folder
+from spinodal.cli.options import declare_output
+from spinodal.cli.terminal import print_json
+
+_DEFAULT_FOLDER = "results"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments and options."""
+    parser.add_argument("name", metavar="NAME", nargs="?", help="one part of the study (default: all of it)")
+    parser.add_argument(
+        "-o", dest="output", metavar="FOLDER", default=_DEFAULT_FOLDER, help=f"default: {_DEFAULT_FOLDER}"
+    )
+    declare_output(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the study."""
+    folder = output_folder(arguments.output)
+
+    from spinodal.study import reproduce
+
+    if not arguments.json:
+        reproduce(folder, name=arguments.name, quiet=arguments.quiet)
+        return 0
+    with redirect_stdout(sys.stderr):
+        summary = reproduce(folder, name=arguments.name, quiet=arguments.quiet)
+    print_json(dict(summary))
+    return 0
