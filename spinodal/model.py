@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from spinodal.report import Derivation
 
 _DISCRETE = ("binary", "discrete")
+_DERIVED = ("replica-symmetric", "bayes-optimal")
+#: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.
+KINDS = ("zero-entropy", "capacity", "replicon", "zero:NAME")
 
 
 def load(source: str | Path, *, ansatz: str | None = None, overrides: Mapping[str, Any] | None = None) -> Model:
@@ -63,10 +66,19 @@ class Model:
         Raises:
             SpecError: if the spec has no theory here (where, why, and what would help).
         """
+        self._check_scheme()
         from spinodal.report import derivation
 
         with _located(self.spec):
             return derivation(self.spec)
+
+    def _check_scheme(self) -> None:
+        """Refuse an ansatz that is not derived yet before anything heavy is imported."""
+        if self.ansatz not in _DERIVED:
+            raise located(
+                self.spec, "ansatz.scheme", f"the ansatz {self.ansatz} is not derived by this version",
+                f"use {' or '.join(_DERIVED)}",
+            )
 
     def source(self) -> str:
         """The source of the generated solver module."""
@@ -80,6 +92,8 @@ class Model:
 
     @cached_property
     def _module(self) -> ModuleType:
+        self._check_scheme()
+
         def build(identity: str) -> str:
             from spinodal.codegen.generate import generate
 
@@ -98,6 +112,7 @@ class Model:
 
     def solve(
         self,
+        values: Mapping[str, Any] | None = None,
         *,
         start: Mapping[str, float] | None = None,
         all: bool = False,
@@ -108,6 +123,7 @@ class Model:
         """Solve the saddle-point equations.
 
         Args:
+            values: parameters by name, for names that are also arguments of this function.
             start: order parameters to start Newton from; default: follow the branch from alpha = 0.
             all: find every root (single points only), under ``alternatives``; the first is the one of largest
                 free entropy, and the solution is the branch's root as without this option.
@@ -118,7 +134,7 @@ class Model:
         Raises:
             SpecError: for unknown parameters and values outside their domain.
         """
-        arrays = {name: np.asarray(value, dtype=float) for name, value in parameters.items()}
+        arrays = {name: np.asarray(value, dtype=float) for name, value in {**(values or {}), **parameters}.items()}
         shape = np.broadcast_shapes(*(a.shape for a in arrays.values())) if arrays else ()
         names = self.spec.parameter_names()
         if shape == ():
@@ -154,6 +170,7 @@ class Model:
         of: str,
         along: str,
         over: tuple[str, Any] | None = None,
+        values: Mapping[str, float] | None = None,
         *,
         bounds: tuple[float, float] | None = None,
         tol: float = 1e-10,
@@ -167,6 +184,7 @@ class Model:
             of: ``zero-entropy``, ``capacity``, ``replicon``, or ``zero:NAME`` of an observable.
             along: the parameter to solve for; ``1/NAME`` is allowed (bounds are then of the inverse).
             over: the second parameter and its values.
+            values: the other parameters by name, for names that are also arguments of this function.
             bounds: the range searched along the first parameter; alpha defaults to (0, 20).
             tol: wanted absolute error of the free entropy.
             rule: the quadrature rule.
@@ -196,7 +214,7 @@ class Model:
         system = Bound(module, rule or module.RULE)
         points: list[SpecialPoint] = []
         for count, value in enumerate(varied[1]):
-            given = dict(parameters)
+            given = {**(values or {}), **parameters}
             if over:
                 given[varied[0].removeprefix("1/")] = 1.0 / value if varied[0].startswith("1/") else value
             given.setdefault(name, max(low, 0.0) if name != "alpha_T" else low)
@@ -216,10 +234,9 @@ class Model:
         name = "replicon" if of == "replicon" else of.removeprefix("zero:")
         if (of == "replicon" or of.startswith("zero:")) and (name in module.OBSERVABLES or name == "free_entropy"):
             return name
-        kinds = "zero-entropy, capacity, replicon, zero:NAME"
         raise SpecError(
             f"{of}: not a kind of special point that this version locates",
-            cure=f"use one of {kinds}, NAME being one of {', '.join(module.OBSERVABLES)}",
+            cure=f"use one of {', '.join(KINDS)}, NAME being one of {', '.join(module.OBSERVABLES)}",
             source="--of",
         )
 

@@ -1,6 +1,6 @@
 """From a command line to an exit status: find the command, run it, report what goes wrong.
 
-Exit statuses: 0 success, 1 not converged, 2 bad input (nothing on stdout), 130 interrupted, 141 the reader of stdout left.
+Exit statuses: 0 success, 1 not converged, 2 bad input (nothing on stdout), 130 interrupted, 141 nobody reads stdout.
 """
 
 from __future__ import annotations
@@ -82,11 +82,12 @@ def _tolerate_narrow_encodings() -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        width = max(map(len, COMMANDS))
-        lines = (f"  {name:{width}}   {what}" for name, what in COMMANDS.items())
-        print(_HELP.format(commands="\n".join(lines)), end="")
-        return 0 if arguments else BAD_INPUT
+    if not arguments:
+        print(_help(), end="", file=sys.stderr)
+        return BAD_INPUT
+    if arguments[0] in ("-h", "--help", "help"):
+        print(_help(), end="")
+        return 0
     if arguments[0] in ("-V", "--version"):
         from spinodal import __version__
 
@@ -96,6 +97,12 @@ def _dispatch(arguments: list[str]) -> int:
     if name not in COMMANDS:
         return _unknown_command(name)
     return _run_command(name, rest)
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = (f"  {name:{width}}   {what}" for name, what in COMMANDS.items())
+    return _HELP.format(commands="\n".join(lines))
 
 
 def _unknown_command(name: str) -> int:
@@ -108,7 +115,7 @@ def _unknown_command(name: str) -> int:
 
 def _run_command(name: str, rest: Sequence[str]) -> int:
     module = import_module(f"spinodal.cli.{name}")
-    description = module.__doc__.replace("``", "").strip()
+    description = (module.__doc__ or "").strip()
     parser = Parser(
         prog=f"spinodal {name}",
         description=description,

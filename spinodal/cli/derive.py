@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 
+from spinodal.cli.app import NOT_CONVERGED
 from spinodal.cli.files import output_file, write_text
 from spinodal.cli.options import declare_spec, read_model
-from spinodal.cli.terminal import print_json, working
+from spinodal.cli.terminal import finite, print_json, warn, working
 from spinodal.spec import check_parameters
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments and options."""
     declare_spec(parser)
-    parser.add_argument("--to", choices=("md", "tex"), help="Markdown or LaTeX (default: by the suffix of FILE, else md)")
+    parser.add_argument(
+        "--to", choices=("md", "tex"), help="Markdown or LaTeX (default: by the suffix of FILE, else md)"
+    )
     parser.add_argument("-o", dest="output", metavar="FILE", help="write to a file instead of stdout")
 
 
@@ -34,7 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
         write_text(path, document)
     if arguments.json:
         kept = {"file": str(path)} if path is not None else {"document": document}
-        print_json({"model": spec.name, "ansatz": spec.ansatz.scheme, "format": form, **kept})
+        checks = [
+            {"name": c.name, "deviation": finite(c.deviation), "tolerance": c.tolerance, "verdict": c.verdict}
+            for c in derivation.checks
+        ]
+        print_json({"model": spec.name, "ansatz": spec.ansatz.scheme, "format": form, **kept, "checks": checks})
     elif path is None:
         print(document, end="" if document.endswith("\n") else "\n")
-    return 0
+    failed = [check.name for check in derivation.checks if check.made and not check.passed]
+    warn([f"the derivation does not pass its own check: {name}" for name in failed])
+    return NOT_CONVERGED if failed else 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spinodal.cli.app import NOT_CONVERGED
 from spinodal.cli.files import output_file, write
@@ -16,6 +16,7 @@ from spinodal.cli.terminal import note, print_json, print_table, progress, show,
 from spinodal.cli.values import Range, grid_range, search_range
 from spinodal.spec import Spec, SpecError, check_parameters
 from spinodal.spec.errors import clip, did_you_mean
+from spinodal.spec.names import OBSERVABLES
 
 if TYPE_CHECKING:
     from spinodal.numeric.results import Locus, SpecialPoint
@@ -36,7 +37,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[=LOW:HIGH]",
         help="the parameter to solve for and where to search; 1/NAME=LOW:HIGH means the inverse. alpha has a default",
     )
-    parser.add_argument("--over", metavar="NAME=FIRST:LAST:POINTS", help="a grid of a second parameter, as kappa=0:1:21")
+    parser.add_argument(
+        "--over", metavar="NAME=FIRST:LAST:POINTS", help="a grid of a second parameter, as kappa=0:1:21"
+    )
     parser.add_argument("-o", dest="output", metavar="FILE", help="write the points: NetCDF (.nc) or CSV (.csv)")
     parser.add_argument("--plot", metavar="FILE", help="draw the points: .png, .svg or .pdf (needs --over)")
 
@@ -44,7 +47,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Locate, write, and print the points."""
     spec, given = read_model(arguments)
-    kind = _kind(arguments.of)
+    kind = _kind(arguments.of, spec)
     along = search_range(arguments.along)
     over = grid_range(arguments.over) if arguments.over else None
     output = output_file(arguments.output, suffixes=_DATA) if arguments.output else None
@@ -57,9 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     from spinodal.model import Model
 
-    for name in [role.name for role in (along, over) if role is not None and role.name in given]:
+    varied = {role.name for role in (along, over) if role is not None}
+    for name in sorted(varied & given.keys()):
         note(f"note: --set {name} is not used: {name} is varied")
-        del given[name]
+    fixed: dict[str, Any] = {k: v for k, v in given.items() if k not in varied}
     model = Model(spec)
     with working(arguments, f"deriving {spec.name}"):
         model.solver()
@@ -72,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             bounds=along.bounds,
             tol=arguments.tol,
             progress=advance,
-            **given,
+            **fixed,
         )
     if output is not None:
         write(output, lambda place: _save(locus, spec, arguments.tol, place))
@@ -88,9 +92,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if locus.converged else NOT_CONVERGED
 
 
-def _kind(text: str) -> str:
-    if text in _KINDS or (text.startswith(_ZERO) and text != _ZERO):
+def _kind(text: str, spec: Spec) -> str:
+    if text in _KINDS:
         return text
+    if text.startswith(_ZERO):
+        # That the model has this observable is known once its solver is there.
+        possible = sorted(OBSERVABLES | {observable.name for observable in spec.observables})
+        name = text.removeprefix(_ZERO)
+        if name in possible:
+            return text
+        cure = did_you_mean(name, possible) or f"{_ZERO}NAME takes one of {', '.join(possible)}"
+        raise SpecError(f"{clip(text)}: not an observable", cure=cure, source="--of")
     known = f"the kinds are {', '.join(_KINDS)}, and {_ZERO}NAME for the zero of an observable"
     raise SpecError(
         f"{clip(text)}: not a kind of special point that this version locates",

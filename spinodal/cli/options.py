@@ -62,7 +62,6 @@ def read_model(arguments: argparse.Namespace) -> tuple[Spec, dict[str, float]]:
             raise SpecError(
                 "SPEC is missing",
                 cure=f"name a TOML file, or one of {', '.join(shipped_models())}",
-                
             )
         settings.remove(source)
     overrides = dict(override(text) for text in arguments.overrides)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spinodal.cli.app import NOT_CONVERGED
 from spinodal.cli.options import declare_spec, read_model
@@ -40,10 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
     from spinodal.model import Model
 
     model = Model(spec)
+    numbers: dict[str, Any] = dict(given)
     with working(arguments, f"deriving {spec.name}"):
         model.solver()
     with working(arguments, f"solving {spec.name}"):
-        solution = model.solve(start=start or None, all=arguments.all, tol=arguments.tol, **given)
+        solution = model.solve(start=start or None, all=arguments.all, tol=arguments.tol, **numbers)
     if arguments.json:
         document = solution.to_json()
         if arguments.all:
@@ -82,18 +83,13 @@ def _print(solution: Solution) -> None:
 
 
 def _print_roots(states: Sequence[State]) -> None:
-    headers = ["quantity", *(f"{index} {state.stability}" for index, state in enumerate(states, 1))]
-    names = ["free_entropy", *states[0].order_parameters]
-    names += dict.fromkeys(name for state in states for name in state.observables)
-    rows = [[name, *(show(_value(state, name)) for state in states)] for name in names]
-    print_table(headers, rows)
-
-
-def _value(state: State, name: str) -> float:
-    try:
-        return state[name]
-    except KeyError:  # an observable that is not finite in this state
-        return float("nan")
+    overlaps = [name for name in states[0].order_parameters if not name.endswith("_hat")]
+    rows = [
+        [str(index), state.stability, show(state.free_entropy), show_error(state.error_estimate)]
+        + [show(state.order_parameters[name]) for name in overlaps]
+        for index, state in enumerate(states, 1)
+    ]
+    print_table(["root", "", "free_entropy", "error", *overlaps], rows, left=2)
 
 
 def _report(solution: Solution) -> None:

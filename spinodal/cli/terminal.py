@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,11 @@ def warn(messages: Sequence[str], *, at: str = "") -> None:
         note(f"warning: {at}: {message}" if at else f"warning: {message}")
 
 
+def finite(value: float) -> float | None:
+    """The value for JSON: null where there is no number."""
+    return value if math.isfinite(value) else None
+
+
 def show(value: float) -> str:
     """A value for readers; a dash where there is none."""
     return f"{value:.{_DIGITS}g}" if math.isfinite(value) else _MISSING
@@ -53,7 +59,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: 
         rows: of cells.
         left: how many columns, from the first, are aligned to the left; the others to the right.
     """
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         _print_rich(headers, rows, left)
         return
     widths = [max(len(row[j]) for row in (headers, *rows)) for j in range(len(headers))]
@@ -70,10 +76,13 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[str]], left: int
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for j, header in enumerate(headers):
-        table.add_column(Text(header), justify="left" if j < left else "right", overflow="fold")
+        table.add_column(Text(header), justify="left" if j < left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    # A number cut in two cannot be read: let the terminal wrap a row that is too long.
+    natural = console.measure(table, options=console.options.update(max_width=10_000)).maximum
+    Console(width=max(console.width, natural)).print(table)
 
 
 def _lively(arguments: argparse.Namespace) -> bool:

@@ -24,7 +24,7 @@ def number(text: str, *, option: str, example: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise SpecError(f"{clip(text)!r} is not a number", cure=f"write a finite number, as in {example}", source=option)
+        raise SpecError(f"{clip(text)!r} is not a finite number", cure=f"as in {example}", source=option)
     return value
 
 

@@ -168,7 +168,10 @@ class _Context:
         for definition in reversed(self.derived.definitions):
             if definition.symbol in needed:
                 needed |= definition.expression.free_symbols
-                chosen.append(Assign(definition.symbol, self._mark(definition.expression, marks)))
+                expression = sp.sympify(definition.expression)
+                if expression.is_number:  # activation moments: exact until here
+                    expression = sp.Float(sp.N(expression, 30), 17)
+                chosen.append(Assign(definition.symbol, self._mark(expression, marks)))
         return chosen[::-1]
 
     def _kernels(self, marks: Mapping[Average, sp.Symbol], start: int) -> list[Kernel]:

@@ -46,12 +46,14 @@ class NewtonSettings:
         iterations: Newton iterations at most.
         halvings: step halvings before a damped fixed-point step replaces a Newton step.
         damping: theta of that fixed-point step.
+        fall_back: whether to take such steps at all (a corrector near its prediction should rather give up).
     """
 
     tolerance: float = 1e-12
     iterations: int = 60
     halvings: int = 6
     damping: float = 0.5
+    fall_back: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,12 @@ def _solve(jacobian: Array, residual: Array) -> Array:
         return steps
 
 
-def newton(system: System, start: Array, p: Array, settings: NewtonSettings | None = None) -> Roots:
+def newton(
+    system: System, start: Array, p: Array, settings: NewtonSettings | None = None, tolerance: Array | None = None
+) -> Roots:
     """Newton from each row of ``start`` [B, n] at the parameters p [B, k]; rows are independent.
+
+    ``tolerance`` [B] replaces the settings' tolerance row by row.
 
     A row that has converged, or cannot move, is left alone. Convergence asks for a small last step *and* a small residual,
     or for a step at the rounding level of the equations (a further step does not shrink it).
@@ -108,6 +114,7 @@ def newton(system: System, start: Array, p: Array, settings: NewtonSettings | No
     settings = settings or NewtonSettings()
     x = np.array(start, dtype=float)
     batch, _n = x.shape
+    wanted = np.full(batch, settings.tolerance) if tolerance is None else tolerance
     residual, jacobian = system.residual_and_jacobian(x, p)
     merit = _scaled(residual, x)
     step_size = np.full(batch, np.inf)
@@ -122,16 +129,16 @@ def newton(system: System, start: Array, p: Array, settings: NewtonSettings | No
         usable = np.all(np.isfinite(step), axis=1)
         new_size = np.where(usable, _scaled(np.where(usable[:, None], step, 0.0), x[rows]), np.inf)
         stalled = (new_size >= 0.5 * step_size[rows]) & (new_size < 1e-7) & (merit[rows] < 1e-7)
-        done = usable & ((new_size <= settings.tolerance) | stalled)
+        # a step this small, of a quadratically convergent iteration, is followed by one below the wanted size
+        loose = wanted[rows] > 1e-6
+        done = usable & ((new_size <= wanted[rows]) | (stalled & ~loose))
         step_size[rows] = new_size
         used[rows] += 1
         direction = np.where(usable[:, None], -step, 0.0)
         length = np.where(usable, 1.0, 0.0)
         # full steps where they descend, halved otherwise; a fixed-point step where halving does not help
         waiting = usable & ~done
-        finished = np.flatnonzero(done)
-        if finished.size:
-            converged[rows[finished]] = True
+        converged[rows[done]] = True
         best_x, best_f, best_j = x[rows].copy(), residual[rows].copy(), jacobian[rows].copy()
         best_merit = merit[rows].copy()
         moved = np.zeros(rows.size, dtype=bool)
@@ -150,7 +157,7 @@ def newton(system: System, start: Array, p: Array, settings: NewtonSettings | No
             moved[chosen] = True
             length[index[~good]] *= 0.5 if halving < 2 else 0.25
         lost = np.flatnonzero(~done & ~moved)
-        if lost.size:
+        if lost.size and settings.fall_back:
             _fixed_point_step(system, x, residual, p, rows, lost, settings, best_x, best_f, best_j, best_merit, moved)
         x[rows], residual[rows], jacobian[rows], merit[rows] = best_x, best_f, best_j, best_merit
         alive[rows[~done & ~moved]] = False
@@ -223,6 +230,7 @@ class PathSettings:
         overlap_change: largest change of an overlap in one step.
         smallest: the step (in units of the whole path) below which the branch is said to end.
         corrections: Newton iterations allowed per step.
+        loose: tolerance of the points before the last.
     """
 
     overlap_error: float = 0.03
@@ -230,6 +238,7 @@ class PathSettings:
     overlap_change: float = 0.5
     smallest: float = 1e-5
     corrections: int = 8
+    loose: float = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +281,8 @@ def follow(
     """
     settings = settings or PathSettings()
     final = newton_settings or NewtonSettings()
-    quick = replace(final, iterations=settings.corrections, halvings=2)
-    origin = newton(system, start, p_start, replace(final, tolerance=1e-8, iterations=80))
+    quick = replace(final, iterations=settings.corrections, halvings=0, fall_back=False)
+    origin = _origin(system, start, p_start, replace(final, tolerance=settings.loose))
     change = p_end - p_start
     x, jacobian = origin.x.copy(), origin.jacobian.copy()
     last = _Last(origin)
@@ -298,7 +307,7 @@ def follow(
         guess = x[rows] + length * tangent[rows]
         inside = _inside(system, guess, there)
         guess[~inside] = x[rows][~inside]
-        found = newton(system, guess, there, quick)
+        found = newton(system, guess, there, quick, np.where(target < 1.0, settings.loose, final.tolerance))
         good = found.converged & (found.determinant_sign == last.sign[rows])
         good &= np.all(~bounded | (np.abs(found.x - x[rows]) <= settings.overlap_change), axis=1)
         ahead = np.full_like(guess, np.nan)
@@ -322,6 +331,59 @@ def follow(
         x, origin.converged & (reached >= 1.0), last.residual, last.step, last.iterations, last.sign, jacobian
     )
     return Path(ended, reached, origin.converged & (reached < 1.0))
+
+
+def _origin(system: System, start: Array, p: Array, settings: NewtonSettings) -> Roots:
+    """The root where a path begins: Newton from the start, and where it fails the Newton homotopy from the start.
+
+    The homotopy F(x) - (1 - s) F(x0) = 0 has the root x0 at s = 0 and a root of F at s = 1; it is a path like any other.
+    """
+    roots = newton(system, start, p, settings)
+    lost = np.flatnonzero(~roots.converged)
+    if lost.size == 0 or isinstance(system, _Homotopy):
+        return roots
+    begin = start[lost]
+    offset, _ = system.residual_and_jacobian(begin, p[lost])
+    lost, begin, offset = (part[np.all(np.isfinite(offset), axis=1)] for part in (lost, begin, offset))
+    if lost.size == 0:
+        return roots
+    x, converged = roots.x.copy(), roots.converged.copy()
+    residual, step, sign = roots.residual.copy(), roots.step.copy(), roots.determinant_sign.copy()
+    jacobian, used = roots.jacobian.copy(), roots.iterations.copy()
+    for row, x0, f0 in zip(lost, begin, offset, strict=True):
+        homotopy = _Homotopy(system, p[row], f0)
+        everything = np.zeros(len(x0), dtype=bool)  # no unknown is compared absolutely
+        path = follow(homotopy, x0[None], np.zeros((1, 1)), np.ones((1, 1)), everything, settings)
+        end = path.roots
+        x[row], converged[row], residual[row] = end.x[0], end.converged[0], end.residual[0]
+        step[row], sign[row], jacobian[row] = end.step[0], end.determinant_sign[0], end.jacobian[0]
+        used[row] += end.iterations[0]
+    return Roots(x, converged, residual, step, used, sign, jacobian)
+
+
+@dataclass(frozen=True)
+class _Homotopy:
+    """F(x) - (1 - s) F(x0) as a system with the single parameter s."""
+
+    system: System
+    point: Array
+    offset: Array
+
+    def _points(self, x: Array) -> Array:
+        return np.broadcast_to(self.point, (len(x), len(self.point)))
+
+    def residual_and_jacobian(self, x: Array, p: Array) -> tuple[Array, Array]:
+        """F [B, n] and its Jacobian [B, n, n]."""
+        f, j = self.system.residual_and_jacobian(x, self._points(x))
+        return f - (1.0 - p) * self.offset, j
+
+    def parameter_derivative(self, x: Array, p: Array) -> Array:
+        """d/ds, [B, n, 1]."""
+        return np.broadcast_to(self.offset[None, :, None], (len(x), len(self.offset), 1))
+
+    def conditions(self, x: Array, p: Array) -> Array:
+        """Those of the system."""
+        return self.system.conditions(x, self._points(x))
 
 
 class _Last:

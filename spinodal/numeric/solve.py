@@ -283,8 +283,10 @@ def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: 
         candidates = np.concatenate([first.roots.x, candidates])
     kept, batch = multi_start(system, candidates, p)
     for index in kept:
+        if not _resolved(system, batch.x[index : index + 1], p):
+            continue
         (state,) = finish(system, batch.x[index : index + 1], p, tolerance, "multi-start Newton")
-        if state.converged:
+        if state.converged and state.error_estimate < 1e-6 * (1.0 + abs(state.free_entropy)):
             found.append(state)
             signs.append(float(batch.determinant_sign[index]))
     perfect = saturated_state(system, p, "")
@@ -300,6 +302,19 @@ def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: 
         )
         for i in order
     ]
+
+
+def _resolved(system: Bound, x: Array, p: Array) -> bool:
+    """Whether nearly saturated overlaps solve their equation relative to the gap, not only relative to 1."""
+    names = list(system.module.ORDER_PARAMETERS)
+    f, _ = system.residual_and_jacobian(x, p)
+    bounds = upper_bounds(system.module, x)
+    for name in system.module.SATURATING:
+        j = names.index(name)
+        gap = float(bounds[0, j] - x[0, j])
+        if abs(float(f[0, j])) > 1e-6 * gap + 4e-16 * abs(float(bounds[0, j])):
+            return False
+    return True
 
 
 def _same(first: State, second: State) -> bool:

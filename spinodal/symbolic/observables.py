@@ -9,7 +9,7 @@ import sympy as sp
 
 from spinodal.symbolic.averages import Measure, average
 from spinodal.symbolic.channel import Branch, Channel, Ratio
-from spinodal.symbolic.functions import LogTwoCosh, Tail, Tilted
+from spinodal.symbolic.functions import LogTail, LogTwoCosh, Tail, Tilted
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.outputs import Output
@@ -55,12 +55,38 @@ class Tilts:
             low, high = (function.subs(x, value) for value in leaf.values)
             _c, a, b = leaf.quadratic
             return (low + high) / 2 + (high - low) / 2 * LogTwoCosh(sp.Integer(1), a * omega + b)
+        if name == "misclassified" and leaf.kind == "half-line" and leaf.smoothing == 0:
+            return _misclassified_fraction(leaf, omega, variance)
         splits = dict.fromkeys(leaf.splits)
         splits.update(dict.fromkeys(e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)))
         if function.has(sp.sign, sp.Heaviside):
             splits.setdefault(sp.Integer(0))
         self.table[leaf.tag, name] = Tilt(leaf.tag, name, function, log_weight(leaf), tuple(splits))
         return Tilted(sp.Symbol(leaf.tag), sp.Symbol(name), omega, variance, leaf.label)
+
+
+def _misclassified_fraction(leaf: Leaf, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
+    """The part of a half-line constraint's mass on the wrong side of h = 0: none where the margin is not negative."""
+    (interval,) = leaf.edges
+    scale = 1 / sp.sqrt(variance)
+    upward = interval.upper == sp.oo
+    right_is_wrong = leaf.label.is_negative
+    edge = interval.lower if upward else interval.upper
+    if upward == bool(right_is_wrong):  # the constraint asks for the wrong side: count what is on it
+        return _misclassified_beyond(upward, edge, omega, scale)
+    clipped = sp.Max(edge, 0) if upward else sp.Min(edge, 0)
+    sign = 1 if upward else -1
+    return 1 - sp.exp(
+        LogTail(sp.Integer(0), sign * (clipped - omega) * scale) - LogTail(sp.Integer(0), sign * (edge - omega) * scale)
+    )
+
+
+def _misclassified_beyond(upward: bool, edge: sp.Expr, omega: sp.Expr, scale: sp.Expr) -> sp.Expr:
+    sign = 1 if upward else -1
+    clipped = sp.Max(edge, 0) if upward else sp.Min(edge, 0)
+    return sp.exp(
+        LogTail(sp.Integer(0), sign * (clipped - omega) * scale) - LogTail(sp.Integer(0), sign * (edge - omega) * scale)
+    )
 
 
 def _posterior(leaf: Leaf, omega: sp.Expr, variance: sp.Expr) -> tuple[sp.Expr, sp.Expr]:

@@ -193,13 +193,13 @@ def _routine(routine: Routine, program: Program) -> str:
     used = _used_symbols(routine)
     for j, name in enumerate(program.order_parameters):
         if name in used:
-            lines.append(f"    {name_of(sp.Symbol(name))} = x[:, {j}]")
+            lines.append(f"    {name_of(sp.Symbol(name))} = x[..., {j}]")
     for j, name in enumerate(program.parameters):
         if name in used:
-            lines.append(f"    {name_of(sp.Symbol(name))} = p[:, {j}]")
+            lines.append(f"    {name_of(sp.Symbol(name))} = p[..., {j}]")
     for j, direction in enumerate(routine.directions):
         if str(direction) in used:
-            lines.append(f"    {name_of(direction)} = v[:, {j}]")
+            lines.append(f"    {name_of(direction)} = v[..., {j}]")
     for stage in routine.stages:
         if isinstance(stage, Assign):
             lines.append(f"    {name_of(stage.target)} = {source(stage.expression)}")
@@ -207,7 +207,7 @@ def _routine(routine: Routine, program: Program) -> str:
             targets = ", ".join(name_of(s) for s, _ in stage.outputs)
             arguments = "".join(f"{name_of(s)}, " for s in stage.inputs)
             comma = "," if len(stage.outputs) == 1 else ""
-            lines.append(f"    {targets}{comma} = _{routine.name}_{stage.name}(len(x), rule, {arguments[:-2]})".replace(", )", ")"))
+            lines.append(f"    {targets}{comma} = _{routine.name}_{stage.name}(runtime.rows(x), rule, {arguments[:-2]})".replace(", )", ")"))
     returned = []
     for result in routine.results:
         lines.extend(_result(result, returned))
@@ -219,17 +219,17 @@ def _routine(routine: Routine, program: Program) -> str:
 def _result(result: Result, returned: list[str]) -> list[str]:
     name = f"out_{result.name}"
     returned.append(name)
-    shape = "".join(f", {n}" for n in result.shape)
-    lines = [f"    {name} = np.zeros((len(x){shape}{',' if not shape else ''}))"]
+    shape = "".join(f"{n}, " for n in result.shape)
+    lines = [f"    {name} = np.zeros((*x.shape[:-1], {shape.rstrip(', ')}))"]
     for index, expression in enumerate(result.expressions):
         if expression == 0:
             continue
         if not result.shape:
-            lines.append(f"    {name}[:] = {source(expression)}")
+            lines.append(f"    {name}[...] = {source(expression)}")
         elif len(result.shape) == 1:
-            lines.append(f"    {name}[:, {index}] = {source(expression)}")
+            lines.append(f"    {name}[..., {index}] = {source(expression)}")
         else:
-            lines.append(f"    {name}[:, {index // result.shape[1]}, {index % result.shape[1]}] = {source(expression)}")
+            lines.append(f"    {name}[..., {index // result.shape[1]}, {index % result.shape[1]}] = {source(expression)}")
     return lines
 
 

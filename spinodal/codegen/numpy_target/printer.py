@@ -52,7 +52,7 @@ class SourcePrinter(NumPyPrinter):  # type: ignore[misc]
                 return root
             if exponent == -sp.Rational(1, 2):
                 return f"(1.0/{root})"
-            whole = self._print(sp.Pow(base, sp.Integer(abs(exponent.p) // 2)))
+            whole = f"({self._print(sp.Pow(base, sp.Integer(abs(exponent.p) // 2)))})"
             return f"({root}*{whole})" if exponent > 0 else f"(1.0/({root}*{whole}))"
         return f"({self._print(base)})**({self._print(exponent)})"
 

@@ -1,0 +1,167 @@
+"""Figures made to be read in a paper: one column wide, colour-blind safe, mathematics in mathtext, PNG and SVG.
+
+Matplotlib is imported when a figure is drawn, and its global settings are left alone: every figure is drawn inside
+:func:`style` and belongs to the non-interactive Agg canvas.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from spinodal.numeric.results import Locus
+
+#: Colours that stay apart for colour-blind readers and in grey: M. Okabe & K. Ito, Color Universal Design (2008).
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+#: Widths in inches of one column and of a page of a two-column journal.
+COLUMN, PAGE = 3.4, 7.0
+
+_GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
+    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()  # noqa: SIM905
+)
+_STYLE = {
+    "font.family": "serif",
+    "font.serif": ["STIXGeneral", "DejaVu Serif"],
+    "mathtext.fontset": "stix",
+    "font.size": 9,
+    "axes.labelsize": 9,
+    "axes.titlesize": 9,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.direction": "out",
+    "ytick.direction": "out",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 3.5,
+    "savefig.dpi": 300,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "spinodal",
+}
+_LABELS = {
+    "zero-entropy": "zero of the entropy",
+    "capacity": "capacity",
+    "replicon": "zero of the replicon",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The settings of every figure here; the caller's are restored."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE):  # type: ignore[arg-type]
+        yield
+
+
+def new_figure(
+    width: float = COLUMN, height: float = 2.5, *, rows: int = 1, columns: int = 1, share_y: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure that no window manages, and its axes in reading order. To be called inside :func:`style`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y)
+    return figure, list(axes.ravel())
+
+
+def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
+    """Write ``stem.png`` (300 dpi) and ``stem.svg``, each moved into place when it is complete."""
+    written = []
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    with style():
+        for suffix in ("png", "svg"):
+            path = stem.with_name(f"{stem.name}.{suffix}")
+            _write(figure, path, suffix)
+            written.append(path)
+    return written[0], written[1]
+
+
+def _write(figure: Figure, path: Path, kind: str) -> None:
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    # Dates would make every run's file different.
+    metadata = {"Date": None} if kind == "svg" else {"Software": "spinodal"}
+    try:
+        figure.savefig(temporary, format=kind, metadata=metadata)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def symbol(name: str) -> str:
+    r"""A parameter's name as mathtext, without the dollars: ``alpha_T`` -> ``\alpha_T``, ``1/alpha`` -> ``1/\alpha``."""
+    if name.startswith("1/"):
+        return f"1/{symbol(name[2:])}"
+    head, *rest = name.split("_")
+    base = rf"\{head}" if head in _GREEK else head if len(head) == 1 else rf"\mathrm{{{head}}}"
+    for part in rest:
+        if part == "hat":
+            base = rf"\hat{{{base}}}"
+    below = ",".join(
+        rf"\{part}" if part in _GREEK else part if len(part) == 1 else rf"\mathrm{{{part}}}"
+        for part in rest
+        if part != "hat"
+    )
+    return rf"{base}_{{{below}}}" if below else base
+
+
+def plot_locus(locus: Locus, path: Path) -> None:
+    """Draw a locus of special points, located parameter against varied parameter, and write one file.
+
+    Args:
+        locus: at least two points; those that were not located leave gaps.
+        path: the file; its suffix says the format (png, svg or pdf).
+
+    Raises:
+        ValueError: for a single point, a locus without any located point, or another format.
+    """
+    if not locus.over or len(locus.special_points) < 2:
+        raise ValueError("a single point is no curve: vary a second parameter (over), as in kappa=0:1:21")
+    values, over = np.asarray(locus.values, dtype=float), np.asarray(locus.over_values, dtype=float)
+    located = np.array([point.converged for point in locus.special_points]) & np.isfinite(values)
+    if not located.any():
+        raise ValueError("no point of this locus was located: there is nothing to draw")
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in ("png", "svg", "pdf"):
+        raise ValueError(f"{path.suffix or path.name}: the suffix says the format; use .png, .svg or .pdf")
+    errors = np.array([point.error_estimate for point in locus.special_points])
+    with style():
+        figure, (axes,) = new_figure()
+        shown = np.where(located, values, np.nan)
+        axes.plot(over, shown, "-o" if len(over) <= 40 else "-", color=PALETTE[0])
+        span = float(np.nanmax(shown) - np.nanmin(shown)) or 1.0
+        visible = located & np.isfinite(errors) & (errors > 2e-3 * span)
+        if visible.any():
+            axes.errorbar(
+                over[visible], values[visible], yerr=errors[visible], fmt="none", ecolor=PALETTE[0], capsize=2, lw=0.8
+            )
+        axes.set_xlabel(f"${symbol(locus.over)}$")
+        axes.set_ylabel(f"${symbol(locus.along)}$")
+        kind_text = _LABELS.get(locus.kind, locus.kind.replace("zero:", "zero of ").replace("_", " "))
+        axes.set_title(f"{locus.model}: {kind_text}")
+        _write_one(figure, path, kind)
+
+
+def _write_one(figure: Figure, path: Path, kind: str) -> None:
+    if kind == "pdf":
+        figure.savefig(path, format="pdf", metadata={"CreationDate": None})
+        return
+    _write(figure, path, kind)

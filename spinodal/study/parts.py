@@ -1,0 +1,213 @@
+"""The parts of the study for one activation: thresholds, errors, margins, each a labelled dataset.
+
+A part is a function of (model, plan, tick) and returns a :class:`Part`: the dataset that is saved and plotted, the key
+numbers for the table, and notes about everything that a reader of the numbers must know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from spinodal.model import Model
+from spinodal.numeric.results import Array, SpecialPoint
+from spinodal.study.curves import Curve, Tick, along_curve, zeros
+from spinodal.study.plan import Plan
+
+_ERRORS = ("generalization_error", "generalization_error_barycentre")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A key number of the table.
+
+    Attributes:
+        quantity: its name.
+        parameters: where, by name.
+        value: nan where there is none.
+        error: its absolute error estimate.
+    """
+
+    quantity: str
+    parameters: dict[str, float]
+    value: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of the study found for one activation; ``complete`` if every point of every curve has a value."""
+
+    data: xr.Dataset
+    numbers: tuple[Number, ...]
+    notes: tuple[str, ...]
+    complete: bool
+
+
+def steps(plan: Plan, part: str) -> int:
+    """How many times a part ticks."""
+    return {"thresholds": len(plan.alpha_T), "errors": 2, "margins": 2 + len(inverse_alphas(plan, 1.0))}[part]
+
+
+def inverse_alphas(plan: Plan, threshold: float) -> Array:
+    """Values of 1/alpha [points] from the threshold on: geometric, so dense at the threshold, with those of the table."""
+    even = np.geomspace(threshold, plan.largest, plan.points)
+    listed = [value for value in (*plan.entropy_at, 2.0) if threshold < value <= plan.largest]
+    # A listed value takes the place of its nearest neighbour: the number of points stays what it is.
+    for value in dict.fromkeys(listed):
+        inner = np.abs(np.log(even / value))
+        inner[0] = np.inf
+        even[int(np.argmin(inner))] = value
+    return np.sort(even)
+
+
+def thresholds(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
+    """Interpolation thresholds over alpha_T: where the typical entropy vanishes."""
+    curve, points = zeros(
+        model, "zero-entropy", "alpha", "alpha_T", plan.alpha_T, plan.alpha_range,
+        name=f"{activation}, interpolation threshold", tolerance=plan.tolerance, tick=tick,
+    )  # fmt: skip
+    found, error = curve.values["alpha"], curve.errors["alpha"]
+    data = xr.Dataset(
+        {
+            "alpha_c": ("alpha_T", found),
+            "alpha_c_error": ("alpha_T", error),
+            "inverse_alpha_c": ("alpha_T", 1.0 / found),
+            "inverse_alpha_c_error": ("alpha_T", error / found**2),
+            "converged": ("alpha_T", curve.converged.astype(np.int8)),
+            **_order_parameters(points, "alpha_T"),
+        },
+        {"alpha_T": np.array(plan.alpha_T)},
+    )
+    numbers = [
+        Number("alpha_c", {"alpha_T": value}, float(found[i]), float(error[i]))
+        for i, value in enumerate(plan.alpha_T)
+        if value in (1.0, 3.0)
+    ]
+    return Part(data, tuple(numbers), curve.notes, bool(curve.converged.all()))
+
+
+def _order_parameters(points: list[SpecialPoint], dimension: str) -> dict[str, Any]:
+    return {
+        name: (dimension, np.array([point.order_parameters[name] if point.converged else np.nan for point in points]))
+        for name in points[0].order_parameters
+    }
+
+
+def _threshold(model: Model, activation: str, plan: Plan, tick: Tick) -> Curve:
+    """The interpolation threshold at the fixed alpha_T."""
+    curve, _ = zeros(
+        model, "zero-entropy", "alpha", "alpha_T", [plan.fixed_alpha_T], plan.alpha_range,
+        name=f"{activation}, interpolation threshold", tolerance=plan.tolerance, tick=tick,
+    )  # fmt: skip
+    return curve
+
+
+def _start(threshold: Curve) -> float:
+    """Where curves along 1/alpha begin; without a threshold, at 1."""
+    found = float(threshold.values["alpha"][0])
+    return 1.0 / found if np.isfinite(found) else 1.0
+
+
+def errors(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
+    """Generalization errors of a typical solution and of the barycentre of solutions, along 1/alpha."""
+    threshold = _threshold(model, activation, plan, tick)
+    inverse = inverse_alphas(plan, _start(threshold))
+    curve = along_curve(
+        model, (*_ERRORS, "entropy", "replicon"), [f"1/alpha = {value:.6g}" for value in inverse],
+        name=f"{activation}, generalization errors", tolerance=plan.tolerance,
+        alpha=1.0 / inverse, alpha_T=np.array(plan.fixed_alpha_T),
+    )  # fmt: skip
+    tick()
+    data = xr.Dataset({"converged": ("point", curve.converged.astype(np.int8))}, {"inverse_alpha": ("point", inverse)})
+    numbers = []
+    shift = float(threshold.errors["alpha"][0]) / float(threshold.values["alpha"][0]) ** 2
+    for name, values in curve.values.items():
+        data[name] = ("point", values)
+        data[f"{name}_error"] = ("point", curve.errors[name])
+        if name in _ERRORS:
+            slope = abs(float((values[1] - values[0]) / (inverse[1] - inverse[0])))
+            at = {"alpha_T": plan.fixed_alpha_T}
+            numbers.append(
+                Number(f"{name} at alpha_c", at, float(values[0]), float(curve.errors[name][0]) + slope * shift)
+            )
+            numbers += _at(name, curve, inverse, 2.0, at)
+    return Part(data, tuple(numbers), threshold.notes + curve.notes, _complete(threshold, curve))
+
+
+def _at(name: str, curve: Curve, inverse: Array, value: float, parameters: dict[str, float]) -> list[Number]:
+    """The number of a curve at 1/alpha = value, if the curve has that point."""
+    found = np.flatnonzero(inverse == value)
+    return [
+        Number(name, {"1/alpha": value, **parameters}, float(curve.values[name][i]), float(curve.errors[name][i]))
+        for i in found[:1]
+    ]
+
+
+def margins(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
+    """The largest margin of typical solutions along 1/alpha, and entropy against margin at a few 1/alpha."""
+    threshold = _threshold(model, activation, plan, tick)
+    inverse = inverse_alphas(plan, _start(threshold))
+    largest, points = zeros(
+        model, "zero-entropy", "kappa", "1/alpha", [float(value) for value in inverse], plan.kappa_range,
+        name=f"{activation}, largest margin", tolerance=plan.tolerance, tick=tick, alpha_T=plan.fixed_alpha_T,
+    )  # fmt: skip
+    kappa_max = largest.values["kappa"]
+    data = xr.Dataset(
+        {
+            "kappa_max": ("point", kappa_max),
+            "kappa_max_error": ("point", largest.errors["kappa"]),
+            "kappa_max_converged": ("point", largest.converged.astype(np.int8)),
+            **_order_parameters(points, "point"),
+        },
+        {"inverse_alpha": ("point", inverse)},
+    )
+    at = {"alpha_T": plan.fixed_alpha_T}
+    numbers = [Number("kappa_max at alpha_c", at, float(kappa_max[0]), float(largest.errors["kappa"][0]))]
+    for i in np.flatnonzero(inverse == 2.0)[:1]:
+        error = float(largest.errors["kappa"][i])
+        numbers.append(Number("kappa_max", {"1/alpha": 2.0, **at}, float(kappa_max[i]), error))
+
+    chosen = [value for value in plan.entropy_at if np.isfinite(_value_at(inverse, kappa_max, value))]
+    ends = np.array([_value_at(inverse, kappa_max, value) for value in chosen])
+    # Square roots crowd towards kappa_max, where the curves are steepest.
+    kappas = ends[:, None] * np.sqrt(np.linspace(0.0, 1.0, plan.margins))
+    where = [f"1/alpha = {a:g}, kappa = {k:.6g}" for a, row in zip(chosen, kappas, strict=True) for k in row]
+    curve = along_curve(
+        model, ("entropy", "replicon"), where, name=f"{activation}, entropy against margin", tolerance=plan.tolerance,
+        alpha=np.repeat(1.0 / np.array(chosen), plan.margins), alpha_T=np.array(plan.fixed_alpha_T),
+        kappa=kappas.ravel(),
+    )  # fmt: skip
+    tick()
+    grid = ("inverse_alpha_shown", "margin")
+    data = data.assign_coords(inverse_alpha_shown=chosen, kappa=(grid, kappas))
+    for name, values in curve.values.items():
+        data[name] = (grid, values.reshape(kappas.shape))
+        data[f"{name}_error"] = (grid, curve.errors[name].reshape(kappas.shape))
+    data["converged"] = (grid, curve.converged.reshape(kappas.shape).astype(np.int8))
+    if 2.0 in chosen:
+        i = chosen.index(2.0) * plan.margins
+        entropy, error = float(curve.values["entropy"][i]), float(curve.errors["entropy"][i])
+        numbers.insert(0, Number("entropy", {"1/alpha": 2.0, "kappa": 0.0, **at}, entropy, error))
+    return Part(data, tuple(numbers), threshold.notes + largest.notes + curve.notes, _complete(threshold, largest, curve))
+
+
+def _complete(*curves: Curve) -> bool:
+    return all(bool(curve.converged.all()) for curve in curves)
+
+
+def _value_at(inverse: Array, values: Array, at: float) -> float:
+    found = np.flatnonzero(inverse == at)
+    return float(values[found[0]]) if found.size else float("nan")
+
+
+#: The function of each part, by name.
+FUNCTIONS: dict[str, Callable[[Model, str, Plan, Tick], Part]] = {
+    "thresholds": thresholds,
+    "errors": errors,
+    "margins": margins,
+}

@@ -1,0 +1,35 @@
+"""Reference values that the study is read against.
+
+All are replica-symmetric values of the model of C. Baldassi et al., Phys. Rev. E 106, 014116 (2022), arXiv:2110.00683,
+at margin 0, to the digits given. They were obtained by numerics that share nothing with this package (free entropies
+coded by hand, automatic differentiation, dense quadrature).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: (quantity, activation, parameters) -> value, as the text that holds all known digits.
+REFERENCES: Final[dict[tuple[str, str, tuple[tuple[str, float], ...]], str]] = {
+    ("alpha_c", "sign", (("alpha_T", 1.0),)): "0.941804",
+    ("alpha_c", "sign", (("alpha_T", 3.0),)): "1.139622",
+    ("generalization_error at alpha_c", "sign", (("alpha_T", 3.0),)): "0.319664",
+    ("generalization_error_barycentre at alpha_c", "sign", (("alpha_T", 3.0),)): "0.278121",
+    ("generalization_error", "sign", (("1/alpha", 2.0), ("alpha_T", 3.0))): "0.302173",
+    ("generalization_error_barycentre", "sign", (("1/alpha", 2.0), ("alpha_T", 3.0))): "0.210473",
+    ("entropy", "sign", (("1/alpha", 2.0), ("alpha_T", 3.0), ("kappa", 0.0))): "0.423477",
+}
+
+#: Storage capacity of the binary perceptron, the limit of alpha_c at alpha_T = 0 (Krauth & Mezard 1989).
+STORAGE_CAPACITY: Final = 0.8330785997
+
+
+def reference(quantity: str, activation: str, parameters: dict[str, float]) -> str | None:
+    """The reference value as text, or None where none is known."""
+    return REFERENCES.get((quantity, activation, tuple(sorted(parameters.items()))))
+
+
+def agrees(value: float, error: float, text: str) -> bool:
+    """Whether a value with its error estimate agrees with all digits of a reference."""
+    decimals = len(text.partition(".")[2])
+    return abs(value - float(text)) <= 0.51 * 10.0**-decimals + error
