@@ -121,7 +121,7 @@ def newton(
     used = np.zeros(batch, dtype=np.int64)
     converged = np.zeros(batch, dtype=bool)
     alive = np.isfinite(merit) & np.all(np.isfinite(jacobian), axis=(1, 2)) & _inside(system, x, p)
-    for _ in range(settings.iterations):
+    for iteration in range(settings.iterations):
         rows = np.flatnonzero(alive & ~converged)
         if rows.size == 0:
             break
@@ -130,8 +130,8 @@ def newton(
         new_size = np.where(usable, _scaled(np.where(usable[:, None], step, 0.0), x[rows]), np.inf)
         stalled = (new_size >= 0.5 * step_size[rows]) & (new_size < 1e-7) & (merit[rows] < 1e-7)
         # a step this small, of a quadratically convergent iteration, is followed by one below the wanted size
-        loose = wanted[rows] > 1e-6
-        done = usable & ((new_size <= wanted[rows]) | (stalled & ~loose))
+        quadratic = (new_size < 3e-7) & (new_size < 1e-2 * step_size[rows]) & (merit[rows] < 1e-5)
+        done = usable & ((new_size <= wanted[rows]) | quadratic | stalled)
         step_size[rows] = new_size
         used[rows] += 1
         direction = np.where(usable[:, None], -step, 0.0)
@@ -139,6 +139,8 @@ def newton(
         # full steps where they descend, halved otherwise; a fixed-point step where halving does not help
         waiting = usable & ~done
         converged[rows[done]] = True
+        last_steps = np.flatnonzero(quadratic & done)
+        x[rows[last_steps]] -= step[last_steps]
         best_x, best_f, best_j = x[rows].copy(), residual[rows].copy(), jacobian[rows].copy()
         best_merit = merit[rows].copy()
         moved = np.zeros(rows.size, dtype=bool)
@@ -150,7 +152,9 @@ def newton(
             f, j = system.residual_and_jacobian(trial, p[rows[index]])
             m = _scaled(f, trial)
             good = np.isfinite(m) & np.all(np.isfinite(j), axis=(1, 2))
-            good &= (m < merit[rows[index]] * (1.0 - 1e-4 * length[index])) | (m < 1e-13)
+            # early full steps may climb a little: asking for descent at once costs more evaluations than it saves
+            allowed = 3.0 if iteration < 3 and halving == 0 else 1.0 - 1e-4 * length[index]
+            good &= (m < merit[rows[index]] * allowed) | (m < 1e-13)
             chosen = index[good]
             best_x[chosen], best_f[chosen], best_j[chosen] = trial[good], f[good], j[good]
             best_merit[chosen] = m[good]

@@ -18,6 +18,8 @@ from spinodal.numeric.saturation import saturated_state
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
 _REFINEMENTS = 3
+#: Alternating updates of overlaps and conjugates before Newton at alpha = 0.
+_ORIGIN_SWEEPS = 5
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class Bound:
         """F [B, n] and dF/dx [B, n, n]."""
         f, j = self.module.residual_and_jacobian(x, p, self.rule)
         return f, j
+
+    def residual(self, x: Array, p: Array) -> Array:
+        """F [B, n]."""
+        return np.asarray(self.module.residual(x, p, self.rule))
 
     def parameter_derivative(self, x: Array, p: Array) -> Array:
         """dF/dp [B, n, k]."""
@@ -66,10 +72,11 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
     origin[:, module.PARAMETERS.index("alpha")] = 0.0
     start = trivial_state(module, len(p))
     overlaps = is_overlap(module)
-    for _ in range(2):  # overlaps of the prior at vanishing conjugates
-        f, _ = system.residual_and_jacobian(start, origin)
-        moved = np.where(overlaps & np.isfinite(f), start - f, start)
-        start = moved
+    # a few alternating updates: the overlaps that conjugates imply are always consistent with one another
+    for sweep in range(_ORIGIN_SWEEPS):
+        chosen = overlaps if sweep % 2 == 0 else ~overlaps
+        f = system.residual(start, origin)
+        start = np.where(chosen & np.isfinite(f), start - f, start)
     return follow(system, start, origin, p, overlaps, settings)
 
 
@@ -169,7 +176,7 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
         again = newton(current, states, p, NewtonSettings(iterations=12))
         near = again.converged & (np.max(np.abs(again.x - states) / (1.0 + np.abs(states)), axis=1) < 1e-2)
         states = np.where(near[:, None], again.x, states)
-    residual, _ = current.residual_and_jacobian(states, p)
+    residual = current.residual(states, p)
     scaled = np.max(np.abs(residual) / (1.0 + np.abs(states)), axis=1)
     observables = module.observables(states, p, current.rule)
     result = []
