@@ -9,6 +9,24 @@ _OVERLAPS = (
 #: Order parameters of every ansatz, their conjugates, and the Parisi parameters.
 ORDER_PARAMETERS = frozenset([*_OVERLAPS, *(f"{name}_hat" for name in _OVERLAPS), "m", "m1", "m2"])
 
+_RS = ("q", "q_d", "q_hat", "q_d_hat")
+_PROJECTED = ("p", "p_d", "p_hat", "p_d_hat")
+_TEACHER = ("r", "r_hat")
+
+
+def order_parameters(scheme: str, *, random_features: bool, teacher: bool) -> frozenset[str]:
+    """The order parameters (and Parisi parameters) that a model has; every other name is the user's.
+
+    Args:
+        scheme: the ansatz' scheme.
+        random_features: whether the student acts on random features.
+        teacher: whether there is a teacher.
+    """
+    if scheme not in ("replica-symmetric", "bayes-optimal"):
+        return ORDER_PARAMETERS
+    return frozenset((*_RS, *(_PROJECTED if random_features else ()), *(_TEACHER if teacher else ())))
+
+
 #: Observables that derivations define themselves.
 OBSERVABLES = frozenset(
     {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 import math
 import re
 from collections.abc import Collection, Mapping
@@ -10,7 +9,6 @@ from typing import Any
 
 from spinodal.spec.checks import check_meaning, default_values
 from spinodal.spec.errors import SpecError, clip, did_you_mean
-from spinodal.spec.names import ORDER_PARAMETERS
 from spinodal.spec.tables import Table, describe
 from spinodal.spec.tokens import FUNCTIONS, VARIABLES
 from spinodal.spec.types import Parameter, Spec
@@ -60,11 +58,22 @@ def why_not_a_name(name: str) -> str | None:
         return "reserved for a variable of formulas"
     if name in FUNCTIONS:
         return "reserved for a function of formulas"
-    if name in ORDER_PARAMETERS:
-        return "reserved for an order parameter"
     if name == "pi":
         return "reserved for the number"
-    return "a word of Python, which generated solvers could not use" if keyword.iskeyword(name) else None
+    return "a word of the formula language" if name in ("and", "or", "not", "True", "False", "None") else None
+
+
+def refuse_order_parameters(table: Table, reserved: Collection[str]) -> None:
+    """Refuse parameters with the names of the model's own order parameters.
+
+    Raises:
+        SpecError: at the first of them.
+    """
+    for name in table:
+        if name in reserved:
+            raise table.error(
+                name, f"{clip(name)}: reserved for an order parameter", "choose another name for the parameter", at_key=True
+            )
 
 
 def _why_not_a_value(name: str, value: float) -> tuple[str, str] | None:

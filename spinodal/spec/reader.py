@@ -19,7 +19,8 @@ from spinodal.spec.documents import parse_document, read_text
 from spinodal.spec.errors import SpecError, clip
 from spinodal.spec.origin import Document
 from spinodal.spec.overrides import apply_overrides
-from spinodal.spec.parameters import read_parameters
+from spinodal.spec.names import order_parameters
+from spinodal.spec.parameters import read_parameters, refuse_order_parameters
 from spinodal.spec.sections import read_loss, read_model, read_observables, read_student, read_teacher
 from spinodal.spec.tables import Table, describe
 from spinodal.spec.types import Spec
@@ -113,6 +114,10 @@ def _build(
             'add [loss] regularization = "w**2/2" to an energy, or take "gaussian"',
         )
     chosen, added = read_ansatz(ansatz_table, loss)
+    refuse_order_parameters(
+        root.table("parameters"),
+        order_parameters(chosen.scheme, random_features=student.features == "random", teacher=teacher is not None),
+    )
     known = {parameter.name for parameter in parameters}
     parameters += tuple(parameter for parameter in added if parameter.name not in known)
     observables = read_observables(root.table("observables")) if "observables" in root else ()

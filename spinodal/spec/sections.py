@@ -167,6 +167,8 @@ def read_observables(table: Table) -> tuple[Observable, ...]:
     found: list[Observable] = []
     for name in table:
         reason = why_not_a_name(name)
+        if reason is None and name in ORDER_PARAMETERS:
+            reason = "reserved for an order parameter"
         if reason is None and name in OBSERVABLES:
             reason = "an observable that every derivation defines itself"
         if reason is None and name in table.parameters:

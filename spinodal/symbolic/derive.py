@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from spinodal.spec.types import Formula, Spec
+from spinodal.spec.types import Observable, Spec
 from spinodal.symbolic.averages import Measure, average
 from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
 from spinodal.symbolic.derivation import Condition, Definition, Derived
@@ -264,7 +264,7 @@ class _Theory:
         )
         observables = {name: self._inside_identified(e) for name, e in observables.items()}
         observables["replicon"] = self._replicon(uses, scale)
-        user = {name: self._user_observable(formula.root) for name, formula in _user_formulas(spec)}
+        user = {o.name: self._user_observable(o, unknowns) for o in spec.observables}
         parameters = tuple(spec.parameter_names())
         derivative = self._parameter_derivative(plain, uses, gap, definitions, parameters, values)
         return Derived(
@@ -482,9 +482,17 @@ class _Theory:
         }
         return self._identified(determinant).xreplace(values)
 
-    def _user_observable(self, root: object) -> sp.Expr:
-        expression = self._identified(to_sympy(root))  # type: ignore[arg-type]
-        return expression.subs({k: v for k, v in self._fixed().items()})
+    def _user_observable(self, observable: Observable, unknowns: tuple[sp.Symbol, ...]) -> sp.Expr:
+        expression = self._identified(to_sympy(observable.formula.root)).subs(self._fixed())
+        known = {*unknowns, *(symbol(name) for name in self.spec.parameter_names())}
+        unknown = sorted(str(s) for s in expression.free_symbols - known)
+        if unknown:
+            raise DerivationError(
+                f"{unknown[0]}: not an order parameter of this model",
+                place=f"observables.{observable.name}",
+                cure=f"use {', '.join(str(x) for x in unknowns)}, or parameters",
+            )
+        return expression
 
     def _parameter_derivative(
         self,
@@ -527,10 +535,6 @@ def _by_curvature(determinant: sp.Expr, *curvatures: sp.Symbol) -> sp.Expr:
             for powers, coefficient in polynomial.terms()
         )
     )
-
-
-def _user_formulas(spec: Spec) -> list[tuple[str, Formula]]:
-    return [(o.name, o.formula) for o in spec.observables]
 
 
 def _teacher_power(teacher: TeacherPrior) -> sp.Expr:
