@@ -74,7 +74,7 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
     """States and parameters inside the domain, off the saddle point [B, n], [B, k]."""
     generator = np.random.default_rng(1988)
     defaults = {d.name: d.default for d in derived.spec.parameters}
-    p = np.array([[0.7 if defaults[n] is None else float(defaults[n]) for n in module.PARAMETERS]])
+    p = np.array([[_default(defaults[n]) for n in module.PARAMETERS]])
     p = np.repeat(p, 64, axis=0)
     column = list(module.PARAMETERS).index("alpha")
     p[:, column] = generator.uniform(0.2, 0.9, len(p))
@@ -95,6 +95,10 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
     return x[good][:count], p[good][:count]
 
 
+def _default(value: float | None) -> float:
+    return 0.7 if value is None else value
+
+
 def _relative(found: Array, expected: Array) -> float:
     if found.size == 0:
         return 0.0
@@ -108,9 +112,8 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
     anywhere is: phi's gradient (by differences) at the solved state vanishes.
     """
     name = "gradient of the free entropy at the state that solves the equations (differences)"
-    from spinodal.numeric.roots import newton
+    from spinodal.numeric.roots import NewtonSettings, newton
     from spinodal.numeric.solve import Bound, from_small_alpha
-    from spinodal.numeric.roots import NewtonSettings
 
     system = Bound(module, Automatic(200))
     path = from_small_alpha(system, p, NewtonSettings())
@@ -156,7 +159,7 @@ def _parameters(module: ModuleType, x: Array, p: Array) -> Check:
 
 
 def _replicated(derived: Derived, module: ModuleType, x: Array, p: Array) -> Check:
-    """phi assembled from the pieces with channels replaced by their replicated form at n and n/2, extrapolated to 0."""
+    """Phi assembled from the pieces with channels replaced by their replicated form at n and n/2, extrapolated to 0."""
     name = "replicated channels at small real n against their limit"
     values = module.free_entropy(x, p, Automatic(200))
     worst = 0.0
@@ -226,9 +229,7 @@ def _replicated_channel(derived: Derived, channel: object, table: dict[sp.Symbol
         factor = weight
         if branch.teacher is not None:
             residual = float(table[channel.teacher_residual])
-            teacher_logs = _direct_log_partition(
-                derived, branch.teacher, teacher / np.sqrt(overlap) * z, residual, table
-            )
+            teacher_logs = _direct_log_partition(derived, branch.teacher, teacher / np.sqrt(overlap) * z, residual, table)
             if teacher_logs is None:
                 return None
             factor = weight * np.exp(teacher_logs)
@@ -240,7 +241,7 @@ def _replicated_channel(derived: Derived, channel: object, table: dict[sp.Symbol
 def _direct_log_partition(
     derived: Derived, tag: str, omega: Array, variance: float, table: dict[sp.Symbol, sp.Float]
 ) -> Array | None:
-    """log Z from the definition: a sum over weights, or Gauss-Hermite free trapezoid over the field."""
+    """Log Z from the definition: a sum over weights, or Gauss-Hermite free trapezoid over the field."""
     leaf = derived.leaves[tag]
     if leaf.values:
         values = [float(sp.sympify(v).xreplace(table)) for v in leaf.values]
@@ -299,7 +300,10 @@ def _moments(derived: Derived) -> Check | None:
     edges = [float(k) for k in kinks(activation, x, generic_values({}))]
     worst = 0.0
     centred = activation
-    for power, wanted in ((1, derived.moments.linear), (2, derived.moments.nonlinear + derived.moments.linear**2 + derived.moments.mean**2)):
+    for power, wanted in (
+        (1, derived.moments.linear),
+        (2, derived.moments.nonlinear + derived.moments.linear**2 + derived.moments.mean**2),
+    ):
         integrand = x * centred if power == 1 else centred**2
         function = sp.lambdify(x, integrand * sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi), "mpmath")
         points = sorted({-30.0, -8.0, -3.0, -1.0, 0.0, 1.0, 3.0, 8.0, 30.0, *edges})

@@ -76,7 +76,9 @@ class Model:
         """Refuse an ansatz that is not derived yet before anything heavy is imported."""
         if self.ansatz not in _DERIVED:
             raise located(
-                self.spec, "ansatz.scheme", f"the ansatz {self.ansatz} is not derived by this version",
+                self.spec,
+                "ansatz.scheme",
+                f"the ansatz {self.ansatz} is not derived by this version",
                 f"use {' or '.join(_DERIVED)}",
             )
 
@@ -197,7 +199,7 @@ class Model:
         inverse = along.startswith("1/")
         name = along.removeprefix("1/")
         names = self.spec.parameter_names()
-        varied = ((over[0], np.atleast_1d(np.asarray(over[1], dtype=float))) if over else ("", np.array([np.nan])))
+        varied = (over[0], np.atleast_1d(np.asarray(over[1], dtype=float))) if over else ("", np.array([np.nan]))
         for parameter in (name, *([varied[0].removeprefix("1/")] if over else [])):
             if parameter not in names:
                 check_parameters(self.spec, {parameter: 0.0}, source="--along" if parameter == name else "--over")
@@ -263,6 +265,4 @@ class _located:  # noqa: N801 - a context manager reads as a function
         from spinodal.symbolic.errors import DerivationError
 
         if isinstance(error, DerivationError):
-            raise located(
-                self.spec, error.place, error.message, error.cure or None, column=error.column
-            ) from error
+            raise located(self.spec, error.place, error.message, error.cure or None, column=error.column) from error

@@ -44,7 +44,7 @@ _NAMES = {
 }
 
 
-class _Printer(LatexPrinter):  # type: ignore[misc]
+class _Printer(LatexPrinter):
     """LaTeX in the field's notation."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Derivation:
 
     @property
     def free_entropy(self) -> sp.Expr:
-        """phi per weight as a SymPy expression with ``Average`` nodes."""
+        """Phi per weight as a SymPy expression with ``Average`` nodes."""
         return self.derived.free_entropy
 
     @property
@@ -129,7 +129,12 @@ class Derivation:
             for equation in step.equations:
                 count += 1
                 lines += ["$$", rf"{equation} \tag{{{count}}}", "$$", ""]
-        lines += ["## What was checked", "", "| check | largest deviation | tolerance | result |", "| --- | --- | --- | --- |"]
+        lines += [
+            "## What was checked",
+            "",
+            "| check | largest deviation | tolerance | result |",
+            "| --- | --- | --- | --- |",
+        ]
         lines += [f"| {c.name} | {c.deviation:.1e} | {c.tolerance:.0e} | {c.verdict} |" for c in self.checks]
         return "\n".join(lines) + "\n"
 
@@ -205,7 +210,8 @@ def _steps(derived: Derived) -> list[Step]:
                 (
                     _relation(r"\kappa_1 = \mathbb{E}\, x\,\sigma(x)", moments.linear),
                     _relation(
-                        r"\kappa_\star^2 = \mathbb{E}\,\sigma^2 - (\mathbb{E}\,\sigma)^2 - \kappa_1^2", moments.nonlinear
+                        r"\kappa_\star^2 = \mathbb{E}\,\sigma^2 - (\mathbb{E}\,\sigma)^2 - \kappa_1^2",
+                        moments.nonlinear,
                     ),
                 ),
             )
@@ -292,14 +298,9 @@ def _declared(derived: Derived) -> Step:
 
 def _channel_step(channel: Channel, derived: Derived) -> Step:
     title = "Prior channel" if channel.name == "prior" else "Output channel"
-    reason = (
-        "n copies with a common field: the power n becomes a logarithm as n goes to 0"
-        + ("; the teacher weighs the common field." if channel.teacher != 0 else ".")
+    reason = "n copies with a common field: the power n becomes a logarithm as n goes to 0" + (
+        "; the teacher weighs the common field." if channel.teacher != 0 else "."
     )
     nodes = [a for a in averages_in(derived.free_entropy) if str(a.measure.fields[:1]).find(channel.name) >= 0]
-    total = sp.Add(
-        *(derived.free_entropy.coeff(node) * node for node in nodes)
-    )
+    total = sp.Add(*(derived.free_entropy.coeff(node) * node for node in nodes))
     return Step(title, reason, (_relation(rf"\phi_{{\mathrm{{{channel.name}}}}}", total),))
-
-

@@ -48,9 +48,7 @@ def lower(derived: Derived) -> Program:
     missing = tuple(
         name for j, name in enumerate(derived.parameters) if any(row[j] is None for row in derived.parameter_derivative)
     )
-    columns = tuple(
-        sp.nan if entry is None else entry for row in derived.parameter_derivative for entry in row
-    )
+    columns = tuple(sp.nan if entry is None else entry for row in derived.parameter_derivative for entry in row)
     routines.append(
         context.routine(
             "parameter_derivative", "dF/dp.", [Result("parameter_derivative", (n, len(derived.parameters)), columns)]
@@ -112,9 +110,7 @@ class _Context:
         self.at = generic_values({p.name: p.default for p in self.derived.spec.parameters})
         self.leaves = self.derived.leaves
 
-    def routine(
-        self, name: str, doc: str, results: Sequence[Result], directions: tuple[sp.Symbol, ...] = ()
-    ) -> Routine:
+    def routine(self, name: str, doc: str, results: Sequence[Result], directions: tuple[sp.Symbol, ...] = ()) -> Routine:
         """Lower one set of results."""
         marks: dict[Average, sp.Symbol] = {}
         expressions = [self._explicit(e) for r in results for e in r.expressions]
@@ -157,9 +153,7 @@ class _Context:
             table[node] = mark
         return expression.xreplace(table)
 
-    def _prelude(
-        self, finals: Iterable[sp.Expr], nodes: list[Average], marks: dict[Average, sp.Symbol]
-    ) -> list[Assign]:
+    def _prelude(self, finals: Iterable[sp.Expr], nodes: list[Average], marks: dict[Average, sp.Symbol]) -> list[Assign]:
         """The definitions that are needed, in order; averages inside definitions get marks too."""
         needed: set[sp.Symbol] = set().union(*(e.free_symbols for e in finals), *(a.free_symbols for a in nodes))
         for node in nodes:  # planted variables' splits and leaves' data read parameters, which are always there
@@ -204,8 +198,8 @@ class _Context:
             read |= expression.free_symbols
         for step in builder.steps:
             read |= step.offset.free_symbols | step.slope.free_symbols
-        for item in planted:
-            read |= {s for split in item.splits for s in split.free_symbols}
+        for variable in planted:
+            read |= {s for split in variable.splits for s in split.free_symbols}
         inputs = read - produced - bound - ({z} if z is not None else set())
         inputs |= builder.leaf_symbols
         return Kernel(
@@ -259,9 +253,7 @@ class _NodeBuilder:
 
     def rewrite(self, expression: sp.Expr) -> sp.Expr:
         """The integrand with every special function replaced by the output of a call."""
-        atoms = sorted(
-            expression.atoms(LogTail, Tail, Density, LogTwoCosh, Primitive, Tilted), key=sp.default_sort_key
-        )
+        atoms = sorted(expression.atoms(LogTail, Tail, Density, LogTwoCosh, Primitive, Tilted), key=sp.default_sort_key)
         table: dict[sp.Expr, sp.Expr] = {atom: self._call(atom) for atom in atoms}
         rewritten = expression.xreplace(table)
         left = {f: self._argument(e) for f, e in self.fields.items() if rewritten.has(f)}
@@ -310,9 +302,7 @@ class _NodeBuilder:
                 return self._output(kind, (self._argument(argument),), order)
             case Tail() | Density():
                 self._step(atom.args[0])
-                return self._output(
-                    "tail" if isinstance(atom, Tail) else "density", (self._argument(atom.args[0]),), 0
-                )
+                return self._output("tail" if isinstance(atom, Tail) else "density", (self._argument(atom.args[0]),), 0)
             case Primitive():
                 tag, order, omega, variance, label = atom.args
                 leaf = self.context.leaves[str(tag)]
@@ -333,9 +323,7 @@ class _NodeBuilder:
             spread = step.spread + (variance if step.smoothed else 0)
             self._step((omega - step.position) / sp.sqrt(spread))
 
-    def _output(
-        self, function: str, arguments: tuple[sp.Expr, ...], order: int, tag: tuple[str, ...] = ()
-    ) -> sp.Symbol:
+    def _output(self, function: str, arguments: tuple[sp.Expr, ...], order: int, tag: tuple[str, ...] = ()) -> sp.Symbol:
         outputs = self._calls.setdefault((function, arguments, tag), {})
         if order not in outputs:
             number = list(self._calls).index((function, arguments, tag))

@@ -57,8 +57,12 @@ class Follower:
         if self.known:
             nearest = min(self.known, key=lambda known: abs(known - value))
             path = follow(
-                self.system, self.known[nearest], self.point(nearest), self.point(value),
-                is_overlap(self.system.module), settings,
+                self.system,
+                self.known[nearest],
+                self.point(nearest),
+                self.point(value),
+                is_overlap(self.system.module),
+                settings,
             )
         else:
             path = from_small_alpha(self.system, self.point(value), settings)
@@ -163,7 +167,12 @@ def _missing(system: Bound, p: Array, along: Along, kind: str, reason: str) -> S
     parameters = dict(zip(module.PARAMETERS, map(float, p[0]), strict=True))
     parameters[along.name] = float("nan")
     return SpecialPoint(
-        kind, parameters, dict.fromkeys(module.ORDER_PARAMETERS, float("nan")), float("nan"), float("nan"), False,
+        kind,
+        parameters,
+        dict.fromkeys(module.ORDER_PARAMETERS, float("nan")),
+        float("nan"),
+        float("nan"),
+        False,
         Failure(reason, f"widen the range (--along {along.name}=LOW:HIGH), or check the model with solve"),
     )
 
@@ -209,7 +218,10 @@ def locate_capacity(system: Bound, p: Array, along: Along, *, tolerance: float =
     tail = [i for i, g in enumerate(gaps) if g < 1e-3]
     if len(tail) < 5:
         return _missing(
-            system, p, along, "capacity",
+            system,
+            p,
+            along,
+            "capacity",
             f"the variance within a state does not vanish on the branch (smallest gap reached: {gap:.2g})",
         )
     limit, error = extrapolate(np.array([gaps[i] for i in tail]), np.array([values[i] for i in tail]))
@@ -219,8 +231,12 @@ def locate_capacity(system: Bound, p: Array, along: Along, *, tolerance: float =
         if bound not in module.ORDER_PARAMETERS:
             order[name] = float(bound)
     return SpecialPoint(
-        "capacity", parameters, order,
-        float(module.free_entropy(states[-1], follower.point(values[-1]), system.rule)[0]), error, error < 1e-5,
+        "capacity",
+        parameters,
+        order,
+        float(module.free_entropy(states[-1], follower.point(values[-1]), system.rule)[0]),
+        error,
+        error < 1e-5,
         warnings=(f"conjugates diverge at capacity: the values shown are those at a relative gap of {gaps[-1]:.1e}",),
     )
 
@@ -236,9 +252,7 @@ def _self_overlap(system: Bound, x: Array) -> float:
     return float(x[0, names.index(bound)]) if bound in names else float(bound)
 
 
-def _at_gap(
-    system: Bound, follower: Follower, x0: Array, value0: float, gap: float
-) -> tuple[Array, float] | None:
+def _at_gap(system: Bound, follower: Follower, x0: Array, value0: float, gap: float) -> tuple[Array, float] | None:
     """Newton for the parameter and all order parameters but q, which is held at q = (1 - gap) q_d.
 
     Gaps are powers of two, so that with a fixed self-overlap 1 - q is exact; unknowns are scaled by their sizes, since

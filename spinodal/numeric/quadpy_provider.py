@@ -65,9 +65,7 @@ class QuadpyRule:
         """Number of nodes."""
         return int(self.z.size)
 
-    def nodes(
-        self, centres: Sequence[ArrayLike] = (), widths: Sequence[ArrayLike] = ()
-    ) -> tuple[FloatArray, FloatArray]:
+    def nodes(self, centres: Sequence[ArrayLike] = (), widths: Sequence[ArrayLike] = ()) -> tuple[FloatArray, FloatArray]:
         """Nodes and weights, read-only views [B, n] ([1, n] without steps)."""
         shape = np.broadcast_shapes(*(np.shape(part) for part in (*centres, *widths))) if centres else (1,)
         return np.broadcast_to(self.z, (*shape, self.n)), np.broadcast_to(self.weights, (*shape, self.n))

@@ -144,9 +144,7 @@ class GaussHermite:
     n: int
     name: str = "Gauss-Hermite"
 
-    def nodes(
-        self, centres: Sequence[ArrayLike] = (), widths: Sequence[ArrayLike] = ()
-    ) -> tuple[FloatArray, FloatArray]:
+    def nodes(self, centres: Sequence[ArrayLike] = (), widths: Sequence[ArrayLike] = ()) -> tuple[FloatArray, FloatArray]:
         """Nodes and weights, read-only views [B, n]."""
         z, weights = _hermite(self.n)
         shape = np.broadcast_shapes(*(np.shape(part) for part in (*centres, *widths))) if centres else (1,)

@@ -117,7 +117,7 @@ class Solution:
 
     @property
     def free_entropy(self) -> Any:
-        """phi per weight in nats."""
+        """Phi per weight in nats."""
         return self["free_entropy"]
 
     @property
@@ -200,9 +200,14 @@ class Solution:
 
     def _repr_html_(self) -> str:
         """A table, for notebooks."""
-        rows = []
+        rows: list[str] = []
         for state in self.states[:50]:
-            cells = {**state.parameters, **state.order_parameters, "free_entropy": state.free_entropy, **state.observables}
+            cells = {
+                **state.parameters,
+                **state.order_parameters,
+                "free_entropy": state.free_entropy,
+                **state.observables,
+            }
             if not rows:
                 rows.append("<tr>" + "".join(f"<th>{name}</th>" for name in cells) + "</tr>")
             rows.append("<tr>" + "".join(f"<td>{value:.8g}</td>" for value in cells.values()) + "</tr>")

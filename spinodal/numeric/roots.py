@@ -331,9 +331,7 @@ def follow(
         h[rows[~good]] *= 0.35
         active &= (s < 1.0) & (h > settings.smallest)
     reached = np.where(origin.converged, s, 0.0)
-    ended = Roots(
-        x, origin.converged & (reached >= 1.0), last.residual, last.step, last.iterations, last.sign, jacobian
-    )
+    ended = Roots(x, origin.converged & (reached >= 1.0), last.residual, last.step, last.iterations, last.sign, jacobian)
     return Path(ended, reached, origin.converged & (reached < 1.0))
 
 
@@ -348,7 +346,8 @@ def _origin(system: System, start: Array, p: Array, settings: NewtonSettings) ->
         return roots
     begin = start[lost]
     offset, _ = system.residual_and_jacobian(begin, p[lost])
-    lost, begin, offset = (part[np.all(np.isfinite(offset), axis=1)] for part in (lost, begin, offset))
+    usable = np.all(np.isfinite(offset), axis=1)
+    lost, begin, offset = lost[usable], begin[usable], offset[usable]
     if lost.size == 0:
         return roots
     x, converged = roots.x.copy(), roots.converged.copy()

@@ -67,9 +67,7 @@ def columns(b: int, *scalars: Any) -> tuple[Any, ...]:
     """Arrays [b] as columns [b, 1]; scalars (of a single state) stay what they are."""
     if b == 1 and not any(isinstance(s, np.ndarray) and s.ndim for s in scalars):
         return scalars
-    return tuple(
-        s[:, None] if isinstance(s, np.ndarray) and s.ndim == 1 else np.full((b, 1), float(s)) for s in scalars
-    )
+    return tuple(s[:, None] if isinstance(s, np.ndarray) and s.ndim == 1 else np.full((b, 1), float(s)) for s in scalars)
 
 
 def deepen(value: Any) -> Any:
@@ -231,9 +229,17 @@ def plant(b: int, nodes: Array, density: Array, *others: Any) -> tuple[Array, ..
 
     def spread(values: Array) -> Array:
         repeats = rows // values.shape[0]
-        return np.repeat(values, repeats, axis=0).reshape(-1, 1) if values.shape[0] > 1 else np.tile(values, (rows, 1)).reshape(-1, 1)
+        return (
+            np.repeat(values, repeats, axis=0).reshape(-1, 1)
+            if values.shape[0] > 1
+            else np.tile(values, (rows, 1)).reshape(-1, 1)
+        )
 
-    return (spread(nodes), spread(density), *(np.repeat(np.broadcast_to(other, (rows, 1)), k, axis=0) for other in columns_of))
+    return (
+        spread(nodes),
+        spread(density),
+        *(np.repeat(np.broadcast_to(other, (rows, 1)), k, axis=0) for other in columns_of),
+    )
 
 
 def fill_parameter_columns(
@@ -253,7 +259,7 @@ def fill_parameter_columns(
 
 
 def difference(function: Callable[[Array], Array], at: Array, j: int) -> Array:
-    """d function / d at[:, j] by central differences at steps h and h/2, extrapolated: error O(h^4) + eps/h."""
+    """D function / d at[:, j] by central differences at steps h and h/2, extrapolated: error O(h^4) + eps/h."""
     h = 2e-3 * np.maximum(1e-2, np.abs(at[:, j]))
 
     def central(scale: float) -> Array:

@@ -71,9 +71,7 @@ def saturated_state(system: _BoundModule, p: Array, context: str) -> State | Non
     note = f"q = {bound:g} to double precision and the conjugates diverge there (values shown: at a gap of 2^-48)"
     return State(
         parameters=dict(zip(module.PARAMETERS, map(float, p[0]), strict=True)),
-        order_parameters={
-            name: (bound if overlaps[j] else float(x[-1, j])) for j, name in enumerate(names)
-        },
+        order_parameters={name: (bound if overlaps[j] else float(x[-1, j])) for j, name in enumerate(names)},
         free_entropy=free_entropy,
         observables=observables,
         converged=True,

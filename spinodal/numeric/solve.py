@@ -169,7 +169,7 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
     module = system.module
     current, states = system, x.copy()
     for attempt in range(_REFINEMENTS + 1):
-        error, free_entropy, shift = quadrature_error(current, states, p)
+        error, free_entropy, _shift = quadrature_error(current, states, p)
         if np.all(error <= tolerance) or attempt == _REFINEMENTS:
             break
         current = current.refined()
@@ -245,9 +245,7 @@ def _describe_end(module: ModuleType, p: Array, reached: float) -> str:
     return f"the branch from small alpha ends in a fold near alpha = {reached * alpha:.6g}"
 
 
-def failed(
-    module: ModuleType, p: Array, roots: Roots, index: int, reached: float, *, started: bool
-) -> State:
+def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: float, *, started: bool) -> State:
     """A failure as a result: why, and what to try."""
     residual = float(roots.residual[index])
     if started:

@@ -301,9 +301,7 @@ def tilted_averages(
 
 
 def _density_measure(log_p: Function, h: ArrayLike, v: ArrayLike, splits: Sequence[ArrayLike], nodes: int) -> _Measure:
-    field, curvature, *positions = np.broadcast_arrays(
-        *(np.asarray(part, dtype=np.float64) for part in (h, v, *splits))
-    )
+    field, curvature, *positions = np.broadcast_arrays(*(np.asarray(part, dtype=np.float64) for part in (h, v, *splits)))
     narrow = curvature < -1.0
     scale = 1.0 / np.sqrt(np.where(narrow, -curvature, 1.0))
     centre = np.where(narrow, field * scale * scale, 0.0)

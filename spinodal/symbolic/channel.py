@@ -20,7 +20,7 @@ from itertools import combinations_with_replacement
 import sympy as sp
 
 from spinodal.symbolic.averages import Average, Measure, average, averages_in, expand_outside, map_averages
-from spinodal.symbolic.functions import LogPartition, LinearPartition
+from spinodal.symbolic.functions import LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
 
 
@@ -118,18 +118,13 @@ class Channel:
             total += branch.weight * self._branch_value(branch, index, levels, sizes)
         return total
 
-    def _branch_value(
-        self, branch: Branch, index: int, levels: Sequence[sp.Expr], sizes: Sequence[sp.Expr]
-    ) -> sp.Expr:
+    def _branch_value(self, branch: Branch, index: int, levels: Sequence[sp.Expr], sizes: Sequence[sp.Expr]) -> sp.Expr:
         suffix = "" if len(self.branches) == 1 else f"_{index}"
         depth = len(levels)
         fields = [
-            sp.Symbol(f"omega_{self.name}{suffix}" + (f"_{level}" if depth > 1 else ""), real=True)
-            for level in range(depth)
+            sp.Symbol(f"omega_{self.name}{suffix}" + (f"_{level}" if depth > 1 else ""), real=True) for level in range(depth)
         ]
-        inner: sp.Expr = LogPartition(
-            sp.Symbol(branch.student), sp.Integer(0), fields[-1], self.diagonal - levels[-1]
-        )
+        inner: sp.Expr = LogPartition(sp.Symbol(branch.student), sp.Integer(0), fields[-1], self.diagonal - levels[-1])
         for level in range(depth - 1, 0, -1):
             size = sizes[level - 1]
             spread = levels[level] - levels[level - 1]
@@ -145,11 +140,12 @@ class Channel:
             root = Root(overlap)
             field_t = sp.Symbol(f"omega_{self.name}_teacher{suffix}", real=True)
             explained = m**2 / overlap
-            weight = LinearPartition(
-                sp.Symbol(branch.teacher), sp.Integer(0), field_t, self.teacher_variance - explained
-            )
+            weight = LinearPartition(sp.Symbol(branch.teacher), sp.Integer(0), field_t, self.teacher_variance - explained)
             measure = Measure(
-                [field_t, omega], [0, 0], sp.Matrix([[explained, m], [m, overlap]]), sp.Matrix([[Ratio(m, root)], [root]])
+                [field_t, omega],
+                [0, 0],
+                sp.Matrix([[explained, m], [m, overlap]]),
+                sp.Matrix([[Ratio(m, root)], [root]]),
             )
             return weight * inner, measure
         mean = m * branch.mean_slope
@@ -180,7 +176,8 @@ class Channel:
     def _next(self, table: Mapping[tuple[sp.Symbol, ...], sp.Expr]) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
         order = len(next(iter(table))) + 1 if table else 1
         return {
-            key: expand_outside(table[key[:-1]].diff(key[-1])) for key in combinations_with_replacement(self.variables, order)
+            key: expand_outside(table[key[:-1]].diff(key[-1]))
+            for key in combinations_with_replacement(self.variables, order)
         }
 
     @cached_property

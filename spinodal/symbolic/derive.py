@@ -70,7 +70,8 @@ def gather(spec: Spec) -> Ingredients:
     """Stage 1."""
     if spec.ansatz.scheme not in ("replica-symmetric", "bayes-optimal"):
         raise DerivationError(
-            f"the ansatz {spec.ansatz.scheme} is not derived by this version", place="ansatz.scheme",
+            f"the ansatz {spec.ansatz.scheme} is not derived by this version",
+            place="ansatz.scheme",
             cure='use "replica-symmetric" or "bayes-optimal"',
         )
     bayes = spec.ansatz.scheme == "bayes-optimal"
@@ -130,9 +131,7 @@ class _Theory:
     def _output(self) -> Output:
         given = self.given
         teacher = _M if given.law is not None else sp.Integer(0)
-        return output_channel(
-            given.spec, (_QD, _Q, teacher), self.rho, given.law, given.at, bayes_optimal=given.bayes
-        )
+        return output_channel(given.spec, (_QD, _Q, teacher), self.rho, given.law, given.at, bayes_optimal=given.bayes)
 
     def _prior(self) -> Channel:
         prior, given = self.given.prior, self.given
@@ -144,8 +143,15 @@ class _Theory:
             assert given.teacher is not None
             branches = given.teacher.branches
         return Channel(
-            "prior", diagonal, self.q_hat, self.r_hat if direct else sp.Integer(0), sp.Integer(0), branches,
-            {"weight": prior.leaf}, _VW, symbol("unused"),
+            "prior",
+            diagonal,
+            self.q_hat,
+            self.r_hat if direct else sp.Integer(0),
+            sp.Integer(0),
+            branches,
+            {"weight": prior.leaf},
+            _VW,
+            symbol("unused"),
         )
 
     def levels(self) -> tuple[dict[sp.Symbol, sp.Expr], sp.Expr, sp.Expr]:
@@ -193,9 +199,7 @@ class _Theory:
         if self.random:
             pairs += scale * pairing(self.tree, (self.p, self.p_d), (self.p_hat, self.p_d_hat))
             source = self.r_hat * sp.sqrt(self.rho) if self.has_teacher else sp.Integer(0)
-            block = scale * random_feature_block(
-                self.tree, (self.q, self.diagonal), (self.p_hat, self.p_d_hat), source
-            )
+            block = scale * random_feature_block(self.tree, (self.q, self.diagonal), (self.p_hat, self.p_d_hat), source)
         if self.has_teacher:
             pairs += -scale * self.r * self.r_hat
 
@@ -219,14 +223,12 @@ class _Theory:
             ChannelUse(u.channel, u.factor, {v: self._identified(e) for v, e in u.arguments.items()}, u.substitution)
             for u in bare
         )
-        prior_use, output_use = uses
+        prior_use = uses[0]
         gap = self._gap_alias(prior_use)
         if self.identify:
             unknowns = tuple(x for x in unknowns if x not in self.identify)
         final = {x: self._identified(updates[x]) for x in unknowns}
-        residual = [
-            self.q - self._identified(self.diagonal) + gap.symbol if x == self.q else x - final[x] for x in unknowns
-        ]
+        residual = [self.q - self._identified(self.diagonal) + gap.symbol if x == self.q else x - final[x] for x in unknowns]
         system = assemble(unknowns, [final[x] for x in unknowns], residual, uses, (gap,))
         plain = system
         system = system.mapped(self._compact)
@@ -235,7 +237,8 @@ class _Theory:
         values = {mark: use.expression(key) for use in uses for mark, key in use.names() if mark in marks}
         values[gap.symbol] = gap.value
         textbook = tuple(
-            (x, self._compact(final[x]).xreplace({m: u.expression(k) for u in uses for m, k in u.names(1)})) for x in unknowns
+            (x, self._compact(final[x]).xreplace({m: u.expression(k) for u in uses for m, k in u.names(1)}))
+            for x in unknowns
         )
         definitions = self._definitions(covariance, residual_variance, teacher_residual, multiplier)
         block = self._compact(block)
@@ -473,9 +476,7 @@ class _Theory:
         matrix[hat, hat] += prior_curve
         pairs = 1 if not self.random else scale**2
         sign = -1 if not self.random else 1
-        determinant = _by_curvature(
-            self._compact(sign * matrix.det(method="berkowitz") / pairs), prior_curve, output_curve
-        )
+        determinant = _by_curvature(self._compact(sign * matrix.det(method="berkowitz") / pairs), prior_curve, output_curve)
         values = {
             prior_curve: prior_use.finish(prior_use.channel.replicon_curvature),
             output_curve: output_use.finish(output_use.channel.replicon_curvature),

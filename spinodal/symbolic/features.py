@@ -21,9 +21,7 @@ def pairing(tree: Tree, overlaps: tuple[sp.Expr, ...], conjugates: tuple[sp.Expr
     return sp.expand(per_replica_limit(-product.trace() / 2, tree))
 
 
-def random_feature_block(
-    tree: Tree, q: tuple[sp.Expr, ...], p_hat: tuple[sp.Expr, ...], r_hat: sp.Expr
-) -> sp.Expr:
+def random_feature_block(tree: Tree, q: tuple[sp.Expr, ...], p_hat: tuple[sp.Expr, ...], r_hat: sp.Expr) -> sp.Expr:
     """The determinant and source terms of the block, per replica and per input, as n -> 0."""
     overlap, conjugate = hierarchical(tree, q), hierarchical(tree, p_hat)
     identity = overlap.identity()

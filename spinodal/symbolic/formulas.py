@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 
 import sympy as sp
 
@@ -144,9 +145,7 @@ def _smooth_roots(expression: sp.Expr, variable: sp.Symbol) -> list[sp.Expr]:
         ) from error
 
 
-def _genuine(
-    roots: list[sp.Expr], expression: sp.Expr, variable: sp.Symbol, at: Mapping[sp.Symbol, float]
-) -> list[sp.Expr]:
+def _genuine(roots: list[sp.Expr], expression: sp.Expr, variable: sp.Symbol, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
     """The distinct real roots at which the sign of the expression really changes or touches zero."""
     kept: dict[sp.Expr, None] = {}
     for root in roots:
@@ -159,9 +158,7 @@ def _genuine(
     return list(kept)
 
 
-def region(
-    node: ast.Node, variable: sp.Symbol, at: Mapping[sp.Symbol, float], fixed: Mapping[sp.Symbol, sp.Expr]
-) -> Region:
+def region(node: ast.Node, variable: sp.Symbol, at: Mapping[sp.Symbol, float], fixed: Mapping[sp.Symbol, sp.Expr]) -> Region:
     """The set of ``variable`` that satisfies a condition, as disjoint intervals in increasing order.
 
     Args:
@@ -180,9 +177,7 @@ def region(
     return where(lambda point: bool(relation.subs(at).subs(variable, point)), expressions, variable, at)
 
 
-def where(
-    holds: object, expressions: list[sp.Expr], variable: sp.Symbol, at: Mapping[sp.Symbol, float]
-) -> Region:
+def where(holds: object, expressions: list[sp.Expr], variable: sp.Symbol, at: Mapping[sp.Symbol, float]) -> Region:
     """The intervals between the roots of ``expressions`` on which the predicate ``holds(point)`` is true."""
     assert callable(holds)
     edges = breakpoints(expressions, variable, at)
@@ -200,9 +195,7 @@ def where(
     return tuple(intervals)
 
 
-def breakpoints(
-    expressions: list[sp.Expr], variable: sp.Symbol, at: Mapping[sp.Symbol, float]
-) -> list[sp.Expr]:
+def breakpoints(expressions: list[sp.Expr], variable: sp.Symbol, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
     """The distinct roots of all expressions, in increasing order at the generic parameter values."""
     table: dict[float, sp.Expr] = {}
     for expression in expressions:
@@ -215,7 +208,7 @@ def sample_points(edges: list[float]) -> list[float]:
     """One point inside each interval that the sorted edges cut the line into."""
     if not edges:
         return [0.3]
-    middle = [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
+    middle = [(a + b) / 2 for a, b in pairwise(edges)]
     return [edges[0] - 1.0, *middle, edges[-1] + 1.0]
 
 

@@ -68,7 +68,9 @@ def label_law(teacher: Teacher, at: Mapping[sp.Symbol, float]) -> LabelLaw:
         return law if flip is None else _flipped(law, flip)
     if not formula.has(U):
         raise DerivationError(
-            "the label does not depend on the teacher's field u", place=_PLACE, cure="for random labels remove [teacher]"
+            "the label does not depend on the teacher's field u",
+            place=_PLACE,
+            cure="for random labels remove [teacher]",
         )
     if flip is not None:
         raise DerivationError(
@@ -96,7 +98,9 @@ def _discrete(formula: sp.Expr, pieces: list[sp.Expr], at: Mapping[sp.Symbol, fl
     for value in distinct:
         region = where(
             lambda point, value=value: sp.nsimplify(_value(formula, U, point, at)) == value,
-            [U - edge for edge in edges], U, at,
+            [U - edge for edge in edges],
+            U,
+            at,
         )
         kind = "half-line" if len(region) == 1 and (region[0].upper == sp.oo or region[0].lower == -sp.oo) else "intervals"
         leaves.append(
@@ -141,7 +145,11 @@ def _noisy(formula: sp.Expr, pieces: list[sp.Expr], at: Mapping[sp.Symbol, float
         scale = sp.sqrt(amplitude**2)
         leaves = [
             Leaf(
-                _tag(v), "numerical", H, label=v, log_weight=sp.log(Tail(s * signal.subs(U, H) / scale)),
+                _tag(v),
+                "numerical",
+                H,
+                label=v,
+                log_weight=sp.log(Tail(s * signal.subs(U, H) / scale)),
                 splits=tuple(kinks(signal.subs(U, H), H, at)),
             )
             for v, s in ((up, -1), (down, 1))
@@ -159,9 +167,7 @@ def _flipped(law: DiscreteLabels, flip: sp.Expr) -> DiscreteLabels:
         kept, swapped = law.leaf(value), law.leaf(-value)
         if kept.kind == "numerical":
             weight = sp.log((1 - flip) * sp.exp(kept.log_weight) + flip * sp.exp(swapped.log_weight))
-            leaves.append(
-                Leaf(kept.tag, "numerical", H, label=value, log_weight=weight, splits=kept.splits)
-            )
+            leaves.append(Leaf(kept.tag, "numerical", H, label=value, log_weight=weight, splits=kept.splits))
             continue
         edges = sorted(
             [(i, sp.log(1 - flip)) for i in kept.edges] + [(i, sp.log(flip)) for i in swapped.edges],
@@ -169,8 +175,13 @@ def _flipped(law: DiscreteLabels, flip: sp.Expr) -> DiscreteLabels:
         )
         leaves.append(
             Leaf(
-                kept.tag, "intervals", H, label=value, edges=tuple(i for i, _ in edges),
-                log_levels=tuple(level for _, level in edges), smoothing=kept.smoothing,
+                kept.tag,
+                "intervals",
+                H,
+                label=value,
+                edges=tuple(i for i, _ in edges),
+                log_levels=tuple(level for _, level in edges),
+                smoothing=kept.smoothing,
             )
         )
     return DiscreteLabels(law.values, tuple(leaves))

@@ -53,7 +53,9 @@ def activation_moments(activation: sp.Expr, x: sp.Symbol, at: Mapping[sp.Symbol,
         nonlinear = sp.Integer(0)
     if sp.N(nonlinear + linear**2) < 1e-20:
         raise DerivationError(
-            "the centred activation vanishes", place="student.features.activation", cure="a constant carries no features"
+            "the centred activation vanishes",
+            place="student.features.activation",
+            cure="a constant carries no features",
         )
     return Moments(mean, linear, nonlinear, method)
 

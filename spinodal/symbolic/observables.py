@@ -98,7 +98,7 @@ def _posterior(leaf: Leaf, omega: sp.Expr, variance: sp.Expr) -> tuple[sp.Expr, 
 
 
 def log_weight(leaf: Leaf) -> sp.Expr:
-    """log f of a leaf as an expression in its variable, -oo where f vanishes."""
+    """Log f of a leaf as an expression in its variable, -oo where f vanishes."""
     if leaf.kind == "half-line" and leaf.smoothing != 0:
         (interval,) = leaf.edges
         root = sp.sqrt(leaf.smoothing)
@@ -119,7 +119,7 @@ def log_weight(leaf: Leaf) -> sp.Expr:
 
 
 def _log_weight_on_support(leaf: Leaf) -> sp.Expr:
-    """log f where f > 0; zero for a plain constraint."""
+    """Log f where f > 0; zero for a plain constraint."""
     if leaf.kind in ("half-line", "intervals") and leaf.smoothing == 0 and all(v == 0 for v in leaf.log_levels):
         return sp.Integer(0)
     if leaf.kind == "intervals":

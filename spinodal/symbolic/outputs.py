@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import sympy as sp
 
@@ -45,7 +46,8 @@ def inverse_temperature(loss: Loss) -> sp.Expr:
     temperature = to_sympy(loss.temperature.root)
     if temperature == 0:
         raise DerivationError(
-            "the ground state (temperature 0) is not derived by this version", place="loss.temperature",
+            "the ground state (temperature 0) is not derived by this version",
+            place="loss.temperature",
             cure="use a small positive temperature",
         )
     return 1 / temperature
@@ -105,9 +107,15 @@ def output_channel(
         branches = [_real_label_branch(law, teacher_variance, add)]
     used = {tag for branch in branches for tag in (branch.student, branch.teacher) if tag}
     channel = Channel(
-        "output", diagonal, overlap, teacher, teacher_variance, tuple(branches),
+        "output",
+        diagonal,
+        overlap,
+        teacher,
+        teacher_variance,
+        tuple(branches),
         {tag: leaf for tag, leaf in leaves.items() if tag in used},
-        symbol("variance_h"), symbol("variance_u"),
+        symbol("variance_h"),
+        symbol("variance_u"),
     )
     return Output(channel, law, energies)
 
@@ -120,18 +128,14 @@ def _real_label_branch(law: RealLabels, variance: sp.Expr, add: object) -> Branc
         add(b + spread * _XI, "student")
         normal = sp.Symbol("normal")
         slope = sp.simplify(a / spread)
-        return Branch(
-            sp.Integer(1), "student", mean_slope=slope * _XI, planted=((_XI, normal),), planted_variance=slope**2
-        )
+        return Branch(sp.Integer(1), "student", mean_slope=slope * _XI, planted=((_XI, normal),), planted_variance=slope**2)
     # the label is a nonlinear function of the field: average over the teacher's field (and its noise) outermost
     root = sp.sqrt(variance)
     add(law.formula.subs({U: root * _XI, NOISE: symbol("xi_noise")}), "student")
     planted = [(_XI, sp.Symbol("normal"))]
     if law.formula.has(NOISE):
         planted.append((symbol("xi_noise"), sp.Symbol("normal")))
-    return Branch(
-        sp.Integer(1), "student", mean_slope=_XI / root, planted=tuple(planted), planted_variance=1 / variance
-    )
+    return Branch(sp.Integer(1), "student", mean_slope=_XI / root, planted=tuple(planted), planted_variance=1 / variance)
 
 
 def _student_tag(value: sp.Expr) -> str:
@@ -170,7 +174,8 @@ class _LossLeaves:
         intervals = region(self.loss.constraint.root, H, at, {_Y: label})
         if not intervals:
             raise DerivationError(
-                f"no field h satisfies the constraint when y = {label}", place="loss.constraint",
+                f"no field h satisfies the constraint when y = {label}",
+                place="loss.constraint",
                 cure="check the comparison's direction",
             )
         if len(intervals) == 1 and intervals[0].lower == -sp.oo and intervals[0].upper == sp.oo:
@@ -179,7 +184,7 @@ class _LossLeaves:
             )
         zero = (sp.Integer(0),) * len(intervals)
         ends = [e for i in intervals for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)]
-        domain = tuple((sp.simplify(b - a), "the constraint's edges") for a, b in zip(ends, ends[1:], strict=False))
+        domain = tuple((sp.simplify(b - a), "the constraint's edges") for a, b in pairwise(ends))
         domain = tuple((expression, text) for expression, text in domain if not expression.is_positive)
         half = len(intervals) == 1 and (intervals[0].lower == -sp.oo or intervals[0].upper == sp.oo)
         return Leaf(
@@ -218,9 +223,15 @@ class _LossLeaves:
                 p: sp.nsimplify(sp.N(p.subs(at).subs(H, point))) for p in energy.atoms(sp.sign, sp.Heaviside) if p.has(H)
             }
             levels.append(-self.beta * energy.xreplace(table))
-        intervals = tuple(Interval(a, b) for a, b in zip(bounds, bounds[1:], strict=False))
+        intervals = tuple(Interval(a, b) for a, b in pairwise(bounds))
         return Leaf(
-            tag, "intervals", H, label=label, edges=intervals, log_levels=tuple(levels), log_weight=-self.beta * energy,
+            tag,
+            "intervals",
+            H,
+            label=label,
+            edges=intervals,
+            log_levels=tuple(levels),
+            log_weight=-self.beta * energy,
             splits=splits,
         )
 
@@ -238,14 +249,13 @@ class _LikelihoodLeaves:
         polynomial = self.law.formula.as_poly(NOISE)
         if polynomial is None or polynomial.degree() != 1:
             raise DerivationError(
-                "the likelihood of this real-valued label is singular or unknown", place="teacher.label",
+                "the likelihood of this real-valued label is singular or unknown",
+                place="teacher.label",
                 cure="bayes-optimal needs additive noise, as in u + sqrt(Delta)*noise",
             )
         amplitude = polynomial.coeff_monomial(NOISE).subs(U, H)
         signal = polynomial.coeff_monomial(1).subs(U, H)
-        log_weight = sp.expand(
-            -((label - signal) ** 2) / (2 * amplitude**2) - sp.log(2 * sp.pi * amplitude**2) / 2
-        )
+        log_weight = sp.expand(-((label - signal) ** 2) / (2 * amplitude**2) - sp.log(2 * sp.pi * amplitude**2) / 2)
         quadratic = log_weight.as_poly(H) if not amplitude.has(H) else None
         if quadratic is not None and quadratic.degree() <= 2:
             a, b, c = (quadratic.coeff_monomial(H**n) for n in (2, 1, 0))
@@ -258,7 +268,7 @@ class _LikelihoodLeaves:
 
 
 def constraint_indicator(leaf: Leaf) -> sp.Expr:
-    """log f of an interval leaf as a piecewise expression in h (for tilted averages)."""
+    """Log f of an interval leaf as a piecewise expression in h (for tilted averages)."""
     pieces = [
         (level, sp.And(*(c for c in (leaf.variable > i.lower, leaf.variable < i.upper) if c is not sp.true)))
         for i, level in zip(leaf.edges, leaf.log_levels, strict=True)

@@ -65,9 +65,7 @@ def student_prior(
             return _discrete((sp.Integer(-1), sp.Integer(1)), None, penalty)
         case "discrete":
             values = tuple(sp.simplify(to_sympy(value.root) / scale) for value in weights.values)
-            probabilities = (
-                None if weights.probabilities is None else tuple(to_sympy(p.root) for p in weights.probabilities)
-            )
+            probabilities = None if weights.probabilities is None else tuple(to_sympy(p.root) for p in weights.probabilities)
             return _discrete(values, probabilities, penalty)
         case "gaussian":
             return _continuous(-(_W**2) / 2 - sp.log(2 * sp.pi) / 2, penalty, at, place)
@@ -87,17 +85,13 @@ def student_prior(
             density = to_sympy(weights.density.root)
             if scale != 1:
                 density = scale * density.subs(_W, scale * _W)
-            return _continuous(sp.log(density), penalty, {**at, **{s: 1.0 for s in scale.free_symbols}}, place)
+            return _continuous(sp.log(density), penalty, {**at, **dict.fromkeys(scale.free_symbols, 1.0)}, place)
     raise DerivationError(f"unknown weights {weights.kind}", place=place)
 
 
-def _discrete(
-    values: tuple[sp.Expr, ...], probabilities: tuple[sp.Expr, ...] | None, penalty: sp.Expr
-) -> Prior:
+def _discrete(values: tuple[sp.Expr, ...], probabilities: tuple[sp.Expr, ...] | None, penalty: sp.Expr) -> Prior:
     logs = [sp.Integer(0) if probabilities is None else sp.log(p) for p in probabilities or values]
-    levels = tuple(
-        sp.expand_log(log) + penalty.subs(_W, value) for log, value in zip(logs, values, strict=True)
-    )
+    levels = tuple(sp.expand_log(log) + penalty.subs(_W, value) for log, value in zip(logs, values, strict=True))
     squares = {sp.expand(value**2) for value in values}
     fixed = squares.pop() if len(squares) == 1 else None
     pairs = dict(zip(values, levels, strict=True))
@@ -111,8 +105,12 @@ def _discrete(
         low, high = values
         common = (levels[0] + levels[1]) / 2
         leaf = Leaf(
-            "weight", "two-cosh", _W, quadratic=(common, (high - low) / 2, sp.expand((levels[1] - levels[0]) / 2)),
-            values=values, log_levels=levels,
+            "weight",
+            "two-cosh",
+            _W,
+            quadratic=(common, (high - low) / 2, sp.expand((levels[1] - levels[0]) / 2)),
+            values=values,
+            log_levels=levels,
         )
     else:
         leaf = Leaf("weight", "discrete", _W, values=values, log_levels=levels)
@@ -128,13 +126,17 @@ def _continuous(base: sp.Expr, penalty: sp.Expr, at: Mapping[sp.Symbol, float], 
         curvature = -2 * polynomial.coeff_monomial(_W**2)
         if curvature == 0 or float(sp.N(curvature.subs(at))) <= 0:
             raise DerivationError(
-                "the weight measure cannot be normalised: it does not decay", place=place,
+                "the weight measure cannot be normalised: it does not decay",
+                place=place,
                 cure="add a [loss] regularization that grows with w, such as lambda*w**2/2",
             )
         slope = -polynomial.coeff_monomial(_W)
         constant = polynomial.coeff_monomial(1) + sp.log(2 * sp.pi) / 2
         leaf = Leaf(
-            "weight", "quadratic", _W, quadratic=(sp.expand(sp.expand_log(constant)), curvature, slope),
+            "weight",
+            "quadratic",
+            _W,
+            quadratic=(sp.expand(sp.expand_log(constant)), curvature, slope),
             log_weight=log_weight,
         )
         return Prior(leaf, None, symmetric=symmetric)
@@ -166,9 +168,7 @@ def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float])
             w = sp.Symbol("w_star", real=True)
             rms = sp.Symbol("teacher_rms", positive=True)
             scale = 1 / rms if weights.normalise else sp.Integer(1)
-            branch = Branch(
-                sp.Integer(1), "weight", mean_slope=w * scale, planted=((w, sp.Symbol("teacher_density")),)
-            )
+            branch = Branch(sp.Integer(1), "weight", mean_slope=w * scale, planted=((w, sp.Symbol("teacher_density")),))
             return TeacherPrior((branch,), sp.Integer(1) if weights.normalise else rms**2, 1 / scale)
         case _:
             raise DerivationError("a teacher needs a normalised prior", place="teacher.weights")
@@ -182,10 +182,6 @@ def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float])
         else:
             table[slope] = table.get(slope, sp.Integer(0)) + probability
     if prior.symmetric:  # show the positive representative of a pair
-        table = {
-            (-slope if float(sp.N(slope.subs(at))) < 0 else slope): probability for slope, probability in table.items()
-        }
-    branches = tuple(
-        Branch(sp.simplify(probability), "weight", mean_slope=slope) for slope, probability in table.items()
-    )
+        table = {(-slope if float(sp.N(slope.subs(at))) < 0 else slope): probability for slope, probability in table.items()}
+    branches = tuple(Branch(sp.simplify(probability), "weight", mean_slope=slope) for slope, probability in table.items())
     return TeacherPrior(branches, sp.Integer(1) if weights.normalise else second, norm)

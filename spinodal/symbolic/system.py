@@ -57,9 +57,7 @@ class ChannelUse:
 
     def derivative(self, key: Sequence[sp.Symbol], x: sp.Symbol) -> sp.Expr:
         """d(name(key))/dx through the covariance variables, with the next derivatives as symbols."""
-        return sp.Add(
-            *(self.name((*key, v)) * slope for v, e in self.arguments.items() if (slope := e.diff(x)) != 0)
-        )
+        return sp.Add(*(self.name((*key, v)) * slope for v, e in self.arguments.items() if (slope := e.diff(x)) != 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,18 +151,28 @@ def _tilt(tilt: Tilt, program: Program) -> str:
             f"    return special.discrete_mean(\n        omega, variance, runtime.stack([{values}]),"
             f" runtime.stack([{levels}]), runtime.stack([{of_value}])\n    )[0]"
         )
-    variable = "w_" if tilt.log_weight.has(sp.Symbol("w", real=True)) or tilt.function.has(sp.Symbol("w", real=True)) else "h_"
+    variable = (
+        "w_" if tilt.log_weight.has(sp.Symbol("w", real=True)) or tilt.function.has(sp.Symbol("w", real=True)) else "h_"
+    )
     splits = ", ".join(source(s) for s in tilt.splits)
     weight, function = source(tilt.log_weight), source(tilt.function)
     body = f"    splits = [{splits}]\n{_deepen(parameters)}"
     if variable == "w_":
-        return head + body + (
-            f"    return tilted.density_averages(\n        lambda w_: {weight} + 0.0*w_, [lambda w_: {function} + 0.0*w_],"
-            f" omega, variance, splits\n    )[0][0]"
+        return (
+            head
+            + body
+            + (
+                f"    return tilted.density_averages(\n        lambda w_: {weight} + 0.0*w_, [lambda w_: {function} + 0.0*w_],"
+                f" omega, variance, splits\n    )[0][0]"
+            )
         )
-    return head + body + (
-        f"    return tilted.tilted_averages(\n        lambda h_: {weight} + 0.0*h_, [lambda h_: {function} + 0.0*h_],"
-        f" omega, variance, splits, 0\n    )[1][0][0]"
+    return (
+        head
+        + body
+        + (
+            f"    return tilted.tilted_averages(\n        lambda h_: {weight} + 0.0*h_, [lambda h_: {function} + 0.0*h_],"
+            f" omega, variance, splits, 0\n    )[1][0][0]"
+        )
     )
 
 
@@ -207,8 +217,12 @@ def _routine(routine: Routine, program: Program) -> str:
             targets = ", ".join(name_of(s) for s, _ in stage.outputs)
             arguments = "".join(f"{name_of(s)}, " for s in stage.inputs)
             comma = "," if len(stage.outputs) == 1 else ""
-            lines.append(f"    {targets}{comma} = _{routine.name}_{stage.name}(runtime.rows(x), rule, {arguments[:-2]})".replace(", )", ")"))
-    returned = []
+            lines.append(
+                f"    {targets}{comma} = _{routine.name}_{stage.name}(runtime.rows(x), rule, {arguments[:-2]})".replace(
+                    ", )", ")"
+                )
+            )
+    returned: list[str] = []
     for result in routine.results:
         lines.extend(_result(result, returned))
     lines.append(f"    return {', '.join(returned)}{',' if len(returned) == 1 else ''}")
@@ -272,15 +286,14 @@ def _kernel(
         others = [*inputs, *planted_so_far]
         lines.append(f"    nodes, density = {call}")
         targets = ", ".join([name, f"weight_{name}", *others])
-        lines.append(
-            f"    {targets} = runtime.plant(b, nodes, density{''.join(f', {o}' for o in others)})"
-        )
+        lines.append(f"    {targets} = runtime.plant(b, nodes, density{''.join(f', {o}' for o in others)})")
         weights.append(f"weight_{name}")
         planted_so_far += [name, f"weight_{name}"]
     for assign in kernel.hoisted:
         lines.append(f"    {name_of(assign.target)} = {source(assign.expression)}")
     if kernel.z is not None:
-        centres, widths = [], []
+        centres: list[str] = []
+        widths: list[str] = []
         for step in kernel.steps:
             lines.append(f"    step_{len(centres)} = runtime.step({source(step.offset)}, {source(step.slope)})")
             centres.append(f"step_{len(centres)}[0]")

@@ -22,7 +22,7 @@ def name_of(symbol: sp.Symbol) -> str:
     return f"{text}_" if keyword.iskeyword(text) or text in _TAKEN else text
 
 
-class SourcePrinter(NumPyPrinter):  # type: ignore[misc]
+class SourcePrinter(NumPyPrinter):
     """numpy source with small integer powers as products and the package's own functions."""
 
     _module = "np"
