@@ -14,9 +14,7 @@ from spinodal.spec import check_parameters
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments and options."""
     declare_spec(parser)
-    parser.add_argument(
-        "--to", choices=("md", "tex"), help="Markdown or LaTeX (default: by the suffix of FILE, else md)"
-    )
+    parser.add_argument("--to", choices=("md", "tex"), help="Markdown or LaTeX (default: by the suffix of FILE, else md)")
     parser.add_argument("-o", dest="output", metavar="FILE", help="write to a file instead of stdout")
 
 

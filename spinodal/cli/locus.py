@@ -37,9 +37,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[=LOW:HIGH]",
         help="the parameter to solve for and where to search; 1/NAME=LOW:HIGH means the inverse. alpha has a default",
     )
-    parser.add_argument(
-        "--over", metavar="NAME=FIRST:LAST:POINTS", help="a grid of a second parameter, as kappa=0:1:21"
-    )
+    parser.add_argument("--over", metavar="NAME=FIRST:LAST:POINTS", help="a grid of a second parameter, as kappa=0:1:21")
     parser.add_argument("-o", dest="output", metavar="FILE", help="write the points: NetCDF (.nc) or CSV (.csv)")
     parser.add_argument("--plot", metavar="FILE", help="draw the points: .png, .svg or .pdf (needs --over)")
 
@@ -130,8 +128,9 @@ def _check_point(spec: Spec, given: dict[str, float], along: Range, over: Range 
             f"{along.variable}: a range is needed", cure=f"as in --along {along.variable}=0.1:2", source="--along"
         )
     ends: dict[str, tuple[float, ...]] = {role.name: role.ends() or (1.0,) for _, role in roles}
-    base = given | {name: values[0] for name, values in ends.items() if name not in given}
-    check_parameters(spec, base, source="--set" if base == given else "--along")
+    without = {p.name for p in spec.parameters if p.default is None}
+    base = {name: values[0] for name, values in ends.items() if name in without} | given
+    check_parameters(spec, base, source="--set")
     for option, role in roles:
         for value in ends[role.name]:
             check_parameters(spec, base | {role.name: value}, source=option)

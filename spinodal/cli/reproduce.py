@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 
+from spinodal.cli.app import NOT_CONVERGED
 from spinodal.cli.files import output_folder
 from spinodal.cli.options import declare_output
 from spinodal.cli.terminal import print_json
@@ -16,9 +17,7 @@ _DEFAULT_FOLDER = "results"
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments and options."""
     parser.add_argument("name", metavar="NAME", nargs="?", help="one part of the study (default: all of it)")
-    parser.add_argument(
-        "-o", dest="output", metavar="FOLDER", default=_DEFAULT_FOLDER, help=f"default: {_DEFAULT_FOLDER}"
-    )
+    parser.add_argument("-o", dest="output", metavar="FOLDER", default=_DEFAULT_FOLDER, help=f"default: {_DEFAULT_FOLDER}")
     declare_output(parser)
 
 
@@ -28,10 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from spinodal.study import reproduce
 
-    if not arguments.json:
-        reproduce(folder, name=arguments.name, quiet=arguments.quiet)
-        return 0
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr) if arguments.json else nullcontext():
         summary = reproduce(folder, name=arguments.name, quiet=arguments.quiet)
-    print_json(dict(summary))
-    return 0
+    if arguments.json:
+        print_json(dict(summary))
+    return 0 if summary["converged"] else NOT_CONVERGED

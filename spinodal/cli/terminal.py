@@ -33,7 +33,7 @@ def warn(messages: Sequence[str], *, at: str = "") -> None:
 
 def finite(value: float) -> float | None:
     """The value for JSON: null where there is no number."""
-    return value if math.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None
 
 
 def show(value: float) -> str:

@@ -51,9 +51,7 @@ def override(text: str) -> tuple[str, str]:
     """
     key, equals, value = text.partition("=")
     if not (key and equals and value):
-        raise SpecError(
-            f"{clip(text)!r} is not KEY=VALUE", cure="as in --with student.weights=spherical", source="--with"
-        )
+        raise SpecError(f"{clip(text)!r} is not KEY=VALUE", cure="as in --with student.weights=spherical", source="--with")
     return key, value
 
 

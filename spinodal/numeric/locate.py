@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from spinodal.numeric.results import Array, Failure, SpecialPoint
 from spinodal.numeric.roots import NewtonSettings, follow
@@ -96,6 +95,8 @@ def locate_zero(
     bracket, reason = _bracket(value, along)
     if bracket is None:
         return _missing(system, p, along, kind, f"{observable} has no zero on the branch from small alpha {reason}")
+    from scipy.optimize import brentq  # imported here: loading it takes longer than loading a generated module
+
     root = float(brentq(value, *bracket, xtol=1e-15 * max(1.0, abs(bracket[1])), rtol=8.9e-16, maxiter=200))
     x = follower.state(root)
     assert x is not None

@@ -288,6 +288,7 @@ def follow(
     quick = replace(final, iterations=settings.corrections, halvings=0, fall_back=False)
     origin = _origin(system, start, p_start, replace(final, tolerance=settings.loose))
     change = p_end - p_start
+    moving = np.any(change != 0.0, axis=0)
     x, jacobian = origin.x.copy(), origin.jacobian.copy()
     last = _Last(origin)
     s, h = np.zeros(len(start)), np.ones(len(start))
@@ -296,7 +297,8 @@ def follow(
 
     def tangent_at(rows: NDArray[np.int64], state: Array, slope_matrix: Array, where: Array) -> Array:
         here = p_start[rows] + where[:, None] * change[rows]
-        slope = np.einsum("bnk,bk->bn", system.parameter_derivative(state, here), change[rows])
+        derivative = system.parameter_derivative(state, here)[:, :, moving]
+        slope = np.einsum("bnk,bk->bn", derivative, change[rows][:, moving])
         return np.asarray(-_solve(slope_matrix, slope))
 
     tangent = np.zeros_like(x)

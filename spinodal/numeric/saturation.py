@@ -64,6 +64,8 @@ def saturated_state(system: _BoundModule, p: Array, context: str) -> State | Non
     if not np.all(new_gap[4:] < 0.05 * gaps[4:] * bound) or np.any(np.abs(updated - bound) > 2.0 * gaps[:, None]):
         return None
     free_entropy, error = _limit(module.free_entropy(x, points, system.rule), gaps)
+    if not np.isfinite(free_entropy) or error > 1e-3 * (1.0 + abs(free_entropy)):
+        return None
     observables = {}
     for name, column in module.observables(x, points, system.rule).items():
         if np.all(np.isfinite(column)):

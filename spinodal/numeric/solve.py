@@ -19,7 +19,7 @@ from spinodal.numeric.saturation import saturated_state
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
 _REFINEMENTS = 3
 #: Alternating updates of overlaps and conjugates before Newton at alpha = 0.
-_ORIGIN_SWEEPS = 5
+_ORIGIN_SWEEPS = 6
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,17 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
     origin[:, module.PARAMETERS.index("alpha")] = 0.0
     start = trivial_state(module, len(p))
     overlaps = is_overlap(module)
-    # a few alternating updates: the overlaps that conjugates imply are always consistent with one another
+    # a few alternating updates (the overlaps that conjugates imply are consistent with one another); the best is kept
+    best, least = start, np.full(len(p), np.inf)
     for sweep in range(_ORIGIN_SWEEPS):
-        chosen = overlaps if sweep % 2 == 0 else ~overlaps
         f = system.residual(start, origin)
+        merit = np.max(np.abs(f) / (1.0 + np.abs(start)), axis=1)
+        inside = np.all(system.conditions(start, origin) >= -1e-12, axis=1)
+        better = inside & (merit < least) & ((sweep > 1) | ~np.isfinite(least))
+        best, least = np.where(better[:, None], start, best), np.where(better, merit, least)
+        chosen = overlaps if sweep % 2 == 0 else ~overlaps
         start = np.where(chosen & np.isfinite(f), start - f, start)
+    start = best
     return follow(system, start, origin, p, overlaps, settings)
 
 
@@ -113,7 +119,7 @@ def solve_points(
     for index, state in zip(good, finish(system, roots.x[good], p[good], tolerance, method), strict=True):
         states[index] = state
     for index in np.flatnonzero(~roots.converged):
-        perfect = saturated_state(system, p[index : index + 1], _describe_end(module, p[index], float(reached[index])))
+        perfect = saturated_state(system, p[index : index + 1], _describe_end(module, p[index], float(reached[index]), roots.x[index]))
         if start is None and perfect is not None:
             states[index] = perfect
         else:
@@ -240,9 +246,14 @@ def _warnings(values: Mapping[str, float], error: float, tolerance: float) -> Se
     return found
 
 
-def _describe_end(module: ModuleType, p: Array, reached: float) -> str:
-    alpha = float(p[module.PARAMETERS.index("alpha")])
-    return f"the branch from small alpha ends in a fold near alpha = {reached * alpha:.6g}"
+def _describe_end(module: ModuleType, p: Array, reached: float, x: Array) -> str:
+    """Where and how the branch from small alpha ended: at saturation, or else in a fold."""
+    alpha = reached * float(p[module.PARAMETERS.index("alpha")])
+    for name in module.SATURATING:
+        bound = float(upper_bounds(module, x[None])[0, module.ORDER_PARAMETERS.index(name)])
+        if 1.0 - x[module.ORDER_PARAMETERS.index(name)] / bound < 1e-2:
+            return f"the branch from small alpha ends near alpha = {alpha:.6g}, where {name} reaches {bound:g}"
+    return f"the branch from small alpha ends in a fold near alpha = {alpha:.6g}"
 
 
 def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: float, *, started: bool) -> State:
@@ -255,9 +266,11 @@ def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: floa
         reason = "no state was found at alpha = 0, where the branch should begin"
         advice = "give a start (--start), or search all roots (--all)"
     else:
-        alpha = float(p[module.PARAMETERS.index("alpha")])
-        reason = f"the branch from small alpha ends near alpha = {reached * alpha:.6g} (the Jacobian becomes singular there)"
-        advice = "beyond a fold another state takes over: try --all, or --start with order parameters of that state"
+        reason = _describe_end(module, p, reached, roots.x[index])
+        if "reaches" in reason:
+            advice = "no state of this kind exists beyond (the weights are fixed by the data): lower alpha or the margin"
+        else:
+            advice = "beyond a fold another state takes over: try --all, or --start with order parameters of that state"
     empty = dict.fromkeys(module.ORDER_PARAMETERS, float("nan"))
     return State(
         parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),

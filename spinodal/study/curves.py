@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def zeros(
     name: str,
     tolerance: float,
     tick: Tick,
-    **fixed: float,
+    **fixed: Any,
 ) -> tuple[Curve, list[SpecialPoint]]:
     """Special points along one parameter for each value of another, each searched for near where the last ones point.
 
@@ -100,7 +101,7 @@ def _window(known: list[tuple[float, float]], at: float, full: tuple[float, floa
 
 
 def along_curve(
-    model: Model, observables: Sequence[str], where: Sequence[str], *, name: str, tolerance: float, **parameters: Array
+    model: Model, observables: Sequence[str], where: Sequence[str], *, name: str, tolerance: float, **parameters: Any
 ) -> Curve:
     """Observables at a batch of parameter points.
 
@@ -146,7 +147,7 @@ def observable_errors(model: Model, states: Sequence[State], observables: Sequen
     return errors
 
 
-def _failures(name: str, where: Sequence[str], points: Sequence[State] | Sequence[SpecialPoint]) -> tuple[str, ...]:
+def _failures(name: str, where: Sequence[str], points: Sequence[State | SpecialPoint]) -> tuple[str, ...]:
     """What did not converge, listed: one message per reason."""
     reasons: dict[str, list[str]] = {}
     for place, point in zip(where, points, strict=True):
@@ -156,7 +157,7 @@ def _failures(name: str, where: Sequence[str], points: Sequence[State] | Sequenc
     return tuple(f"{name}: no value at {', '.join(places)}: {reason}" for reason, places in reasons.items())
 
 
-def _warnings(name: str, where: Sequence[str], points: Sequence[State] | Sequence[SpecialPoint]) -> tuple[str, ...]:
+def _warnings(name: str, where: Sequence[str], points: Sequence[State | SpecialPoint]) -> tuple[str, ...]:
     """Each kind of warning once for the whole curve: messages that differ in their numbers only are of one kind."""
     kinds: dict[str, list[tuple[str, str]]] = {}
     for place, point in zip(where, points, strict=True):

@@ -77,7 +77,7 @@ def _thresholds(axes: Axes, data: xr.Dataset) -> None:
     axes.legend(loc="lower left", title=None)
 
 
-def _plain(value: float, _position: int | None = None) -> str:
+def _plain(value: float, _position: float) -> str:
     return f"{value:g}"
 
 
@@ -133,8 +133,9 @@ def _entropy_margin(data: xr.Dataset) -> Any:
         if i >= len(names) - columns:
             axes.set_xlabel(r"margin $\kappa$")
         if i % columns == 0:
-            axes.set_ylabel(r"entropy $S(\kappa)$")
+            axes.set_ylabel(r"entropy $S(\kappa)$ per weight")
     for axes in panels[len(names) :]:
         axes.set_visible(False)
-    panels[0].legend(loc="upper right")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels) if columns > 1 else 2)
     return figure

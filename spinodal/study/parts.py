@@ -132,9 +132,7 @@ def errors(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
         if name in _ERRORS:
             slope = abs(float((values[1] - values[0]) / (inverse[1] - inverse[0])))
             at = {"alpha_T": plan.fixed_alpha_T}
-            numbers.append(
-                Number(f"{name} at alpha_c", at, float(values[0]), float(curve.errors[name][0]) + slope * shift)
-            )
+            numbers.append(Number(f"{name} at alpha_c", at, float(values[0]), float(curve.errors[name][0]) + slope * shift))
             numbers += _at(name, curve, inverse, 2.0, at)
     return Part(data, tuple(numbers), threshold.notes + curve.notes, _complete(threshold, curve))
 
@@ -174,8 +172,8 @@ def margins(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
 
     chosen = [value for value in plan.entropy_at if np.isfinite(_value_at(inverse, kappa_max, value))]
     ends = np.array([_value_at(inverse, kappa_max, value) for value in chosen])
-    # Square roots crowd towards kappa_max, where the curves are steepest.
-    kappas = ends[:, None] * np.sqrt(np.linspace(0.0, 1.0, plan.margins))
+    # Denser towards kappa_max, where the curves are steepest.
+    kappas = ends[:, None] * (1.0 - np.linspace(1.0, 0.0, plan.margins) ** 1.5)
     where = [f"1/alpha = {a:g}, kappa = {k:.6g}" for a, row in zip(chosen, kappas, strict=True) for k in row]
     curve = along_curve(
         model, ("entropy", "replicon"), where, name=f"{activation}, entropy against margin", tolerance=plan.tolerance,

@@ -67,9 +67,7 @@ def reproduce(folder: Path | str, *, name: str | None = None, quiet: bool = Fals
     begin = time.perf_counter()
     models, found = _solve(plan, chosen, quiet)
 
-    together = {
-        part: data.combine({a: found[a][part].data for a in found}, models, plan, part) for part in chosen
-    }
+    together = {part: data.combine({a: found[a][part].data for a in found}, models, plan, part) for part in chosen}
     files = [data.write(dataset, root / "data" / f"{part}.nc") for part, dataset in together.items()]
     files += figures.draw(together, root / "figures")
     numbers: dict[str, list[Number]] = {a: [n for part in chosen for n in found[a][part].numbers] for a in found}
@@ -82,7 +80,9 @@ def reproduce(folder: Path | str, *, name: str | None = None, quiet: bool = Fals
         print(f"warning: {note}", file=sys.stderr)
     seconds = time.perf_counter() - begin
     if not quiet:
-        print(f"{len(files)} files in {root} after {seconds:.0f} s; digits shown exceed the error estimates", file=sys.stderr)
+        print(
+            f"{len(files)} files in {root} after {seconds:.0f} s; digits shown exceed the error estimates", file=sys.stderr
+        )
     return Summary(
         model=plan.model,
         parts=chosen,

@@ -5,7 +5,7 @@ Differentiating it never differentiates a square root of a variance: Price's the
 
     d/dC_ij E[F] = (1/2)(1 + [i != j]) E[d2F / df_i df_j],      d/dm_i E[F] = E[dF/df_i]
 
-(R. Price, IRE Trans. Inf. Theory 4, 69 (1958)), together with the heat equation that the inner partition functions obey, gives the
+(R. Price, IRE Trans. Inf. Theory 4, 69 (1958)), together with the heat equation that inner partition functions obey, gives the
 "textbook" saddle-point equations directly: the Stein identity is built in, and nothing is singular at zero overlap.
 """
 
@@ -186,7 +186,24 @@ def _average_term(inside: sp.Expr, measure: Measure) -> sp.Expr:
         return sp.S.One
     if all(c == 0 for c in measure.covariance) and not measure.planted:
         return inside.subs(dict(zip(measure.fields, measure.means, strict=True)))
+    if not measure.planted and inside.is_polynomial(*measure.fields):
+        return _polynomial_average(inside, measure)
     return Average(inside, measure)
+
+
+def _polynomial_average(polynomial: sp.Expr, measure: Measure) -> sp.Expr:
+    """E of a polynomial in the fields, by Stein's identity E[f g] = E[f] E[g] + sum_j C_fj E[dg/df_j]."""
+    total: sp.Expr = sp.Integer(0)
+    for term in sp.Add.make_args(sp.expand(polynomial)):
+        first = next((k for k, f in enumerate(measure.fields) if term.has(f)), None)
+        if first is None:
+            total += term
+            continue
+        rest = sp.cancel(term / measure.fields[first])
+        total += measure.means[first] * _polynomial_average(rest, measure)
+        for j, other in enumerate(measure.fields):
+            total += measure.covariance[first, j] * _polynomial_average(rest.diff(other), measure)
+    return total
 
 
 def averages_in(expression: sp.Expr) -> tuple[Average, ...]:

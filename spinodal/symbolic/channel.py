@@ -31,7 +31,7 @@ class Ratio(sp.Function):
 
     def doit(self, **hints: object) -> sp.Expr:
         """The quotient itself."""
-        return self.args[0] / self.args[1]
+        return self.args[0].doit() / self.args[1].doit()
 
     def _latex(self, printer: object, exp: object = None) -> str:
         body = printer._print(self.args[0] / self.args[1])  # type: ignore[attr-defined]
@@ -45,7 +45,7 @@ class Root(sp.Function):
 
     def doit(self, **hints: object) -> sp.Expr:
         """The square root itself."""
-        return sp.sqrt(self.args[0])
+        return sp.sqrt(self.args[0].doit())
 
     def _latex(self, printer: object, exp: object = None) -> str:
         body = printer._print(sp.sqrt(self.args[0]))  # type: ignore[attr-defined]
