@@ -187,7 +187,7 @@ def _replicated_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float])
         table[definition.symbol] = sp.Float(value)
     pieces = sp.Add(*derived.pieces.values())
     if symbol("q_d_hat") in pieces.free_symbols and symbol("q_d_hat") not in table:
-        table[symbol("q_d_hat")] = table[symbol("variance_w")] + table[symbol("q_hat")]
+        table[symbol("q_d_hat")] = table[symbol("_variance_w")] + table[symbol("q_hat")]
     total = float(pieces.xreplace(table))
     bayes = derived.spec.ansatz.scheme == "bayes-optimal"
     for channel in derived.channels:
@@ -197,7 +197,7 @@ def _replicated_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float])
         if bayes and isinstance(teacher, sp.Symbol):
             lookup[teacher] = lookup[overlap]
         limits = []
-        for n in (1e-3, 5e-4):
+        for n in (2e-4, 1e-4):
             value = _replicated_channel(derived, channel, lookup, n)
             if value is None:
                 return None

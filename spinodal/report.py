@@ -18,17 +18,17 @@ from spinodal.symbolic.formulas import symbol
 
 #: LaTeX names of the derivation's own symbols.
 _NAMES = {
-    "Q_": "Q",
-    "Q_d_": "Q_d",
-    "M_": "M",
-    "feature_kappa_1": r"\kappa_1",
-    "feature_kappa_star_sq": r"\kappa_\star^2",
-    "variance_h": "V",
-    "variance_u": "V_u",
-    "variance_w": r"\hat v",
-    "teacher_rms": r"\sigma_\star",
-    "block_A": "A",
-    "block_B": "B",
+    "_Q": "Q",
+    "_Q_d": "Q_d",
+    "_M": "M",
+    "_kappa_1": r"\kappa_1",
+    "_kappa_star_sq": r"\kappa_\star^2",
+    "_variance_h": "V",
+    "_variance_u": "V_u",
+    "_variance_w": r"\hat v",
+    "_teacher_rms": r"\sigma_\star",
+    "_A": "A",
+    "_B": "B",
     "q_d": "q_d",
     "p_d": "p_d",
     "q_hat": r"\hat q",
@@ -36,11 +36,11 @@ _NAMES = {
     "p_hat": r"\hat p",
     "p_d_hat": r"\hat p_d",
     "r_hat": r"\hat r",
-    "prior_gap": "g",
-    "half_normal_s": "s",
-    "w_star": r"w_\star",
-    "xi": r"\xi",
-    "xi_noise": r"\xi_n",
+    "_prior_gap": "g",
+    "_s": "s",
+    "_w_star": r"w_\star",
+    "_xi": r"\xi",
+    "_xi_noise": r"\xi_n",
 }
 
 
@@ -54,7 +54,7 @@ class _Printer(LatexPrinter):
         name = str(expr)
         if name in _NAMES:
             return _NAMES[name]
-        if name.startswith("z_"):
+        if name.startswith("_z"):
             return "z"
         return str(super()._print_Symbol(expr, style))
 
@@ -233,7 +233,7 @@ def _steps(derived: Derived) -> list[Step]:
             tuple(
                 _relation(latex(d.symbol), sp.sympify(d.expression).doit(deep=True))
                 for d in derived.definitions
-                if not str(d.symbol).startswith("feature_kappa")
+                if not str(d.symbol).startswith("_kappa")
             ),
         )
     )
@@ -292,7 +292,7 @@ def _declared(derived: Derived) -> Step:
     equations = []
     for leaf in derived.leaves.values():
         name = rf"\log Z_{{\text{{{leaf.tag.replace('_', ' ')}}}}}(\omega, V)"
-        equations.append(_relation(name, leaf.log_derivative(0, symbol("omega"), symbol("variance_h"))))
+        equations.append(_relation(name, leaf.log_derivative(0, symbol("omega"), symbol("_variance_h"))))
     return Step("The model", "; ".join(parts) + ". Single-site partition functions:", tuple(equations))
 
 

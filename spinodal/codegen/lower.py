@@ -116,7 +116,7 @@ class _Context:
         expressions = [self._explicit(e) for r in results for e in r.expressions]
         finals = [self._mark(e, marks) for e in expressions]
         prelude = self._prelude(finals, list(marks), marks)
-        replacements, reduced = sp.cse(finals, symbols=sp.numbered_symbols("s"), order="none")
+        replacements, reduced = sp.cse(finals, symbols=sp.numbered_symbols("_s"), order="none")
         stages: list[Assign | Kernel] = []
         pending = dict(marks)
 
@@ -149,7 +149,7 @@ class _Context:
     def _mark(self, expression: sp.Expr, marks: dict[Average, sp.Symbol]) -> sp.Expr:
         table = {}
         for node in averages_in(expression):
-            mark = marks.setdefault(node, sp.Symbol(f"average_{len(marks)}", real=True))
+            mark = marks.setdefault(node, sp.Symbol(f"_average_{len(marks)}", real=True))
             table[node] = mark
         return expression.xreplace(table)
 
@@ -182,7 +182,7 @@ class _Context:
         fields = explicit_fields(measure, normals)
         builder = _NodeBuilder(self, z, fields)
         expressions = [builder.rewrite(expression) for _, expression in outputs]
-        shared, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("t"), order="none")
+        shared, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("_t"), order="none")
         body = [*builder.body, *(Assign(s, e) for s, e in shared)]
         planted = tuple(
             Planted(variable, str(kind), self._planted_splits(variable, [e for _, e in outputs]))
@@ -264,7 +264,7 @@ class _NodeBuilder:
         if expression.is_number or expression.is_Symbol:
             return expression
         if expression not in self._scalars:
-            mark = sp.Symbol(f"c{len(self._scalars)}", real=True)
+            mark = sp.Symbol(f"_c{len(self._scalars)}", real=True)
             self._scalars[expression] = mark
             self.hoisted.append(Assign(mark, expression))
         return self._scalars[expression]
@@ -283,7 +283,7 @@ class _NodeBuilder:
         if expression not in self._arguments:
             offset, slope = self._affine(expression)
             a, b = self._scalar(offset), self._scalar(slope)
-            mark = sp.Symbol(f"x{len(self._arguments)}", real=True)
+            mark = sp.Symbol(f"_x{len(self._arguments)}", real=True)
             self._arguments[expression] = mark
             self.body.append(Assign(mark, a + b * self.z if self.z is not None else a))
         return self._arguments[expression]
@@ -327,7 +327,7 @@ class _NodeBuilder:
         outputs = self._calls.setdefault((function, arguments, tag), {})
         if order not in outputs:
             number = list(self._calls).index((function, arguments, tag))
-            outputs[order] = sp.Symbol(f"f{number}_{order}", real=True)
+            outputs[order] = sp.Symbol(f"_f{number}_{order}", real=True)
         return outputs[order]
 
     def _refresh(self) -> None:

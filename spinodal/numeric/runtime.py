@@ -98,11 +98,11 @@ def gather(b: int, values: Any, weight: Array) -> Array:
 
 
 def ratio(a: Any, b: Any) -> Any:
-    """a/b with 0/0 = 0."""
+    """a/b with 0/0 = 0, a numerator a rounding error from zero included."""
     if np.ndim(a) == 0 and np.ndim(b) == 0:
-        return a / b if b != 0.0 else (0.0 if a == 0.0 else np.float64(np.nan))
+        return a / b if b != 0.0 else (0.0 if abs(a) < 1e-12 else np.float64(np.nan))
     numerator, denominator = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    empty = (denominator == 0.0) & (numerator == 0.0)
+    empty = (denominator == 0.0) & (np.abs(numerator) < 1e-12)
     result: Array = np.where(empty, 0.0, numerator / np.where(empty, 1.0, denominator))
     return result
 

@@ -119,7 +119,9 @@ def solve_points(
     for index, state in zip(good, finish(system, roots.x[good], p[good], tolerance, method), strict=True):
         states[index] = state
     for index in np.flatnonzero(~roots.converged):
-        perfect = saturated_state(system, p[index : index + 1], _describe_end(module, p[index], float(reached[index]), roots.x[index]))
+        perfect = saturated_state(
+            system, p[index : index + 1], _describe_end(module, p[index], float(reached[index]), roots.x[index])
+        )
         if start is None and perfect is not None:
             states[index] = perfect
         else:

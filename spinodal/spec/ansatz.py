@@ -67,13 +67,9 @@ def _word_or_formula(table: Table, key: str, words: tuple[str, ...], *, at_most_
         raise table.error(key, message, did_you_mean(value, [*words, *table.parameters]))
     formula = table.formula(key)
     if isinstance(formula.root, Negate) or (isinstance(formula.root, Number) and formula.root.value <= 0):
-        raise table.error(
-            key, f"{key}: {formula.text} is not positive", f"give a positive number or {' or '.join(words)}"
-        )
+        raise table.error(key, f"{key}: {formula.text} is not positive", f"give a positive number or {' or '.join(words)}")
     if at_most_one and isinstance(formula.root, Number) and formula.root.value > 1:
-        raise table.error(
-            key, f"{key}: {formula.text} is larger than 1", f"give a number up to 1 or {' or '.join(words)}"
-        )
+        raise table.error(key, f"{key}: {formula.text} is larger than 1", f"give a number up to 1 or {' or '.join(words)}")
     return formula
 
 
@@ -87,9 +83,7 @@ def _replicas(table: Table) -> Any:
 def _franz_parisi(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]]:
     largest = "kappa_ref" in table
     if largest and table.data["kappa_ref"] != "max":
-        raise table.error(
-            "kappa_ref", 'kappa_ref: only "max" can stand here', "give a number by --set kappa_ref=NUMBER"
-        )
+        raise table.error("kappa_ref", 'kappa_ref: only "max" can stand here', "give a number by --set kappa_ref=NUMBER")
     added = Parameter("kappa_ref", None, "margin of the reference")
     if "reference" in table:
         inner = Table(
@@ -100,9 +94,7 @@ def _franz_parisi(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ..
         )
         reference = _reference(inner)
     else:
-        reference = Reference(
-            _at_reference(loss.constraint), _at_reference(loss.energy), _at_reference(loss.temperature)
-        )
+        reference = Reference(_at_reference(loss.constraint), _at_reference(loss.energy), _at_reference(loss.temperature))
     mentioned = any(
         formula is not None and "kappa_ref" in names(formula.root)
         for formula in (reference.constraint, reference.energy, reference.temperature)

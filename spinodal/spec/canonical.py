@@ -29,7 +29,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(element) for element in value]
     if is_dataclass(value):
-        return {
-            entry.name: _plain(getattr(value, entry.name)) for entry in fields(value) if entry.name not in _LEFT_OUT
-        }
+        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value) if entry.name not in _LEFT_OUT}
     return value

@@ -131,9 +131,7 @@ def _check_discrete(weights: Weights, values: Mapping[str, float], complain: Com
         masses = [number_at(probability, values, complain) for probability in weights.probabilities]
         for probability, mass in zip(weights.probabilities, masses, strict=True):
             if mass < 0:
-                raise complain(
-                    probability, f"a negative probability, {mass:.6g}{_at([probability], values)}", "0 or more"
-                )
+                raise complain(probability, f"a negative probability, {mass:.6g}{_at([probability], values)}", "0 or more")
         total = sum(masses)
         if abs(total - 1) > _SUM_TOLERANCE:
             # Close to 1 but not 1: somebody rounded.

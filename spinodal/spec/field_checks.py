@@ -68,9 +68,7 @@ def check_regularization(
         )
 
 
-def _real(
-    formula: Formula, env: Mapping[str, float], variables: tuple[str, ...], complain: Complain
-) -> Iterator[float]:
+def _real(formula: Formula, env: Mapping[str, float], variables: tuple[str, ...], complain: Complain) -> Iterator[float]:
     """The formula's value; nothing at a pole or beyond the range of floats."""
     try:
         value = float(evaluate(formula.root, env, context=FLOATS))

@@ -107,9 +107,7 @@ def check_activation(activation: Formula, values: Mapping[str, float], complain:
     # The mean is worth an integral only where the activation looks constant.
     looks_constant = max(seen) - min(seen) <= 1e-3 * max(map(abs, seen))
     if second == 0 or (looks_constant and second - moment(1) ** 2 < _SMALLEST_RELATIVE_VARIANCE * second):
-        raise complain(
-            activation, "the activation is constant: its centred features vanish", "take one that varies with x"
-        )
+        raise complain(activation, "the activation is constant: its centred features vanish", "take one that varies with x")
 
 
 def _function(formula: Formula, variable: str, values: Mapping[str, float], complain: Complain) -> Function:

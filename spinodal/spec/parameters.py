@@ -118,9 +118,7 @@ def check_parameters(
     complete = default_values(spec) | given
     missing = [name for name in spec.parameter_names() if name not in complete]
     if missing:
-        raise SpecError(
-            f"{missing[0]}: no value given and no default", cure=f"give {missing[0]} a number", source=source
-        )
+        raise SpecError(f"{missing[0]}: no value given and no default", cure=f"give {missing[0]} a number", source=source)
     ordered = {name: complete[name] for name in known if name in complete}
     if given:
         check_meaning(spec, ordered, source=source, only_depending_on=frozenset(given))

@@ -124,9 +124,7 @@ class _Parser:
         """An expression whose operators all bind at least as strongly as ``weakest``."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise FormulaError(
-                "the formula is nested too deeply", self._peek().column, f"the limit is {MAX_DEPTH} levels"
-            )
+            raise FormulaError("the formula is nested too deeply", self._peek().column, f"the limit is {MAX_DEPTH} levels")
         start = self._peek().column
         left = self._operand()
         while (strength := _BINARY.get(self._peek().text, 0)) and strength >= weakest:
@@ -287,9 +285,7 @@ class _Parser:
                 return FormulaError(f"a number is missing after {before.text}", token.column)
             return FormulaError("this ) closes nothing", token.column, "remove it or add the missing (")
         if token.text == ",":
-            return FormulaError(
-                "this comma stands outside a function's arguments", token.column, "decimals take a point"
-            )
+            return FormulaError("this comma stands outside a function's arguments", token.column, "decimals take a point")
         if token.text in _BINARY:
             return FormulaError(f"a number is missing before {token.text}", token.column)
         return FormulaError(f"no operator before {clip(token.text)}", token.column, "write * for a product")

@@ -35,9 +35,7 @@ _CURES = {
 }
 
 
-def read_spec(
-    source: str | PathLike[str], *, overrides: Mapping[str, Any] | None = None, ansatz: str | None = None
-) -> Spec:
+def read_spec(source: str | PathLike[str], *, overrides: Mapping[str, Any] | None = None, ansatz: str | None = None) -> Spec:
     """Read a spec.
 
     Args:
@@ -142,9 +140,7 @@ def _check_format(root: Table) -> None:
     root.require("format", "begin the file with format = 1")
     value = root.data["format"]
     if isinstance(value, bool) or value != FORMAT:
-        raise root.error(
-            "format", f"format: {clip(describe(value))}, but this version reads format 1", "write format = 1"
-        )
+        raise root.error("format", f"format: {clip(describe(value))}, but this version reads format 1", "write format = 1")
 
 
 def _require_parameters(table: Table, *, random_features: bool) -> None:

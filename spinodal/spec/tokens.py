@@ -10,9 +10,7 @@ from spinodal.spec.errors import FormulaError, clip
 
 #: Every function a formula may call, with the fewest and the most arguments it takes (None: no limit).
 FUNCTIONS: dict[str, tuple[int, int | None]] = {
-    **dict.fromkeys(
-        ["sign", "abs", "sqrt", "exp", "log", "erf", "erfc", "tanh", "sin", "cos", "relu", "step", "H"], (1, 1)
-    ),
+    **dict.fromkeys(["sign", "abs", "sqrt", "exp", "log", "erf", "erfc", "tanh", "sin", "cos", "relu", "step", "H"], (1, 1)),
     "max": (2, None),
     "min": (2, None),
 }
@@ -78,9 +76,7 @@ def tokenize(text: str) -> list[Token]:
         FormulaError: the formula is too long.
     """
     if len(text) > MAX_LENGTH:
-        raise FormulaError(
-            f"the formula has {len(text)} characters", 0, f"a formula has at most {MAX_LENGTH}; simplify it"
-        )
+        raise FormulaError(f"the formula has {len(text)} characters", 0, f"a formula has at most {MAX_LENGTH}; simplify it")
     tokens: list[Token] = []
     position = 0
     while position < len(text):

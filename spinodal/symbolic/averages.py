@@ -133,10 +133,10 @@ def standard_normals(measure: Measure) -> tuple[sp.Symbol, ...]:
     count = measure.loading.cols
     if not measure.fields:
         return ()
-    suffix = str(measure.fields[0]).removeprefix("omega")
+    suffix = str(measure.fields[0]).removeprefix("_omega")
     if count == 1:
-        return (sp.Symbol(f"z{suffix}", real=True),)
-    return tuple(sp.Symbol(f"z{suffix}_{i}", real=True) for i in range(count))
+        return (sp.Symbol(f"_z{suffix}", real=True),)
+    return tuple(sp.Symbol(f"_z{suffix}_{i}", real=True) for i in range(count))
 
 
 def explicit_fields(measure: Measure, normals: Sequence[sp.Symbol]) -> dict[sp.Symbol, sp.Expr]:

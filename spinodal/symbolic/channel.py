@@ -122,7 +122,8 @@ class Channel:
         suffix = "" if len(self.branches) == 1 else f"_{index}"
         depth = len(levels)
         fields = [
-            sp.Symbol(f"omega_{self.name}{suffix}" + (f"_{level}" if depth > 1 else ""), real=True) for level in range(depth)
+            sp.Symbol(f"_omega_{self.name}{suffix}" + (f"_{level}" if depth > 1 else ""), real=True)
+            for level in range(depth)
         ]
         inner: sp.Expr = LogPartition(sp.Symbol(branch.student), sp.Integer(0), fields[-1], self.diagonal - levels[-1])
         for level in range(depth - 1, 0, -1):
@@ -138,7 +139,7 @@ class Channel:
         m = self.teacher
         if branch.teacher is not None:
             root = Root(overlap)
-            field_t = sp.Symbol(f"omega_{self.name}_teacher{suffix}", real=True)
+            field_t = sp.Symbol(f"_omega_{self.name}_teacher{suffix}", real=True)
             explained = m**2 / overlap
             weight = LinearPartition(sp.Symbol(branch.teacher), sp.Integer(0), field_t, self.teacher_variance - explained)
             measure = Measure(
@@ -222,7 +223,7 @@ class Channel:
         total: sp.Expr = sp.Integer(0)
         for index, branch in enumerate(self.branches):
             suffix = "" if len(self.branches) == 1 else f"_{index}"
-            omega = sp.Symbol(f"omega_{self.name}{suffix}", real=True)
+            omega = sp.Symbol(f"_omega_{self.name}{suffix}", real=True)
             inner = integrand(branch, self.leaves[branch.student], omega)
             total += branch.weight * average(*self._outermost(branch, omega, self.overlap, inner, suffix))
         return total

@@ -35,10 +35,10 @@ from spinodal.symbolic.system import Alias, ChannelUse, Differentiator, System, 
 
 _N = sp.Symbol("n")
 _ALPHA, _ALPHA_T = symbol("alpha"), symbol("alpha_T")
-_K1, _KS = symbol("feature_kappa_1"), symbol("feature_kappa_star_sq")
-_QD, _Q, _M = symbol("Q_d_"), symbol("Q_"), symbol("M_")
-_VH, _VU, _VW = symbol("variance_h"), symbol("variance_u"), symbol("variance_w")
-_A, _B = symbol("block_A"), symbol("block_B")
+_K1, _KS = symbol("_kappa_1"), symbol("_kappa_star_sq")
+_QD, _Q, _M = symbol("_Q_d"), symbol("_Q"), symbol("_M")
+_VH, _VU, _VW = symbol("_variance_h"), symbol("_variance_u"), symbol("_variance_w")
+_A, _B = symbol("_A"), symbol("_B")
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class _Theory:
             branches,
             {"weight": prior.leaf},
             _VW,
-            symbol("unused"),
+            symbol("_unused"),
         )
 
     def levels(self) -> tuple[dict[sp.Symbol, sp.Expr], sp.Expr, sp.Expr]:
@@ -241,7 +241,7 @@ class _Theory:
             for x in unknowns
         )
         definitions = self._definitions(covariance, residual_variance, teacher_residual, multiplier)
-        block = self._compact(block)
+        block = sp.Add(*(self._compact(term) for term in sp.Add.make_args(sp.expand_mul(block, deep=False))))
         free_entropy = self._identified(pairs + block)
         if imposed:
             free_entropy = free_entropy.subs(self.q_d_hat, _VW + self.q_hat)
@@ -369,7 +369,7 @@ class _Theory:
         combination = 2 * use.name((self.q_hat,))
         if self.q_d_hat in channel.variables:
             combination += 2 * use.name((self.q_d_hat,))
-        return Alias(symbol("prior_gap"), use.finish(raw), combination)
+        return Alias(symbol("_prior_gap"), use.finish(raw), combination)
 
     def _definitions(
         self,
@@ -382,12 +382,12 @@ class _Theory:
         moments = self.given.moments
         teacher = self.spec.teacher
         if teacher is not None and teacher.weights.kind == "density":
-            w = sp.Symbol("w_star", real=True)
+            w = sp.Symbol("_w_star", real=True)
             none = sp.ImmutableDenseMatrix(0, 0, [])
             measure = Measure([], [], none, none, ((w, sp.Symbol("teacher_density")),))
             found.append(
                 Definition(
-                    sp.Symbol("teacher_rms", positive=True), sp.sqrt(average(w**2, measure)), "teacher's weight scale"
+                    sp.Symbol("_teacher_rms", positive=True), sp.sqrt(average(w**2, measure)), "teacher's weight scale"
                 )
             )
         if moments is not None:
@@ -467,7 +467,7 @@ class _Theory:
             len(variables),
             lambda i, j: self._compact(action.diff(variables[i], variables[j]).subs(origin) / normal),
         )
-        prior_curve, output_curve = (sp.Symbol(f"{use.channel.name}_replicon", real=True) for use in uses)
+        prior_curve, output_curve = (sp.Symbol(f"_{use.channel.name}_replicon", real=True) for use in uses)
         fields = {e_q: _KS, e_p: _K1**2} if self.random else {e_q: sp.Integer(1)}
         for a, gain_a in fields.items():
             for b, gain_b in fields.items():

@@ -225,7 +225,7 @@ def _classification_error(law: DiscreteLabels, variance: sp.Expr, m: sp.Expr, rh
         angle = sp.acos(Ratio(m, sp.sqrt(variance * (rho + up.smoothing)))) / sp.pi
         return flip + (1 - 2 * flip) * angle
     # P(y | h) is a leaf at omega = (m / variance) h: average over |h| and both signs, so that no jump is crossed
-    s = sp.Symbol("half_normal_s", real=True)
+    s = sp.Symbol("_s", real=True)
     none = sp.ImmutableDenseMatrix(0, 0, [])
     half = Measure([], [], none, none, ((s, sp.Symbol("half_normal")),))
     slope = Ratio(m, sp.sqrt(variance))
@@ -243,7 +243,7 @@ def _is_flip(leaf: Leaf) -> bool:
 def _label_moments(law: LabelLaw, rho: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """(E[y u] / rho, E[y^2]) of a label that is not +-1."""
     none = sp.ImmutableDenseMatrix(0, 0, [])
-    xi, eta = sp.Symbol("xi", real=True), sp.Symbol("xi_noise", real=True)
+    xi, eta = sp.Symbol("_xi", real=True), sp.Symbol("_xi_noise", real=True)
     root = sp.sqrt(rho)
     if isinstance(law, RealLabels):
         if law.affine is not None:

@@ -16,7 +16,7 @@ from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLab
 from spinodal.symbolic.leaves import Leaf
 
 _Y = symbol("y")
-_XI = symbol("xi")
+_XI = symbol("_xi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,8 @@ def output_channel(
         teacher_variance,
         tuple(branches),
         {tag: leaf for tag, leaf in leaves.items() if tag in used},
-        symbol("variance_h"),
-        symbol("variance_u"),
+        symbol("_variance_h"),
+        symbol("_variance_u"),
     )
     return Output(channel, law, energies)
 
@@ -131,10 +131,10 @@ def _real_label_branch(law: RealLabels, variance: sp.Expr, add: object) -> Branc
         return Branch(sp.Integer(1), "student", mean_slope=slope * _XI, planted=((_XI, normal),), planted_variance=slope**2)
     # the label is a nonlinear function of the field: average over the teacher's field (and its noise) outermost
     root = sp.sqrt(variance)
-    add(law.formula.subs({U: root * _XI, NOISE: symbol("xi_noise")}), "student")
+    add(law.formula.subs({U: root * _XI, NOISE: symbol("_xi_noise")}), "student")
     planted = [(_XI, sp.Symbol("normal"))]
     if law.formula.has(NOISE):
-        planted.append((symbol("xi_noise"), sp.Symbol("normal")))
+        planted.append((symbol("_xi_noise"), sp.Symbol("normal")))
     return Branch(sp.Integer(1), "student", mean_slope=_XI / root, planted=tuple(planted), planted_variance=1 / variance)
 
 

@@ -165,8 +165,8 @@ def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float])
             )
         case "density":
             assert weights.density is not None
-            w = sp.Symbol("w_star", real=True)
-            rms = sp.Symbol("teacher_rms", positive=True)
+            w = sp.Symbol("_w_star", real=True)
+            rms = sp.Symbol("_teacher_rms", positive=True)
             scale = 1 / rms if weights.normalise else sp.Integer(1)
             branch = Branch(sp.Integer(1), "weight", mean_slope=w * scale, planted=((w, sp.Symbol("teacher_density")),))
             return TeacherPrior((branch,), sp.Integer(1) if weights.normalise else rms**2, 1 / scale)

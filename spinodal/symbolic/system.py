@@ -36,7 +36,7 @@ class ChannelUse:
     def name(self, key: Sequence[sp.Symbol]) -> sp.Symbol:
         """The symbol that stands for a derivative of this channel."""
         ordered = sorted(key, key=self.channel.variables.index)
-        return sp.Symbol("_".join([self.channel.name, *(str(v).rstrip("_") for v in ordered)]), real=True)
+        return sp.Symbol("_".join(["", self.channel.name, *(str(v).lstrip("_") for v in ordered)]), real=True)
 
     def expression(self, key: Sequence[sp.Symbol]) -> sp.Expr:
         """The averages that a derivative of this channel stands for, in closed form."""
@@ -143,7 +143,7 @@ def assemble(
     """Differentiate a residual twice."""
     differentiator = Differentiator(uses, aliases)
     jacobian = sp.Matrix([[differentiator.total(f, x) for x in unknowns] for f in residual])
-    directions = tuple(sp.Symbol(f"v_{x}", real=True) for x in unknowns)
+    directions = tuple(sp.Symbol(f"_v_{x}", real=True) for x in unknowns)
     along = dict(zip(unknowns, directions, strict=True))
     directional = jacobian.applyfunc(lambda entry: differentiator.along(entry, along))
     return System(

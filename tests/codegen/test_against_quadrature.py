@@ -49,13 +49,13 @@ def counted(values: Sequence[float], probabilities: Sequence[float] | None = Non
     return Weights(np.array(values, dtype=float), np.zeros(len(values)) if probabilities is None else np.log(probabilities))
 
 
-def density(log: Real, cuts: Sequence[float] = (0.0,)) -> Weights:
-    w, step = panels(-14, 14, cuts, 60)
+def density(log: Real, cuts: Sequence[float] = (0.0,), edge: float = 14.0) -> Weights:
+    w, step = panels(-edge, edge, cuts, 60)
     return Weights(w, log(w) + np.log(step))
 
 
 GAUSS = density(lambda w: -(w**2) / 2 - np.log(2 * np.pi) / 2)
-LAPLACE = density(lambda w: -np.abs(w) - np.log(2))
+LAPLACE = density(lambda w: -np.abs(w) - np.log(2), edge=36.0)
 BINARY = counted([-1, 1])
 
 

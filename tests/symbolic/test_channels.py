@@ -21,7 +21,7 @@ from spinodal.symbolic.functions import LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
 
 QD, Q, M, S = sp.symbols("Q_d Q M kappa", real=True)
-V, VU = sp.symbols("variance_h variance_u", real=True)
+V, VU = sp.symbols("_variance_h _variance_u", real=True)
 H_FIELD, W_FIELD = symbol("h"), symbol("w")
 KAPPA = 0.2
 

@@ -151,18 +151,17 @@ def _tilt(tilt: Tilt, program: Program) -> str:
             f"    return special.discrete_mean(\n        omega, variance, runtime.stack([{values}]),"
             f" runtime.stack([{levels}]), runtime.stack([{of_value}])\n    )[0]"
         )
-    variable = (
-        "w_" if tilt.log_weight.has(sp.Symbol("w", real=True)) or tilt.function.has(sp.Symbol("w", real=True)) else "h_"
-    )
+    symbol_w, symbol_h = sp.Symbol("w", real=True), sp.Symbol("h", real=True)
+    variable = name_of(symbol_w if tilt.log_weight.has(symbol_w) or tilt.function.has(symbol_w) else symbol_h)
     splits = ", ".join(source(s) for s in tilt.splits)
     weight, function = source(tilt.log_weight), source(tilt.function)
     body = f"    splits = [{splits}]\n{_deepen(parameters)}"
-    if variable == "w_":
+    if variable == name_of(symbol_w):
         return (
             head
             + body
             + (
-                f"    return tilted.density_averages(\n        lambda w_: {weight} + 0.0*w_, [lambda w_: {function} + 0.0*w_],"
+                f"    return tilted.density_averages(\n        lambda {variable}: {weight} + 0.0*{variable}, [lambda {variable}: {function} + 0.0*{variable}],"
                 f" omega, variance, splits\n    )[0][0]"
             )
         )
@@ -170,7 +169,7 @@ def _tilt(tilt: Tilt, program: Program) -> str:
         head
         + body
         + (
-            f"    return tilted.tilted_averages(\n        lambda h_: {weight} + 0.0*h_, [lambda h_: {function} + 0.0*h_],"
+            f"    return tilted.tilted_averages(\n        lambda {variable}: {weight} + 0.0*{variable}, [lambda {variable}: {function} + 0.0*{variable}],"
             f" omega, variance, splits, 0\n    )[1][0][0]"
         )
     )
@@ -183,13 +182,14 @@ def _tilt_parameters(tilt: Tilt) -> list[sp.Symbol]:
 def _teacher_density(program: Program) -> str:
     assert program.teacher_density is not None
     log_density, splits = program.teacher_density
+    w = name_of(sp.Symbol("w", real=True))
     parameters = _leaf_arguments([log_density, *splits], {"w"})
     names = "".join(f", {name_of(s)}" for s in parameters)
     return (
         f"def _teacher_density(nodes{names}):\n"
         f'    """Nodes and weights of the teacher\'s weight density."""\n'
         f"    splits = [{', '.join(source(s) for s in splits)}]\n{_deepen(parameters)}"
-        f"    return runtime.density_nodes(lambda w_: {source(log_density)} + 0.0*w_, splits, nodes)"
+        f"    return runtime.density_nodes(lambda {w}: {source(log_density)} + 0.0*{w}, splits, nodes)"
     )
 
 

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import keyword
+import re
 from typing import Any
 
 import sympy as sp
 from sympy.printing.numpy import NumPyPrinter
 
-#: Names that generated code uses itself; a parameter of the same name gets an underscore.
+#: Names that generated code uses itself. The derivation's own symbols begin with an underscore, which no parameter may.
 _TAKEN = frozenset(
-    "np special interval tilted quadrature runtime x p v z w y h rule rows order nodes column residual jacobian h w".split()  # noqa: SIM905
+    (
+        "np",
+        "special",
+        "interval",
+        "tilted",
+        "quadrature",
+        "runtime",
+        "x",
+        "p",
+        "v",
+        "w",
+        "h",
+        "b",
+        "omega",
+        "variance",
+        "order",
+    )
+    + ("rule", "nodes", "density", "weight", "splits", "len", "dict", "zip", "strict")
 )
+_PATTERN = re.compile(r"(out|step|weight)_.*")
 
 
 def name_of(symbol: sp.Symbol) -> str:
-    """The Python identifier of a symbol."""
-    text = str(symbol).rstrip("_") if str(symbol) in ("Q_", "Q_d_", "M_") else str(symbol)
-    if str(symbol) in ("Q_", "Q_d_", "M_"):
-        text = {"Q": "field_overlap", "Q_d": "field_variance", "M": "field_teacher"}[text]
-    return f"{text}_" if keyword.iskeyword(text) or text in _TAKEN else text
+    """The Python identifier of a symbol; a parameter whose name is taken gets a suffix."""
+    text = str(symbol)
+    return f"{text}_par" if keyword.iskeyword(text) or text in _TAKEN or _PATTERN.fullmatch(text) else text
 
 
 class SourcePrinter(NumPyPrinter):

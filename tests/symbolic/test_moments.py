@@ -1,0 +1,89 @@
+"""Moments of activations against mpmath, closed forms and quadrature alike."""
+
+from __future__ import annotations
+
+import mpmath
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spinodal.symbolic.errors import DerivationError
+from spinodal.symbolic.formulas import generic_values
+from spinodal.symbolic.moments import activation_moments
+
+X = sp.Symbol("x", real=True)
+
+
+def direct(function: object, cuts: tuple[float, ...] = ()) -> tuple[mpmath.mpf, mpmath.mpf]:
+    """(kappa_1, kappa_*^2) by quadrature with 30 digits."""
+    with mpmath.workdps(30):
+        points = sorted({mpmath.mpf(c) for c in (-14, -4, -1, 0, 1, 4, 14, *cuts)})
+
+        def expectation(f: object) -> mpmath.mpf:
+            return mpmath.quad(lambda z: f(z) * mpmath.npdf(z), points)  # type: ignore[operator]
+
+        mean, linear = expectation(function), expectation(lambda z: z * function(z))  # type: ignore[operator]
+        return linear, expectation(lambda z: function(z) ** 2) - mean**2 - linear**2  # type: ignore[operator]
+
+
+ACTIVATIONS = {
+    "sign": (sp.sign(X), mpmath.sign, ()),
+    "relu": (sp.Max(0, X), lambda z: max(z, 0), ()),
+    "leaky relu": (sp.Max(X / 10, X), lambda z: max(z / 10, z), ()),
+    "tanh": (sp.tanh(X), mpmath.tanh, ()),
+    "erf": (sp.erf(X), mpmath.erf, ()),
+    "scaled erf": (sp.erf(X / sp.sqrt(2)), lambda z: mpmath.erf(z / mpmath.sqrt(2)), ()),
+    "shifted step": (sp.Heaviside(X - sp.Rational(1, 2)), lambda z: mpmath.mpf(z > 0.5), (0.5,)),
+    "softplus": (sp.log(1 + sp.exp(X)), lambda z: mpmath.log1p(mpmath.exp(z)), ()),
+    "sine": (sp.sin(2 * X), lambda z: mpmath.sin(2 * z), ()),
+    "cubic": (X**3 - X / 2, lambda z: z**3 - z / 2, ()),
+    "exponential": (sp.exp(X / 2), lambda z: mpmath.exp(z / 2), ()),
+    "absolute": (sp.Abs(X), abs, ()),
+    "clipped": (sp.Min(1, sp.Max(-1, X)), lambda z: min(1, max(-1, z)), (-1, 1)),
+    "bump": (sp.exp(-(X**2)) * X, lambda z: mpmath.exp(-(z**2)) * z, ()),
+    "swish": (X / (1 + sp.exp(-X)), lambda z: z / (1 + mpmath.exp(-z)), ()),
+    "three levels": (sp.sign(X - 1) + sp.sign(X + 1), lambda z: mpmath.sign(z - 1) + mpmath.sign(z + 1), (-1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_moments_against_quadrature(name: str) -> None:
+    expression, function, cuts = ACTIVATIONS[name]
+    moments = activation_moments(expression, X, {})
+    linear, nonlinear = direct(function, cuts)
+    assert float(moments.linear) == pytest.approx(float(linear), abs=1e-14, rel=1e-14)
+    assert float(moments.nonlinear) == pytest.approx(float(nonlinear), abs=1e-13, rel=1e-13)
+
+
+def test_closed_forms_of_the_literature() -> None:
+    # Goldt et al. 2020, Gerace et al. 2020
+    sign = activation_moments(sp.sign(X), X, {})
+    assert sp.simplify(sign.linear - sp.sqrt(2 / sp.pi)) == 0
+    assert sp.simplify(sign.nonlinear - (1 - 2 / sp.pi)) == 0
+    relu = activation_moments(sp.Max(0, X), X, {})
+    assert relu.linear == sp.Rational(1, 2)
+    assert sp.simplify(relu.nonlinear - (sp.Rational(1, 4) - 1 / (2 * sp.pi))) == 0
+    erf = activation_moments(sp.erf(X), X, {})
+    assert sp.simplify(erf.linear - 2 / sp.sqrt(3 * sp.pi)) == 0
+    assert float(erf.nonlinear) == pytest.approx(float(2 / sp.pi * sp.asin(sp.Rational(2, 3)) - 4 / (3 * sp.pi)), rel=1e-14)
+
+
+@given(a=st.floats(-2, 2), b=st.floats(-2, 2), c=st.floats(-1, 1))
+@settings(max_examples=15, deadline=None)
+def test_hermite_polynomials_split_as_they_should(a: float, b: float, c: float) -> None:
+    # a He_1 + b He_2 + c He_3 + 7: kappa_1 = a, kappa_*^2 = 2 b^2 + 6 c^2, whatever the constant
+    if abs(a) + abs(b) + abs(c) < 1e-3:
+        return
+    a, b, c = (sp.nsimplify(round(v, 3), rational=True) for v in (a, b, c))
+    if a == b == c == 0:
+        return
+    moments = activation_moments(7 + a * X + b * (X**2 - 1) + c * (X**3 - 3 * X), X, {})
+    assert sp.expand(moments.linear - a) == 0
+    assert sp.expand(moments.nonlinear - 2 * b**2 - 6 * c**2) == 0
+
+
+@pytest.mark.parametrize("expression", [sp.exp(X**2), sp.exp(X**2 / 4), 1 / X, sp.Integer(3)])
+def test_activations_without_a_variance_are_refused(expression: sp.Expr) -> None:
+    with pytest.raises(DerivationError):
+        activation_moments(expression, X, generic_values({}))
