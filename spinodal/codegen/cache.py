@@ -20,7 +20,7 @@ from platformdirs import user_cache_path
 from spinodal.spec import Spec, canonical_json
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_END = "# end of generated module\n"
+_END = "# end of generated module, sha256 of the text above: "
 
 
 def folder() -> Path:
@@ -55,24 +55,28 @@ def load(spec: Spec, build: Callable[[str], str]) -> ModuleType:
     path = folder() / f"{spec.name}-{identity}.py"
     source = _read(path)
     if source is None:
-        source = build(identity) + _END
+        source = _signed(build(identity))
         _write(path, source)
     return execute(source, f"spinodal_generated_{identity}", path)
 
 
 def _read(path: Path) -> str | None:
-    """An entry's text, or None when it is absent, truncated or altered beyond use."""
+    """An entry's text, or None when it is absent, truncated or altered."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-    if not text.endswith(_END):
-        return None
-    try:
-        compile(text, str(path), "exec")
-    except (SyntaxError, ValueError):
-        return None
-    return text
+    body, mark, digest = text.rpartition(_END)
+    return text if mark and digest.strip() == _digest(body) else None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _signed(source: str) -> str:
+    """The source with its own hash in the last line, by which damage is noticed."""
+    return f"{source}{_END}{_digest(source)}\n"
 
 
 def _write(path: Path, text: str) -> None:

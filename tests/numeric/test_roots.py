@@ -1,0 +1,122 @@
+"""Root finding on systems that are no models: convergence, failure, folds, all roots."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinodal.numeric.roots import NewtonSettings, fixed_point, follow, multi_start, newton
+
+
+class Toy:
+    """A system written as x - update(x); subclasses give F and its derivatives for one state."""
+
+    def residual_and_jacobian(self, x: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with np.errstate(all="ignore"):
+            return self.f(x, p), self.j(x, p)
+
+    def conditions(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.ones((len(x), 1))
+
+
+class Cubic(Toy):
+    """x - (x^3 + p) / 3 ... the normal form x^3 - 3 x + p = 0 with folds at p = +-2."""
+
+    def f(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return x - (x**3 + p[:, :1]) / 3
+
+    def j(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return (1 - x**2)[:, :, None]
+
+    def parameter_derivative(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.full((len(x), 1, 1), -1 / 3)
+
+
+class Logarithm(Toy):
+    """log x + y = 0, y - p = 0: defined for x > 0 only."""
+
+    def f(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.stack([np.log(x[:, 0]) + x[:, 1], x[:, 1] - p[:, 0]], axis=1)
+
+    def j(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        one, zero = np.ones(len(x)), np.zeros(len(x))
+        return np.stack([np.stack([1 / x[:, 0], one], 1), np.stack([zero, one], 1)], 1)
+
+    def parameter_derivative(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.tile(np.array([[[0.0], [-1.0]]]), (len(x), 1, 1))
+
+    def conditions(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return x[:, :1]
+
+
+class Nowhere(Cubic):
+    """x^2 + 1 = 0."""
+
+    def f(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return x**2 + 1
+
+    def j(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return 2 * x[:, :, None]
+
+
+def test_newton_converges_row_by_row() -> None:
+    p = np.array([[0.0], [1.0], [-1.5]])
+    roots = newton(Cubic(), np.array([[0.1], [0.3], [-0.4]]), p)
+    assert roots.converged.all()
+    np.testing.assert_allclose(roots.x**3 - 3 * roots.x + p, 0.0, atol=1e-12)
+    assert np.all(roots.determinant_sign == 1.0)
+    assert np.all(roots.iterations < 10)
+
+
+def test_newton_says_when_there_is_no_root() -> None:
+    roots = newton(Nowhere(), np.array([[0.7], [3.0]]), np.zeros((2, 1)))
+    assert not roots.converged.any()
+    assert np.all(roots.residual > 0)
+
+
+def test_newton_stays_in_the_domain() -> None:
+    roots = newton(Logarithm(), np.array([[9.0, 0.0], [1e-3, 5.0], [-1.0, 0.0]]), np.full((3, 1), 0.7))
+    assert roots.converged.tolist() == [True, True, False]
+    np.testing.assert_allclose(roots.x[:2, 0], np.exp(-0.7), rtol=1e-12)
+
+
+def test_newton_at_a_singular_jacobian() -> None:
+    roots = newton(Cubic(), np.array([[1.0]]), np.array([[0.0]]), NewtonSettings(iterations=80))
+    assert not roots.converged[0] or abs(roots.x[0, 0] ** 3 - 3 * roots.x[0, 0]) < 1e-10
+
+
+@pytest.mark.parametrize("end", [1.9, 1.999, 1.999999])
+def test_following_a_branch_towards_its_fold(end: float) -> None:
+    path = follow(Cubic(), np.zeros((1, 1)), np.zeros((1, 1)), np.array([[end]]), np.array([True]))
+    assert path.roots.converged[0]
+    assert path.reached[0] == 1.0
+    exact = 2 * np.sin(np.arcsin(end / 2) / 3)  # the middle root
+    assert path.roots.x[0, 0] == pytest.approx(exact, abs=1e-9)
+
+
+def test_following_a_branch_beyond_its_fold_stops_there() -> None:
+    path = follow(Cubic(), np.zeros((2, 1)), np.zeros((2, 1)), np.array([[2.5], [1.0]]), np.array([True]))
+    assert path.roots.converged.tolist() == [False, True]
+    assert path.fold.tolist() == [True, False]
+    assert path.reached[0] * 2.5 == pytest.approx(2.0, abs=1e-3)
+    assert path.reached[0] * 2.5 <= 2.0 + 1e-9
+
+
+def test_following_to_where_one_starts() -> None:
+    path = follow(Cubic(), np.array([[0.05]]), np.zeros((1, 1)), np.zeros((1, 1)), np.array([True]))
+    assert path.roots.converged[0]
+    assert path.reached[0] == 1.0
+
+
+def test_all_roots_are_found_once() -> None:
+    starts = np.linspace(-3, 3, 40)[:, None]
+    kept, batch = multi_start(Cubic(), starts, np.array([[1.0]]))
+    found = np.sort(batch.x[kept, 0])
+    exact = np.sort(np.roots([1, 0, -3, 1]).real)
+    np.testing.assert_allclose(found, exact, atol=1e-10)
+
+
+def test_fixed_point_sweeps_leave_the_outside_alone() -> None:
+    x = fixed_point(Logarithm(), np.array([[0.5, 0.7], [1e-9, 60.0]]), np.full((2, 1), 0.7), sweeps=3)
+    assert np.all(np.isfinite(x))
+    assert np.all(x[:, 0] > 0)
