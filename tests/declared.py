@@ -62,7 +62,7 @@ def declare(name: str, **entries: Any) -> Model:
 
 
 def central(function: Any, at: np.ndarray, step: float) -> np.ndarray:
-    """d function / d at by central differences extrapolated twice, one column per entry of ``at`` (a vector)."""
+    """D function / d at by central differences extrapolated twice, one column per entry of ``at`` (a vector)."""
     columns = []
     for j in range(at.size):
         h = step * max(0.1, abs(at[j]))

@@ -24,7 +24,7 @@ def gaussian(f: Callable[[Array], Array]) -> float:
 
 
 def log_h(x: Array | float) -> Array:
-    """log H(x)."""
+    """Log H(x)."""
     return log_ndtr(-np.asarray(x, dtype=float))
 
 
@@ -40,7 +40,7 @@ def mills(x: Array | float) -> Array:
 
 
 def log_two_cosh(x: Array | float) -> Array:
-    """log 2 cosh x."""
+    """Log 2 cosh x."""
     return np.logaddexp(x, -np.asarray(x))
 
 
@@ -55,9 +55,7 @@ def storage(q: float, q_hat: float, alpha: float, kappa: float) -> float:
     return binary_prior(q, q_hat) + alpha * output
 
 
-def block(
-    q: float, p: float, p_d: float, r: float, p_hat: float, p_d_hat: float, r_hat: float, q_d: float = 1.0
-) -> float:
+def block(q: float, p: float, p_d: float, r: float, p_hat: float, p_d_hat: float, r_hat: float, q_d: float = 1.0) -> float:
     """The Gaussian block of random features, per input (THEORY: RS)."""
     gap = p_d_hat - p_hat
     det = 1 - (q_d - q) * gap
@@ -67,9 +65,7 @@ def block(
 
 def teacher_output(q_d: float, q: float, m: float, kappa: float) -> float:
     """Output channel of a sign teacher and the constraint y h >= kappa."""
-    return 2 * gaussian(
-        lambda z: h(-m * z / np.sqrt(q - m**2)) * log_h((kappa - np.sqrt(q) * z) / np.sqrt(q_d - q))
-    )
+    return 2 * gaussian(lambda z: h(-m * z / np.sqrt(q - m**2)) * log_h((kappa - np.sqrt(q) * z) / np.sqrt(q_d - q)))
 
 
 @dataclass(frozen=True)
@@ -97,8 +93,4 @@ def random_features(state: dict[str, float], alpha: float, alpha_T: float, kappa
     k1, ks = k.linear, k.nonlinear
     q_d, q, m = k1**2 * s["p_d"] + ks, k1**2 * s["p"] + ks * s["q"], k1 * s["r"]
     middle = block(s["q"], s["p"], s["p_d"], s["r"], s["p_hat"], s["p_d_hat"], s["r_hat"])
-    return (
-        binary_prior(s["q"], s["q_hat"])
-        + alpha / alpha_T * middle
-        + alpha * teacher_output(q_d, q, m, kappa)
-    )
+    return binary_prior(s["q"], s["q_hat"]) + alpha / alpha_T * middle + alpha * teacher_output(q_d, q, m, kappa)

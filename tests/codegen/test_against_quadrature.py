@@ -72,7 +72,11 @@ def prior(weights: Weights, teacher: Weights, s: dict[str, float]) -> float:
 
 
 def output(
-    labels: dict[float, Real], f: Callable[[float, Array], Array], s: dict[str, float], cuts: Sequence[float], rho: float = 1.0
+    labels: dict[float, Real],
+    f: Callable[[float, Array], Array],
+    s: dict[str, float],
+    cuts: Sequence[float],
+    rho: float = 1.0,
 ) -> float:
     """E_omega sum_y P(y | omega) log E_h f(y, h)."""
     z, dz = panels(-9, 9, [])
@@ -121,90 +125,161 @@ SPARSE = {"values": [-1, 0, 1], "probabilities": ["rho/2", "1-rho", "rho/2"]}
 CASES = {
     "margin beyond a threshold teacher": Case(
         {"teacher": {"weights": "binary", "label": "sign(u - b)"}, "alpha": 0.5, "kappa": 0.1, "b": 0.4},
-        BINARY, {1.0: lambda u: up(u - 0.4), -1.0: lambda u: up(0.4 - u)}, lambda y, h: up(y * h - 0.1), (0.1, -0.1, 0.4), COIN,
+        BINARY,
+        {1.0: lambda u: up(u - 0.4), -1.0: lambda u: up(0.4 - u)},
+        lambda y, h: up(y * h - 0.1),
+        (0.1, -0.1, 0.4),
+        COIN,
     ),
     "asymmetric constraint": Case(
         {"loss": {"constraint": "y*h >= kappa and h < K"}, "alpha": 0.5, "kappa": -0.3, "K": 1.1},
-        BINARY, HALF, lambda y, h: up(y * h + 0.3) * up(1.1 - h), (0.3, -0.3, 1.1),
+        BINARY,
+        HALF,
+        lambda y, h: up(y * h + 0.3) * up(1.1 - h),
+        (0.3, -0.3, 1.1),
     ),
     "outside a gap": Case(
-        {"loss": {"constraint": "abs(h) >= K"}, "alpha": 0.6, "K": 0.4}, BINARY, {1.0: lambda u: np.ones_like(u)},
-        lambda y, h: up(np.abs(h) - 0.4), (0.4, -0.4),
+        {"loss": {"constraint": "abs(h) >= K"}, "alpha": 0.6, "K": 0.4},
+        BINARY,
+        {1.0: lambda u: np.ones_like(u)},
+        lambda y, h: up(np.abs(h) - 0.4),
+        (0.4, -0.4),
     ),
     "two intervals": Case(
         {"loss": {"constraint": "y*h >= 1.0 or abs(h) < kappa"}, "alpha": 0.5, "kappa": 0.3},
-        BINARY, HALF, lambda y, h: np.maximum(up(y * h - 1), up(0.3 - np.abs(h))), (1.0, -1.0, 0.3, -0.3),
+        BINARY,
+        HALF,
+        lambda y, h: np.maximum(up(y * h - 1), up(0.3 - np.abs(h))),
+        (1.0, -1.0, 0.3, -0.3),
     ),
     "door teacher, door student": Case(
         {
-            "teacher": {"weights": "binary", "label": "sign(abs(u)-theta)"}, "loss": {"constraint": "y*(abs(h)-theta) >= 0"},
-            "alpha": 0.5, "theta": 0.7,
+            "teacher": {"weights": "binary", "label": "sign(abs(u)-theta)"},
+            "loss": {"constraint": "y*(abs(h)-theta) >= 0"},
+            "alpha": 0.5,
+            "theta": 0.7,
         },
-        BINARY, {1.0: lambda u: up(np.abs(u) - 0.7), -1.0: lambda u: up(0.7 - np.abs(u))},
-        lambda y, h: up(y * (np.abs(h) - 0.7)), (0.7, -0.7), COIN,
+        BINARY,
+        {1.0: lambda u: up(np.abs(u) - 0.7), -1.0: lambda u: up(0.7 - np.abs(u))},
+        lambda y, h: up(y * (np.abs(h) - 0.7)),
+        (0.7, -0.7),
+        COIN,
     ),
     "three labels": Case(
         {
-            "teacher": {"weights": "gaussian", "label": "sign(u-a)+sign(u+a)"}, "weights": "gaussian",
-            "loss": {"energy": "(y-h)**2/2", "temperature": "T"}, "alpha": 0.7, "a": 0.5, "T": 0.8,
+            "teacher": {"weights": "gaussian", "label": "sign(u-a)+sign(u+a)"},
+            "weights": "gaussian",
+            "loss": {"energy": "(y-h)**2/2", "temperature": "T"},
+            "alpha": 0.7,
+            "a": 0.5,
+            "T": 0.8,
         },
-        GAUSS, three(0.5), lambda y, h: np.exp(-((y - h) ** 2) / 1.6), (0.5, -0.5), GAUSS, fixed=False,
+        GAUSS,
+        three(0.5),
+        lambda y, h: np.exp(-((y - h) ** 2) / 1.6),
+        (0.5, -0.5),
+        GAUSS,
+        fixed=False,
     ),
     "number of errors, flipped labels": Case(
         {
             "teacher": {"weights": "binary", "label": "sign(u)", "flip_probability": "eps"},
-            "loss": {"energy": "step(-y*h)", "temperature": "T"}, "alpha": 0.5, "eps": 0.1, "T": 0.5,
+            "loss": {"energy": "step(-y*h)", "temperature": "T"},
+            "alpha": 0.5,
+            "eps": 0.1,
+            "T": 0.5,
         },
-        BINARY, {1.0: lambda u: 0.1 + 0.8 * up(u), -1.0: lambda u: 0.1 + 0.8 * up(-u)},
-        lambda y, h: np.exp(-up(-y * h) / 0.5), (0.0,), COIN,
+        BINARY,
+        {1.0: lambda u: 0.1 + 0.8 * up(u), -1.0: lambda u: 0.1 + 0.8 * up(-u)},
+        lambda y, h: np.exp(-up(-y * h) / 0.5),
+        (0.0,),
+        COIN,
     ),
     "hinge": Case(
         {"loss": {"energy": "relu(kappa-y*h)", "temperature": "T"}, "alpha": 0.7, "T": 0.6, "kappa": 0.5},
-        BINARY, HALF, lambda y, h: np.exp(-np.maximum(0.5 - y * h, 0) / 0.6), (0.5, -0.5),
+        BINARY,
+        HALF,
+        lambda y, h: np.exp(-np.maximum(0.5 - y * h, 0) / 0.6),
+        (0.5, -0.5),
     ),
     "logistic, noisy teacher": Case(
         {
-            "weights": "gaussian", "teacher": {"weights": "binary", "label": "sign(u + sqrt(Delta)*noise)"},
-            "loss": {"energy": "log(1+exp(-y*h))", "temperature": "T"}, "alpha": 0.7, "T": 0.6, "Delta": 0.3,
+            "weights": "gaussian",
+            "teacher": {"weights": "binary", "label": "sign(u + sqrt(Delta)*noise)"},
+            "loss": {"energy": "log(1+exp(-y*h))", "temperature": "T"},
+            "alpha": 0.7,
+            "T": 0.6,
+            "Delta": 0.3,
         },
-        GAUSS, sign_noise(0.3), lambda y, h: np.exp(-np.logaddexp(0, -y * h) / 0.6), (), COIN, fixed=False,
+        GAUSS,
+        sign_noise(0.3),
+        lambda y, h: np.exp(-np.logaddexp(0, -y * h) / 0.6),
+        (),
+        COIN,
+        fixed=False,
     ),
     "sparse student and teacher": Case(
         {
-            "weights": SPARSE, "teacher": {"weights": {**SPARSE}, "label": "sign(u)"}, "alpha": 0.6, "rho": 0.4, "kappa": 0.1,
+            "weights": SPARSE,
+            "teacher": {"weights": {**SPARSE}, "label": "sign(u)"},
+            "alpha": 0.6,
+            "rho": 0.4,
+            "kappa": 0.1,
         },
-        counted([-1, 0, 1], [0.2, 0.6, 0.2]), SIGN, lambda y, h: up(y * h - 0.1), (0.0, 0.1, -0.1),
-        counted(list(np.array([-1, 0, 1]) / np.sqrt(0.4)), [0.2, 0.6, 0.2]), fixed=False,
+        counted([-1, 0, 1], [0.2, 0.6, 0.2]),
+        SIGN,
+        lambda y, h: up(y * h - 0.1),
+        (0.0, 0.1, -0.1),
+        counted(list(np.array([-1, 0, 1]) / np.sqrt(0.4)), [0.2, 0.6, 0.2]),
+        fixed=False,
     ),
     "unequal values": Case(
         {"weights": {"values": [-2, "-a", 0, 1]}, "alpha": 0.4, "kappa": 0.2, "a": 0.6},
-        counted([-2, -0.6, 0, 1]), HALF, lambda y, h: up(y * h - 0.2), (0.2, -0.2), fixed=False,
+        counted([-2, -0.6, 0, 1]),
+        HALF,
+        lambda y, h: up(y * h - 0.2),
+        (0.2, -0.2),
+        fixed=False,
     ),
     "laplace student": Case(
         {"weights": {"density": "exp(-abs(w))/2"}, "alpha": 0.7, "kappa": 0.2},
-        LAPLACE, HALF, lambda y, h: up(y * h - 0.2), (0.2, -0.2), fixed=False,
+        LAPLACE,
+        HALF,
+        lambda y, h: up(y * h - 0.2),
+        (0.2, -0.2),
+        fixed=False,
     ),
     "laplace teacher": Case(
         {
             "teacher": {"weights": {"density": "exp(-abs(w))/2"}, "label": "sign(u + sqrt(Delta)*noise)"},
-            "alpha": 0.6, "kappa": -0.2, "Delta": 0.2,
+            "alpha": 0.6,
+            "kappa": -0.2,
+            "Delta": 0.2,
         },
-        BINARY, sign_noise(0.2), lambda y, h: up(y * h + 0.2), (0.2, -0.2), Weights(LAPLACE.values / np.sqrt(2), LAPLACE.logs),
+        BINARY,
+        sign_noise(0.2),
+        lambda y, h: up(y * h + 0.2),
+        (0.2, -0.2),
+        Weights(LAPLACE.values / np.sqrt(2), LAPLACE.logs),
     ),
     "regularised quartic": Case(
         {
             "weights": "unconstrained",
-            "loss": {"energy": "step(-y*h)", "temperature": "T", "regularization": "w**4/4 + abs(w)/5"}, "alpha": 0.5, "T": 0.5,
+            "loss": {"energy": "step(-y*h)", "temperature": "T", "regularization": "w**4/4 + abs(w)/5"},
+            "alpha": 0.5,
+            "T": 0.5,
         },
-        density(lambda w: -(w**4 / 4 + np.abs(w) / 5) / 0.5), HALF, lambda y, h: np.exp(-up(-y * h) / 0.5), (0.0,), fixed=False,
+        density(lambda w: -(w**4 / 4 + np.abs(w) / 5) / 0.5),
+        HALF,
+        lambda y, h: np.exp(-up(-y * h) / 0.5),
+        (0.0,),
+        fixed=False,
     ),
 }
 SLOW = {"laplace teacher", "laplace student", "regularised quartic", "three labels", "sparse student and teacher"}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in CASES]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in CASES])
 def test_free_entropy_is_the_definition(name: str) -> None:
     case = CASES[name]
     model = declare(name.replace(" ", "-").replace(",", ""), **case.entries)
@@ -232,8 +307,12 @@ def test_free_entropy_is_the_definition(name: str) -> None:
 def test_real_labels_against_two_dimensional_quadrature() -> None:
     # y = tanh(u) + 0.3 noise, energy (y - h)^2 / 2: E over (u, noise, omega) of the Gaussian integral over h
     model = declare(
-        "nonlinear-label", weights="gaussian", teacher={"weights": "gaussian", "label": "tanh(u)+0.3*noise"},
-        loss={"energy": "(y-h)**2/2", "temperature": "T"}, alpha=0.8, T=0.4,
+        "nonlinear-label",
+        weights="gaussian",
+        teacher={"weights": "gaussian", "label": "tanh(u)+0.3*noise"},
+        loss={"energy": "(y-h)**2/2", "temperature": "T"},
+        alpha=0.8,
+        T=0.4,
     )
     module = model.solver()
     s = {"q": 0.45, "q_d": 1.2, "r": 0.5, "q_hat": 0.8, "q_d_hat": 0.3, "r_hat": 0.6}

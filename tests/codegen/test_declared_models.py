@@ -29,62 +29,115 @@ FAST: dict[str, dict[str, Any]] = {
     "errors": {"loss": {"energy": "step(-y*h)", "temperature": "T"}, "alpha": 0.7, "T": 0.6},
     "hinge": {"loss": {"energy": "relu(kappa-y*h)", "temperature": "T"}, "alpha": 0.7, "T": 0.6, "kappa": 0.5},
     "logistic": {
-        "weights": "gaussian", "loss": {"energy": "log(1+exp(-y*h))", "temperature": "T"}, "alpha": 0.7, "T": 0.6,
+        "weights": "gaussian",
+        "loss": {"energy": "log(1+exp(-y*h))", "temperature": "T"},
+        "alpha": 0.7,
+        "T": 0.6,
     },
     "counted-values": {"weights": {"values": [-2, "-a", 0, 1]}, "alpha": 0.4, "kappa": 0.0, "a": 0.6},
     "gaussian-storage": {"weights": "gaussian", "alpha": 0.7, "kappa": 0.2},
     "flipped": {
         "teacher": {"weights": "binary", "label": "sign(u)", "flip_probability": "eps"},
-        "loss": {"energy": "step(-y*h)", "temperature": "T"}, "alpha": 0.5, "eps": 0.1, "T": 0.5,
+        "loss": {"energy": "step(-y*h)", "temperature": "T"},
+        "alpha": 0.5,
+        "eps": 0.1,
+        "T": 0.5,
     },
     "laplace-teacher": {
         "teacher": {"weights": {"density": "exp(-abs(w))/2"}, "label": NOISY_SIGN},
-        "alpha": 0.6, "kappa": -0.2, "Delta": 0.2,
+        "alpha": 0.6,
+        "kappa": -0.2,
+        "Delta": 0.2,
     },
     "spherical-noisy": {
-        "weights": "spherical", "teacher": {"weights": "binary", "label": NOISY_SIGN},
-        "alpha": 0.9, "kappa": -0.3, "Delta": 0.2,
+        "weights": "spherical",
+        "teacher": {"weights": "binary", "label": NOISY_SIGN},
+        "alpha": 0.9,
+        "kappa": -0.3,
+        "Delta": 0.2,
     },
     "binary-linear": {
-        "teacher": {"weights": "binary", "label": NOISY}, "loss": SQUARE, "alpha": 0.6, "T": 0.5, "Delta": 0.3,
+        "teacher": {"weights": "binary", "label": NOISY},
+        "loss": SQUARE,
+        "alpha": 0.6,
+        "T": 0.5,
+        "Delta": 0.3,
     },
     "noisy-bayes": {
-        "teacher": {"weights": "binary", "label": NOISY_SIGN}, "scheme": "bayes-optimal", "alpha": 0.7, "kappa": 0.0,
+        "teacher": {"weights": "binary", "label": NOISY_SIGN},
+        "scheme": "bayes-optimal",
+        "alpha": 0.7,
+        "kappa": 0.0,
         "Delta": 0.3,
     },
     "gaussian-bayes": {
-        "weights": "gaussian", "teacher": {"weights": "gaussian", "label": NOISY}, "scheme": "bayes-optimal",
-        "alpha": 1.2, "kappa": 0.0, "Delta": 0.3,
+        "weights": "gaussian",
+        "teacher": {"weights": "gaussian", "label": NOISY},
+        "scheme": "bayes-optimal",
+        "alpha": 1.2,
+        "kappa": 0.0,
+        "Delta": 0.3,
     },
     "features-spherical": {
-        "weights": "spherical", "features": random_map("relu(x)"), "teacher": {"weights": "gaussian", "label": "sign(u)"},
-        "alpha": 0.5, "alpha_T": 2.0, "kappa": 0.1,
+        "weights": "spherical",
+        "features": random_map("relu(x)"),
+        "teacher": {"weights": "gaussian", "label": "sign(u)"},
+        "alpha": 0.5,
+        "alpha_T": 2.0,
+        "kappa": 0.1,
     },
 }
 SLOW: dict[str, dict[str, Any]] = {
     "ridge": {
-        "weights": "unconstrained", "teacher": {"weights": "gaussian", "label": NOISY},
-        "loss": {**SQUARE, "regularization": "lam*w**2/2"}, "alpha": 1.3, "T": 0.5, "lam": 0.7, "Delta": 0.3,
+        "weights": "unconstrained",
+        "teacher": {"weights": "gaussian", "label": NOISY},
+        "loss": {**SQUARE, "regularization": "lam*w**2/2"},
+        "alpha": 1.3,
+        "T": 0.5,
+        "lam": 0.7,
+        "Delta": 0.3,
     },
     "sparse": {
-        "weights": SPARSE, "teacher": {"weights": SPARSE, "label": "sign(u)"}, "alpha": 0.6, "rho": 0.4, "kappa": 0.1,
+        "weights": SPARSE,
+        "teacher": {"weights": SPARSE, "label": "sign(u)"},
+        "alpha": 0.6,
+        "rho": 0.4,
+        "kappa": 0.1,
     },
     "sparse-bayes": {
-        "weights": SPARSE, "teacher": {"weights": SPARSE, "label": NOISY}, "scheme": "bayes-optimal", "alpha": 0.6,
-        "rho": 0.4, "kappa": 0.1, "Delta": 0.2,
+        "weights": SPARSE,
+        "teacher": {"weights": SPARSE, "label": NOISY},
+        "scheme": "bayes-optimal",
+        "alpha": 0.6,
+        "rho": 0.4,
+        "kappa": 0.1,
+        "Delta": 0.2,
     },
     "zero-one": {"teacher": {"weights": "binary", "label": "step(u)"}, "loss": SQUARE, "alpha": 0.8, "T": 0.4},
     "nonlinear-label": {
-        "weights": "gaussian", "teacher": {"weights": "gaussian", "label": "tanh(u)+0.3*noise"}, "loss": SQUARE,
-        "alpha": 0.8, "T": 0.4,
+        "weights": "gaussian",
+        "teacher": {"weights": "gaussian", "label": "tanh(u)+0.3*noise"},
+        "loss": SQUARE,
+        "alpha": 0.8,
+        "T": 0.4,
     },
     "features-parametric": {
-        "features": random_map("tanh(g*x)"), "teacher": {"weights": "gaussian", "label": "sign(u)"},
-        "alpha": 0.5, "alpha_T": 2.0, "kappa": 0.1, "g": 1.3,
+        "features": random_map("tanh(g*x)"),
+        "teacher": {"weights": "gaussian", "label": "sign(u)"},
+        "alpha": 0.5,
+        "alpha_T": 2.0,
+        "kappa": 0.1,
+        "g": 1.3,
     },
     "features-gaussian": {
-        "weights": "gaussian", "features": random_map("tanh(x)"), "teacher": {"weights": "gaussian", "label": NOISY},
-        "loss": SQUARE, "alpha": 0.5, "alpha_T": 2.0, "T": 0.4, "Delta": 0.1,
+        "weights": "gaussian",
+        "features": random_map("tanh(x)"),
+        "teacher": {"weights": "gaussian", "label": NOISY},
+        "loss": SQUARE,
+        "alpha": 0.5,
+        "alpha_T": 2.0,
+        "T": 0.4,
+        "Delta": 0.1,
     },
 }
 MODELS = {**FAST, **SLOW}
@@ -119,9 +172,7 @@ def test_derivatives_and_stationarity(name: str) -> None:
         slope = central(lambda y, x=x: module.residual(x[None], y[None])[0], p, 2e-3)
         close(module.parameter_derivative(x[None], p[None])[0], slope, noise)
         v = generator.normal(size=x.size) * np.abs(x)
-        along = central(
-            lambda t, x=x, v=v: module.jacobian((x + t[0] * v)[None], p[None])[0], np.zeros(1), 2e-2
-        )[..., 0]
+        along = central(lambda t, x=x, v=v: module.jacobian((x + t[0] * v)[None], p[None])[0], np.zeros(1), 2e-2)[..., 0]
         close(module.jacobian_directional(x[None], p[None], v[None])[0], along, 100 * noise)
 
 
@@ -157,14 +208,18 @@ def test_one_state_at_a_time_or_many_at_once(name: str) -> None:
     points = np.tile(p, (count, 1))
     points[:, 0] *= generator.uniform(0.8, 1.2, count)
     many = {
-        "residual": module.residual(states, points), "jacobian": module.jacobian(states, points),
-        "free_entropy": module.free_entropy(states, points), **module.observables(states, points),
+        "residual": module.residual(states, points),
+        "jacobian": module.jacobian(states, points),
+        "free_entropy": module.free_entropy(states, points),
+        **module.observables(states, points),
         "parameter_derivative": module.parameter_derivative(states, points),
     }
     for i in (0, 1, count // 2, count - 1):
         one = {
-            "residual": module.residual(states[i], points[i]), "jacobian": module.jacobian(states[i], points[i]),
-            "free_entropy": module.free_entropy(states[i], points[i]), **module.observables(states[i], points[i]),
+            "residual": module.residual(states[i], points[i]),
+            "jacobian": module.jacobian(states[i], points[i]),
+            "free_entropy": module.free_entropy(states[i], points[i]),
+            **module.observables(states[i], points[i]),
             "parameter_derivative": module.parameter_derivative(states[i], points[i]),
         }
         for key, value in one.items():

@@ -32,7 +32,8 @@ def test_binary_perceptron() -> None:
     found = structure(built, "residual_and_jacobian")
     # two one-dimensional integrals; each special function is called once, for all the orders that are needed
     assert sorted(found) == [[("log_tail", (1, 2))], [("log_two_cosh", (1, 2))]] or sorted(found) == [
-        [("log_tail", (1, 2, 3))], [("log_two_cosh", (1, 2, 3))]
+        [("log_tail", (1, 2, 3))],
+        [("log_two_cosh", (1, 2, 3))],
     ]
     assert sorted(structure(built, "free_entropy")) == [[("log_tail", (0,))], [("log_two_cosh", (0,))]]
 

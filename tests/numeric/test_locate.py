@@ -51,9 +51,11 @@ def test_nothing_in_the_range_is_a_failure_with_a_reason() -> None:
     assert point.failure is not None
     assert "entropy" in point.failure.reason
     assert point.to_json()["parameters"]["alpha"] is None
-    (point,) = spinodal.load("spherical-perceptron").locus(
-        of="capacity", along="alpha", bounds=(0.1, 0.5), kappa=0.0
-    ).special_points
+    (point,) = (
+        spinodal.load("spherical-perceptron")
+        .locus(of="capacity", along="alpha", bounds=(0.1, 0.5), kappa=0.0)
+        .special_points
+    )
     assert not point.converged or point.parameters["alpha"] == pytest.approx(2.0, abs=1e-8)
 
 

@@ -83,7 +83,9 @@ def _roots(alpha: float) -> list[float]:
     grid = np.concatenate([np.linspace(0.3, 0.95, 66), 1 - np.logspace(-1.3, -3, 20)])
     values = [equation(q) for q in grid]
     return [
-        brentq(equation, a, b, xtol=1e-13) for a, b, fa, fb in zip(grid, grid[1:], values, values[1:], strict=False) if fa * fb < 0
+        brentq(equation, a, b, xtol=1e-13)
+        for a, b, fa, fb in zip(grid, grid[1:], values, values[1:], strict=False)
+        if fa * fb < 0
     ]
 
 
@@ -125,8 +127,12 @@ def test_a_failure_gives_its_reason_and_numbers_that_are_null() -> None:
 def test_a_nearly_perfect_noisy_student() -> None:
     # 1 - q is about exp(-q_hat / 2): conjugates of 1e3 and more, an overlap that is 1 to double precision
     model = declare(
-        "cdma-large", teacher={"weights": "binary", "label": "u + sqrt(Delta)*noise"}, scheme="bayes-optimal",
-        alpha=0.8, kappa=0.0, Delta=0.25,
+        "cdma-large",
+        teacher={"weights": "binary", "label": "u + sqrt(Delta)*noise"},
+        scheme="bayes-optimal",
+        alpha=0.8,
+        kappa=0.0,
+        Delta=0.25,
     )
     for alpha, delta in ((50.0, 0.25), (500.0, 0.25), (4.0, 1e-3)):
         state = model.solve(alpha=alpha, Delta=delta)
@@ -143,8 +149,12 @@ def test_a_nearly_perfect_noisy_student() -> None:
 
 def test_large_conjugates_of_a_noisy_sign() -> None:
     model = declare(
-        "noisy-large", teacher={"weights": "binary", "label": "sign(u + sqrt(Delta)*noise)"}, scheme="bayes-optimal",
-        alpha=0.7, kappa=0.0, Delta=0.3,
+        "noisy-large",
+        teacher={"weights": "binary", "label": "sign(u + sqrt(Delta)*noise)"},
+        scheme="bayes-optimal",
+        alpha=0.7,
+        kappa=0.0,
+        Delta=0.3,
     )
     state = model.solve(alpha=2000.0, Delta=0.3)
     assert state.converged, state.reason
@@ -175,7 +185,9 @@ def exact_storage(q: float, q_hat: float, alpha: float, kappa: float) -> mpmath.
 
         centre = kappa / mpmath.sqrt(q)
         width = mpmath.sqrt((1 - q) / q)
-        cuts = sorted({-12, -6, -3, 0, 3, 6, 12} | {centre + k * width for k in (-8, -2, 0, 2, 8) if abs(centre + k * width) < 12})
+        cuts = sorted(
+            {-12, -6, -3, 0, 3, 6, 12} | {centre + k * width for k in (-8, -2, 0, 2, 8) if abs(centre + k * width) < 12}
+        )
         prior = 2 * mpmath.quad(lambda z: density(z) * log_cosh(mpmath.sqrt(q_hat) * z), [0, 0.3, 1, 3, 6, 14])
         output = mpmath.quad(lambda z: density(z) * log_tail((kappa - mpmath.sqrt(q) * z) / mpmath.sqrt(1 - q)), cuts)
         return -q_hat * (1 - q) / 2 + prior + alpha * output

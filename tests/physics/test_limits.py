@@ -44,8 +44,12 @@ def test_few_patterns_make_random_features_a_gaussian_student() -> None:
 
     # the same problem solved by the package as a Gaussian student on the inputs, with likelihood H((kappa - k1 y h)/k*)
     student = declare(
-        "gaussian-student", weights="gaussian", teacher={"weights": "gaussian", "label": "sign(u)"},
-        loss={"energy": "-log(H(-a*y*h))", "temperature": 1}, alpha=3.0, a=1.3,
+        "gaussian-student",
+        weights="gaussian",
+        teacher={"weights": "gaussian", "label": "sign(u)"},
+        loss={"energy": "-log(H(-a*y*h))", "temperature": 1},
+        alpha=3.0,
+        a=1.3,
     )
     direct = student.solve(alpha=3.0, a=float(np.sqrt(SIGN.linear**2 / SIGN.nonlinear)))
     assert direct["q"] == pytest.approx(0.834421, abs=1e-6)
@@ -90,7 +94,10 @@ def test_label_noise_without_bound_makes_labels_random() -> None:
     assert state["r"] == pytest.approx(0.0, abs=1e-4)
     assert state.free_entropy == pytest.approx(target.free_entropy, abs=1e-7)
     flipped = declare(
-        "half-flipped", teacher={"weights": "binary", "label": "sign(u)", "flip_probability": "eps"}, alpha=0.5, kappa=0.1,
+        "half-flipped",
+        teacher={"weights": "binary", "label": "sign(u)", "flip_probability": "eps"},
+        alpha=0.5,
+        kappa=0.1,
         eps=0.1,
     )
     state = flipped.solve(eps=0.5)
@@ -102,8 +109,12 @@ def test_noise_is_a_rotation_of_the_teacher() -> None:
     # sign(u + sqrt(Delta) noise) with Gaussian noise: the teacher overlap enters only as r / sqrt(1 + Delta)
     delta = 0.4
     noisy = declare(
-        "rotated", weights="spherical", teacher={"weights": "gaussian", "label": "sign(u + sqrt(Delta)*noise)"},
-        alpha=0.6, kappa=-0.3, Delta=0.4,
+        "rotated",
+        weights="spherical",
+        teacher={"weights": "gaussian", "label": "sign(u + sqrt(Delta)*noise)"},
+        alpha=0.6,
+        kappa=-0.3,
+        Delta=0.4,
     )
     state = noisy.solve()
     m, q = state["r"], state["q"]

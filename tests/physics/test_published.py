@@ -34,9 +34,14 @@ def marchenko_pastur(f: object, alpha: float) -> float:
 
 def ridge() -> object:
     return declare(
-        "ridge-regression", weights="unconstrained", teacher={"weights": "gaussian", "label": NOISY},
+        "ridge-regression",
+        weights="unconstrained",
+        teacher={"weights": "gaussian", "label": NOISY},
         loss={"energy": "(y-h)**2/2", "temperature": "T", "regularization": "lam*w**2/2"},
-        alpha=1.3, T=0.5, lam=0.7, Delta=0.3,
+        alpha=1.3,
+        T=0.5,
+        lam=0.7,
+        Delta=0.3,
     )
 
 
@@ -70,8 +75,13 @@ def test_ridge_regression_at_finite_temperature(alpha: float, lam: float, delta:
 @pytest.mark.parametrize(("alpha", "delta"), [(1.2, 0.3), (0.4, 0.05), (5.0, 2.0)])
 def test_bayes_optimal_linear_model(alpha: float, delta: float) -> None:
     model = declare(
-        "bayes-linear", weights="gaussian", teacher={"weights": "gaussian", "label": NOISY}, scheme="bayes-optimal",
-        alpha=1.0, kappa=0.0, Delta=0.3,
+        "bayes-linear",
+        weights="gaussian",
+        teacher={"weights": "gaussian", "label": NOISY},
+        scheme="bayes-optimal",
+        alpha=1.0,
+        kappa=0.0,
+        Delta=0.3,
     )
     state = model.solve(alpha=alpha, Delta=delta)
     mmse = marchenko_pastur(lambda x: delta / (x + delta), alpha)
@@ -164,7 +174,9 @@ def test_binary_errors_at_finite_temperature() -> None:
         return small + (1 - small) * h((kappa - np.sqrt(q) * z) / np.sqrt(1 - q))
 
     phi = (
-        -0.5 * q_hat * (1 - q) + gaussian(lambda z: log_two_cosh(np.sqrt(q_hat) * z)) + alpha * gaussian(lambda z: np.log(weight(z)))
+        -0.5 * q_hat * (1 - q)
+        + gaussian(lambda z: log_two_cosh(np.sqrt(q_hat) * z))
+        + alpha * gaussian(lambda z: np.log(weight(z)))
     )
     assert gaussian(lambda z: np.tanh(np.sqrt(q_hat) * z) ** 2) == pytest.approx(q, abs=1e-10)
     density = lambda z: (1 - small) * np.exp(-q / (1 - q) * z**2 / 2) / np.sqrt(2 * np.pi * (1 - q)) / weight(z)  # noqa: E731
@@ -176,8 +188,11 @@ def test_discrete_weights_with_parameters_in_their_probabilities() -> None:
     # w in {-1, 0, 1}, P(0) = 1 - rho: the equations written out
     rho, alpha, kappa = 0.35, 0.5, 0.1
     model = declare(
-        "sparse-storage", weights={"values": [-1, 0, 1], "probabilities": ["rho/2", "1-rho", "rho/2"]},
-        alpha=0.5, rho=0.35, kappa=0.1,
+        "sparse-storage",
+        weights={"values": [-1, 0, 1], "probabilities": ["rho/2", "1-rho", "rho/2"]},
+        alpha=0.5,
+        rho=0.35,
+        kappa=0.1,
     )
     state = model.solve()
     q, q_d, q_hat, q_d_hat = (state[n] for n in ("q", "q_d", "q_hat", "q_d_hat"))
@@ -192,7 +207,9 @@ def test_discrete_weights_with_parameters_in_their_probabilities() -> None:
     assert gaussian(lambda z: moments(z)[1] ** 2) == pytest.approx(q, abs=1e-9)
     assert gaussian(lambda z: moments(z)[2]) == pytest.approx(q_d, abs=1e-9)
     phi = (
-        -0.5 * q_d * q_d_hat + 0.5 * q * q_hat + gaussian(lambda z: np.log(moments(z)[0]))
+        -0.5 * q_d * q_d_hat
+        + 0.5 * q * q_hat
+        + gaussian(lambda z: np.log(moments(z)[0]))
         + alpha * gaussian(lambda z: log_h((kappa - np.sqrt(q) * z) / np.sqrt(q_d - q)))
     )
     assert state.free_entropy == pytest.approx(phi, abs=1e-10)
@@ -217,8 +234,12 @@ def test_gaussian_weights_are_a_sphere_of_free_radius() -> None:
 def test_perceptron_learning_curve_of_the_bayes_optimal_sphere() -> None:
     # Gyorgyi & Tishby 1990: q/sqrt(1-q) = (alpha/pi) E exp(-q z^2/2) / H(sqrt(q) z)
     model = declare(
-        "bayes-sphere", weights="spherical", teacher={"weights": "spherical", "label": "sign(u)"}, scheme="bayes-optimal",
-        alpha=1.0, kappa=0.0,
+        "bayes-sphere",
+        weights="spherical",
+        teacher={"weights": "spherical", "label": "sign(u)"},
+        scheme="bayes-optimal",
+        alpha=1.0,
+        kappa=0.0,
     )
     for alpha in (0.7, 3.0, 12.0):
         state = model.solve(alpha=alpha)
@@ -228,5 +249,5 @@ def test_perceptron_learning_curve_of_the_bayes_optimal_sphere() -> None:
         def integrand(z: np.ndarray, ratio: float = ratio) -> np.ndarray:
             return np.exp(-(ratio**2) * z**2 - log_h(-ratio * z)) / (2 * np.pi)
 
-        assert q / (1 - q) == pytest.approx(2 * alpha / (1 - q) * gaussian(integrand) * 1.0, rel=1e-7)
+        assert q / (1 - q) == pytest.approx(2 * alpha / (1 - q) * gaussian(integrand), rel=1e-7)
         assert state["generalization_error"] == pytest.approx(np.arccos(q) / np.pi, abs=1e-10)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from declared import declare
-from direct import gaussian, kappas, log_h, random_features, SIGN, storage
+from direct import SIGN, gaussian, kappas, log_h, random_features, storage
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
@@ -45,6 +45,7 @@ def test_largest_margin_is_the_inverse_of_the_capacity() -> None:
 
 def gardner(kappa: float) -> float:
     """alpha_c(kappa) of Gardner 1988: 1 / int_{-kappa}^inf Dz (z + kappa)^2."""
+
     def integrand(z: float) -> float:
         return np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * (z + kappa) ** 2
 
@@ -111,8 +112,13 @@ def test_errors_of_random_features_at_the_interpolation_point() -> None:
 def test_state_of_random_features() -> None:
     state = spinodal.load("random-features-binary").solve(alpha=0.5, alpha_T=3.0, kappa=0.0)
     found = {
-        "entropy": 0.423477, "q": 0.232145, "p": 0.778790, "r": 0.753426, "q_hat": 0.383145,
-        "generalization_error": 0.302173, "generalization_error_barycentre": 0.210473,
+        "entropy": 0.423477,
+        "q": 0.232145,
+        "p": 0.778790,
+        "r": 0.753426,
+        "q_hat": 0.383145,
+        "generalization_error": 0.302173,
+        "generalization_error_barycentre": 0.210473,
     }
     for name, value in found.items():
         assert state[name] == shown(value, 6), name
@@ -121,8 +127,10 @@ def test_state_of_random_features() -> None:
 
 
 ACTIVATIONS = {
-    "sign(x)": (0.7978845608, 0.3633802276), "tanh(x)": (0.6057055096, 0.1655757411**2),
-    "erf(x)": (0.6514700159, 0.2003643502**2), "relu(x)": (0.5, 0.3014051375**2),
+    "sign(x)": (0.7978845608, 0.3633802276),
+    "tanh(x)": (0.6057055096, 0.1655757411**2),
+    "erf(x)": (0.6514700159, 0.2003643502**2),
+    "relu(x)": (0.5, 0.3014051375**2),
 }
 
 

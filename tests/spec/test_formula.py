@@ -53,9 +53,7 @@ def has_no_power(node):
     return "**" not in to_text(node)
 
 
-atoms_in_exponents = st.sampled_from(
-    [X, Negate(Y), Arithmetic("/", Number(Fraction(1)), Number(Fraction(3))), Negate(X)]
-)
+atoms_in_exponents = st.sampled_from([X, Negate(Y), Arithmetic("/", Number(Fraction(1)), Number(Fraction(3))), Negate(X)])
 numbers = st.recursive(atoms, extend, max_leaves=12)
 comparisons = st.builds(Compare, st.sampled_from(["<", "<=", ">", ">="]), numbers, numbers)
 truths = st.recursive(

@@ -27,8 +27,9 @@ def test_peer_computes_the_same(suite):
         np.testing.assert_allclose(mine, other, atol=1e-12)
 
 
-def test_channels_and_calls(suite):
+def test_channels_and_calls(suite, monkeypatch):
     channels, commands, _, run = suite
+    monkeypatch.setattr(channels, "CASES", (channels.CASES[0], channels.CASES[-1]))
     results = {"channels": channels.measure(batch=60, rounds=1), "calls": {"solve": commands.solve(rounds=1)}}
     assert len(results["channels"]) == len(channels.CASES) + 1
     assert all(entry["ratio"] > 0.0 for entry in results["channels"].values())

@@ -36,8 +36,12 @@ def step_channel(teacher: bool) -> Channel:
 
 def binary_channel(planted: bool) -> Channel:
     leaf = Leaf(
-        "student", "two-cosh", W_FIELD, quadratic=(sp.Integer(0), sp.Integer(1), sp.Integer(0)),
-        values=(sp.Integer(-1), sp.Integer(1)), log_levels=(sp.Integer(0),) * 2,
+        "student",
+        "two-cosh",
+        W_FIELD,
+        quadratic=(sp.Integer(0), sp.Integer(1), sp.Integer(0)),
+        values=(sp.Integer(-1), sp.Integer(1)),
+        log_levels=(sp.Integer(0),) * 2,
     )
     slope = sp.Integer(1) if planted else sp.Integer(0)
     branch = Branch(sp.Integer(1), "student", mean_slope=slope)
@@ -48,6 +52,7 @@ def binary_channel(planted: bool) -> Channel:
 
 def numerical(expression: sp.Expr, at: dict[sp.Symbol, float]) -> float:
     """A closed expression evaluated by a dense trapezoid over each average's own standard normal."""
+
     def log_tail(k: int, x: np.ndarray) -> np.ndarray:
         if k == 0:
             return log_h(x)
@@ -63,8 +68,12 @@ def numerical(expression: sp.Expr, at: dict[sp.Symbol, float]) -> float:
         return [log_two_cosh(x), t, s, -2 * t * s, s * (6 * t**2 - 2), s * t * (16 - 24 * t**2)][k]
 
     tables = {
-        "LogTail": lambda k, x: log_tail(int(k), x), "Tail": h, "LogTwoCosh": lambda k, x: cosh_derivative(int(k), x),
-        "Density": lambda x: np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), "Ratio": lambda a, b: a / b, "Root": np.sqrt,
+        "LogTail": lambda k, x: log_tail(int(k), x),
+        "Tail": h,
+        "LogTwoCosh": lambda k, x: cosh_derivative(int(k), x),
+        "Density": lambda x: np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi),
+        "Ratio": lambda a, b: a / b,
+        "Root": np.sqrt,
     }
     values = {}
     for node in averages_in(expression):
@@ -162,7 +171,9 @@ def test_replicated_prior_by_enumeration_of_integer_replicas() -> None:
         field = gaussian(lambda z, n=n: np.exp(n * (log_two_cosh(np.sqrt(q_hat) * z) - q_hat / 2)))
         assert total == pytest.approx(field, rel=1e-10)
     channel = CASES["binary weights"][0]
-    small = [np.log(gaussian(lambda z, n=n: np.exp(n * (log_two_cosh(np.sqrt(q_hat) * z) - q_hat / 2)))) / n for n in (2e-3, 1e-3)]
+    small = [
+        np.log(gaussian(lambda z, n=n: np.exp(n * (log_two_cosh(np.sqrt(q_hat) * z) - q_hat / 2)))) / n for n in (2e-3, 1e-3)
+    ]
     assert 2 * small[1] - small[0] == pytest.approx(closed_at(channel, channel.value, {Q: q_hat}), abs=1e-6)
 
 
@@ -195,10 +206,8 @@ def one_step(channel: Channel, levels: list[float], m: float) -> float:
     w = w / np.sqrt(2 * np.pi)
     q0, q1 = levels
     omega = np.sqrt(q0) * z[:, None] + np.sqrt(q1 - q0) * z[None, :]
-    if channel.name == "prior":
-        inner = log_two_cosh(omega) - q1 / 2
-    else:
-        inner = log_h((KAPPA - omega) / np.sqrt(1.1 - q1))
+    prior = channel.name == "prior"
+    inner = log_two_cosh(omega) - q1 / 2 if prior else log_h((KAPPA - omega) / np.sqrt(1.1 - q1))
     return float(w @ np.log(np.exp(m * inner) @ w)) / m
 
 

@@ -70,8 +70,11 @@ def test_matrix_functions_against_explicit_matrices(name: str, sizes: tuple[int,
 
 
 @given(
-    q=st.floats(-0.2, 0.8), gap=st.floats(0.05, 1.0), n=st.integers(1, 6),
-    b=st.floats(-0.5, 0.5), c=st.floats(-0.5, 0.5),
+    q=st.floats(-0.2, 0.8),
+    gap=st.floats(0.05, 1.0),
+    n=st.integers(1, 6),
+    b=st.floats(-0.5, 0.5),
+    c=st.floats(-0.5, 0.5),
 )
 @settings(max_examples=25, deadline=None)
 def test_replica_symmetric_determinant_for_any_overlaps(q: float, gap: float, n: int, b: float, c: float) -> None:
@@ -125,9 +128,7 @@ def test_feature_block_is_the_closed_form() -> None:
     found = pairing(tree, (p, p_d), (ph, pdh)) - r * rh + random_feature_block(tree, (q, q_d), (ph, pdh), rh)
     gap = pdh - ph
     det = 1 - (q_d - q) * gap
-    closed = (
-        -pdh * p_d / 2 + ph * p / 2 - r * rh - sp.log(det) / 2 + (q * gap + (q_d - q) * (ph + rh**2)) / det / 2
-    )
+    closed = -pdh * p_d / 2 + ph * p / 2 - r * rh - sp.log(det) / 2 + (q * gap + (q_d - q) * (ph + rh**2)) / det / 2
     assert sp.simplify(found - closed) == 0
 
 
@@ -141,9 +142,7 @@ def test_feature_block_at_one_step_against_explicit_matrices() -> None:
     def total(n: int) -> float:
         q, p = explicit((n, 3), levels), explicit((n, 3), hats)
         ones = np.full(len(q), source)
-        return -0.5 * np.linalg.slogdet(np.eye(len(q)) - q @ p)[1] + 0.5 * ones @ np.linalg.inv(
-            np.linalg.inv(q) - p
-        ) @ ones
+        return -0.5 * np.linalg.slogdet(np.eye(len(q)) - q @ p)[1] + 0.5 * ones @ np.linalg.inv(np.linalg.inv(q) - p) @ ones
 
     # analytic in n: the polynomial through n = 1 .. 12, at n = 0
     ns = np.arange(1, 13)
