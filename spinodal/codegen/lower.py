@@ -319,7 +319,7 @@ class _NodeBuilder:
 
     def _leaf_steps(self, leaf: Leaf, omega: sp.Expr, variance: sp.Expr) -> None:
         self.leaf_symbols |= _leaf_symbols(leaf, self.context)
-        for step in leaf.steps():
+        for step in leaf.steps(variance):
             spread = step.spread + (variance if step.smoothed else 0)
             self._step((omega - step.position) / sp.sqrt(spread))
 

@@ -106,8 +106,20 @@ class Leaf:
             return total
         return _bell(order, [self.log_derivative(k, omega, variance) for k in range(order + 1)])
 
-    def steps(self) -> tuple[Step, ...]:
-        """Where Z changes fast in omega."""
+    def _crossings(self, variance: sp.Expr) -> tuple[Step, ...]:
+        """Where two weights of a discrete prior exchange dominance, over the inverse of their difference."""
+        order = sorted(range(len(self.values)), key=lambda j: float(sp.N(self.values[j].subs(dict.fromkeys(self.values[j].free_symbols, 1)))))
+        found = []
+        for a, b in _pairs(len(order)):
+            low, high = order[a], order[b]
+            gap = self.values[high] - self.values[low]
+            tilt = self.log_levels[high] - self.log_levels[low]
+            tilt += variance * (self.values[high] ** 2 - self.values[low] ** 2) / 2
+            found.append(Step(sp.expand(-tilt / gap), 1 / gap**2, smoothed=False))
+        return tuple(found)
+
+    def steps(self, variance: sp.Expr) -> tuple[Step, ...]:
+        """Where log Z changes fast in omega, at a given V."""
         match self.kind:
             case "half-line" | "intervals":
                 ends = [e for i in self.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)]
@@ -116,9 +128,21 @@ class Leaf:
                 _c, a, b = self.quadratic
                 return (Step(-b / a, 1 / a**2, smoothed=False),)
             case "numerical":
-                return tuple(Step(split, self.smoothing) for split in self.splits)
+                return tuple(Step(split, self.smoothing) for split in self.splits) or (Step(sp.Integer(0), sp.Integer(1)),)
+            case "discrete":
+                return self._crossings(variance)
+            case "density":
+                # a kink at w is felt where the tilted weight sits on it, omega = -V w, over the tilted weight's width
+                places = dict.fromkeys((sp.Integer(0), *self.splits))
+                return tuple(Step(-variance * w, 1 + sp.Abs(variance), smoothed=False) for w in places)
             case _:
                 return ()
+
+
+def _pairs(count: int) -> list[tuple[int, int]]:
+    """Neighbours, and the two ends (which compete directly when V > 0)."""
+    neighbours = [(j, j + 1) for j in range(count - 1)]
+    return neighbours if count < 3 else [*neighbours, (0, count - 1)]
 
 
 def _polynomial_derivative(value: sp.Expr, omega: sp.Expr, order: int) -> sp.Expr:
