@@ -90,7 +90,7 @@ def locate_zero(
         x = follower.state(at)
         if x is None:
             return float("nan")
-        return float(system.module.observables(x, follower.point(at), system.rule)[observable][0])
+        return _value(system, x, follower.point(at), observable)
 
     bracket, reason = _bracket(value, along)
     if bracket is None:
@@ -108,10 +108,7 @@ def locate_zero(
     error, _, shift = quadrature_error(system, x, point)
     finer = system.refined()
     moved = x - shift
-    drift = abs(
-        float(system.module.observables(moved, point, finer.rule)[observable][0])
-        - float(system.module.observables(x, point, system.rule)[observable][0])
-    )
+    drift = abs(_value(finer, moved, point, observable) - _value(system, x, point, observable))
     (state,) = finish(system, x, point, tolerance, "bracketed root")
     uncertainty = (max(float(error[0]), drift) + abs(value(root))) / max(abs(slope), 1e-300) + 4e-16 * abs(root)
     return SpecialPoint(
@@ -123,6 +120,12 @@ def locate_zero(
         converged=True,
         warnings=state.warnings,
     )
+
+
+def _value(system: Bound, x: Array, p: Array, observable: str) -> float:
+    if observable == "free_entropy":
+        return float(system.module.free_entropy(x, p, system.rule)[0])
+    return float(system.module.observables(x, p, system.rule)[observable][0])
 
 
 def _bracket(value: Callable[[float], float], along: Along) -> tuple[tuple[float, float] | None, str]:

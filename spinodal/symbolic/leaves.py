@@ -8,6 +8,7 @@ omega it changes fast (for the quadrature), and the function it averages (for ti
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 import sympy as sp
@@ -145,6 +146,7 @@ def _pairs(count: int) -> list[tuple[int, int]]:
     return neighbours if count < 3 else [*neighbours, (0, count - 1)]
 
 
+@lru_cache(maxsize=4096)
 def _polynomial_derivative(value: sp.Expr, omega: sp.Expr, order: int) -> sp.Expr:
     dummy = sp.Dummy("omega")
     return value.subs(omega, dummy).diff(dummy, order).subs(dummy, omega)

@@ -194,6 +194,13 @@ def _error_function_expectation(expression: sp.Expr, x: sp.Symbol) -> sp.Expr | 
 
 
 def _numerical_expectation(expression: sp.Expr, x: sp.Symbol, at: Mapping[sp.Symbol, float]) -> sp.Expr:
+    weighted = sp.lambdify(x, expression * sp.exp(-(x**2) / 2), "mpmath")
+    if max(abs(weighted(mpmath.mpf(end))) for end in (-38, 38)) > 1e-30:
+        raise DerivationError(
+            f"the moment E[{expression}] does not exist: the integrand does not decay",
+            place="student.features.activation",
+            cure="the activation must have a finite variance under a standard normal input",
+        )
     edges = sorted({float(edge) for edge in kinks(expression, x, at)})
     function = sp.lambdify(x, expression * sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi), "mpmath")
     with mpmath.workdps(_DIGITS):

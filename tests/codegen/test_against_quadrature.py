@@ -167,19 +167,17 @@ CASES = {
     ),
     "three labels": Case(
         {
-            "teacher": {"weights": "gaussian", "label": "sign(u-a)+sign(u+a)"},
-            "weights": "gaussian",
-            "loss": {"energy": "(y-h)**2/2", "temperature": "T"},
+            "teacher": {"weights": "binary", "label": "sign(u-a)+sign(u+a)"},
+            "loss": {"energy": "step(abs(y-h)-0.8)", "temperature": "T"},
             "alpha": 0.7,
             "a": 0.5,
             "T": 0.8,
         },
-        GAUSS,
+        BINARY,
         three(0.5),
-        lambda y, h: np.exp(-((y - h) ** 2) / 1.6),
-        (0.5, -0.5),
-        GAUSS,
-        fixed=False,
+        lambda y, h: np.exp(-up(np.abs(y - h) - 0.8) / 0.8),
+        (0.5, -0.5, 2.8, 1.2, 0.8, -0.8, -1.2, -2.8),
+        COIN,
     ),
     "number of errors, flipped labels": Case(
         {

@@ -137,7 +137,7 @@ def _leaf(leaf: Leaf) -> str:
 def _tilt(tilt: Tilt, program: Program) -> str:
     leaves = {leaf.tag: leaf for leaf in program.leaves}
     leaf = leaves.get(tilt.leaf)
-    parameters = _tilt_parameters(tilt)
+    parameters = _tilt_parameters(tilt, leaf)
     names = "".join(f", {name_of(s)}" for s in parameters)
     head = (
         f"def _tilted_{tilt.leaf}_{tilt.name}(omega, variance{names}):\n"
@@ -175,8 +175,9 @@ def _tilt(tilt: Tilt, program: Program) -> str:
     )
 
 
-def _tilt_parameters(tilt: Tilt) -> list[sp.Symbol]:
-    return _leaf_arguments([tilt.function, tilt.log_weight, *tilt.splits], {"h", "w"})
+def _tilt_parameters(tilt: Tilt, leaf: Leaf | None) -> list[sp.Symbol]:
+    data = [*leaf.log_levels, *leaf.values] if leaf is not None and leaf.kind == "discrete" else []
+    return _leaf_arguments([tilt.function, tilt.log_weight, *tilt.splits, *data], {"h", "w"})
 
 
 def _teacher_density(program: Program) -> str:
@@ -329,7 +330,7 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
             return f"{name_of(names[0])} = special.gaussian({first})"
         case "tilted":
             tilt = tilts[item.tag[0], item.tag[1]]
-            arguments = "".join(f", {name_of(s)}" for s in _tilt_parameters(tilt))
+            arguments = "".join(f", {name_of(s)}" for s in _tilt_parameters(tilt, leaves.get(tilt.leaf)))
             variance = source(sp.sympify(item.arguments[1]))
             return f"{name_of(names[0])} = _tilted_{item.tag[0]}_{item.tag[1]}({first}, {variance}{arguments})"
         case "log_tail" | "log_two_cosh" | "primitive":
