@@ -442,7 +442,7 @@ class _Theory:
         One more level of m copies is inserted in every matrix, (m - 1) dq1 = m dq0; the common factor m (m - 1) / 2 is
         taken out. Rows: q (and p), then their conjugates.
         """
-        m = sp.Symbol("m")
+        m = sp.Integer(2)  # any size gives the same
         refined = Copies(_N, Copies(m, Replica()))
 
         def levels(off: sp.Expr, diagonal: sp.Expr, e: sp.Expr) -> tuple[sp.Expr, ...]:

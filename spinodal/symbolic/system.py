@@ -96,13 +96,15 @@ class System:
     directions: tuple[sp.Symbol, ...]
 
     def mapped(self, function: Callable[[sp.Expr], sp.Expr]) -> System:
-        """The same system with every formula rewritten by a function that does not change its value."""
+        """The same system with its equations and Jacobian rewritten by a function that does not change their value.
+
+        (The directional derivative stays: it is long, seldom read, and common subexpressions serve it as well.)
+        """
         return replace(
             self,
             updates=tuple(function(e) for e in self.updates),
             residual=tuple(function(e) for e in self.residual),
             jacobian=self.jacobian.applyfunc(function),
-            directional=self.directional.applyfunc(function),
         )
 
 
