@@ -511,10 +511,11 @@ class _Theory:
         opaque |= self.rho.free_symbols
         for name in parameters:
             s = symbol(name)
-            if s in opaque:
+            inner = {k: e.diff(s) for k, e in moments.items() if e.diff(s) != 0}
+            # a step that moves with the parameter: differences see it, since panels are cut at the step
+            if s in opaque or any(slope.has(sp.DiracDelta) for slope in inner.values()):
                 columns.append([None] * len(system.residual))
                 continue
-            inner = {k: e.diff(s) for k, e in moments.items() if e.diff(s) != 0}
             column: list[sp.Expr | None] = []
             for f in system.residual:
                 total = differentiator.total(f, s)
