@@ -158,7 +158,7 @@ class Derivation:
                 lines += [r"\begin{equation}", equation, r"\end{equation}"]
         lines += [r"\section{What was checked}", r"\begin{itemize}"]
         lines += [
-            rf"\item {_text(c.name)}: largest deviation ${_power(c.deviation)}$ (tolerance ${_power(c.tolerance)}$), {c.verdict}."
+            rf"\item {_text(c.name)}: {c.verdict}, deviation ${_power(c.deviation)}$, tolerance ${_power(c.tolerance)}$."
             for c in self.checks
         ]
         lines += [r"\end{itemize}", r"\end{document}"]

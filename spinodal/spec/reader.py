@@ -17,9 +17,9 @@ from spinodal.spec.ansatz import check_ansatz, read_ansatz
 from spinodal.spec.checks import check_meaning, default_values
 from spinodal.spec.documents import parse_document, read_text
 from spinodal.spec.errors import SpecError, clip
+from spinodal.spec.names import order_parameters
 from spinodal.spec.origin import Document
 from spinodal.spec.overrides import apply_overrides
-from spinodal.spec.names import order_parameters
 from spinodal.spec.parameters import read_parameters, refuse_order_parameters
 from spinodal.spec.sections import read_loss, read_model, read_observables, read_student, read_teacher
 from spinodal.spec.tables import Table, describe

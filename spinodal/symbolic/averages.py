@@ -5,8 +5,8 @@ Differentiating it never differentiates a square root of a variance: Price's the
 
     d/dC_ij E[F] = (1/2)(1 + [i != j]) E[d2F / df_i df_j],      d/dm_i E[F] = E[dF/df_i]
 
-(R. Price, IRE Trans. Inf. Theory 4, 69 (1958)), together with the heat equation that inner partition functions obey, gives the
-"textbook" saddle-point equations directly: the Stein identity is built in, and nothing is singular at zero overlap.
+(R. Price, IRE Trans. Inf. Theory 4, 69 (1958)), together with the heat equation that inner partition functions obey, gives
+the "textbook" saddle-point equations directly: the Stein identity is built in, and nothing is singular at zero overlap.
 """
 
 from __future__ import annotations

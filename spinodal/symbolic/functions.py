@@ -1,7 +1,7 @@
 """The functions that replica theory is written in, as SymPy functions with their exact differentiation rules.
 
-``LogPartition`` and ``LinearPartition`` stand for a single-site (or single-pattern) partition function Z(omega, V) of which only
-one thing need be known to derive saddle-point equations: it obeys the heat equation dZ/dV = (1/2) d2Z/domega2. This
+``LogPartition`` and ``LinearPartition`` stand for a single-site (or single-pattern) partition function Z(omega, V) of which
+only one thing need be known to derive saddle-point equations: it obeys the heat equation dZ/dV = (1/2) d2Z/domega2. This
 holds for an output channel, Z = E_{h ~ N(omega, V)} f(h), and for a prior, Z = Tr_w exp(omega w + V w^2 / 2). Closed
 forms replace them afterwards, where there are any.
 """

@@ -109,7 +109,12 @@ class Leaf:
 
     def _crossings(self, variance: sp.Expr) -> tuple[Step, ...]:
         """Where two weights of a discrete prior exchange dominance, over the inverse of their difference."""
-        order = sorted(range(len(self.values)), key=lambda j: float(sp.N(self.values[j].subs(dict.fromkeys(self.values[j].free_symbols, 1)))))
+
+        def size(j: int) -> float:
+            value = self.values[j]
+            return float(sp.N(value.subs(dict.fromkeys(value.free_symbols, 1))))
+
+        order = sorted(range(len(self.values)), key=size)
         found = []
         for a, b in _pairs(len(order)):
             low, high = order[a], order[b]

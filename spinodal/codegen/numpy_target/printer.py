@@ -10,26 +10,8 @@ import sympy as sp
 from sympy.printing.numpy import NumPyPrinter
 
 #: Names that generated code uses itself. The derivation's own symbols begin with an underscore, which no parameter may.
-_TAKEN = frozenset(
-    (
-        "np",
-        "special",
-        "interval",
-        "tilted",
-        "quadrature",
-        "runtime",
-        "x",
-        "p",
-        "v",
-        "w",
-        "h",
-        "b",
-        "omega",
-        "variance",
-        "order",
-    )
-    + ("rule", "nodes", "density", "weight", "splits", "len", "dict", "zip", "strict")
-)
+_TAKEN = frozenset({"np", "special", "interval", "tilted", "quadrature", "runtime", "x", "p", "v", "w", "h", "b", "omega"})
+_TAKEN |= {"variance", "order", "rule", "nodes", "density", "weight", "splits", "len", "dict", "zip", "strict"}
 _PATTERN = re.compile(r"(out|step|weight)_.*")
 
 
@@ -145,10 +127,8 @@ class SourcePrinter(NumPyPrinter):
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         text = "np.nan"
         for value, test in reversed(expr.args):
-            if test == sp.true:
-                text = self._print(value)
-            else:
-                text = f"np.where({self._print(test)}, {self._print(value)}, {text})"
+            chosen = self._print(value)
+            text = chosen if test == sp.true else f"np.where({self._print(test)}, {chosen}, {text})"
         return text
 
     def _print_And(self, expr: sp.And) -> str:
