@@ -70,7 +70,9 @@ def saturated_state(system: _BoundModule, p: Array, context: str) -> State | Non
     for name, column in module.observables(x, points, system.rule).items():
         if np.all(np.isfinite(column)):
             observables[name] = _limit(column, gaps)[0]
-    note = f"q = {bound:g} to double precision and the conjugates diverge there (values shown: at a gap of 2^-48)"
+    note = f"q = {bound:g} to double precision"
+    if np.any(x[-1, ~overlaps] > 2.0 * x[-4, ~overlaps]):
+        note += ", and the conjugates diverge there (values shown: at a gap of 2^-48)"
     return State(
         parameters=dict(zip(module.PARAMETERS, map(float, p[0]), strict=True)),
         order_parameters={name: (bound if overlaps[j] else float(x[-1, j])) for j, name in enumerate(names)},

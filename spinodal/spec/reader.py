@@ -23,7 +23,7 @@ from spinodal.spec.overrides import apply_overrides
 from spinodal.spec.parameters import read_parameters, refuse_order_parameters
 from spinodal.spec.sections import read_loss, read_model, read_observables, read_student, read_teacher
 from spinodal.spec.tables import Table, describe
-from spinodal.spec.types import Spec
+from spinodal.spec.types import Loss, Spec
 
 FORMAT = 1
 
@@ -94,15 +94,17 @@ def _build(
     for key in _TABLES[1:]:
         if key in root:
             root.table(key)
+    lossless = _is_bayes_optimal(merged)  # its likelihood is the teacher's: a loss would not be read
     for key, cure in _CURES.items():
-        root.require(key, cure)
+        if not (key == "loss" and lossless):
+            root.require(key, cure)
 
     parameters = read_parameters(root.table("parameters"))
     root = Table(merged, (), origin, tuple(parameter.name for parameter in parameters))
     model_name, description = read_model(root.table("model") if "model" in root else None, name)
     student = read_student(root.table("student"))
     teacher = read_teacher(root.table("teacher")) if "teacher" in root else None
-    loss = read_loss(root.table("loss"))
+    loss = read_loss(root.table("loss")) if "loss" in root else Loss()
     _require_parameters(root.table("parameters"), random_features=student.features == "random")
     ansatz_table = root.table("ansatz") if "ansatz" in root else Table({}, ("ansatz",), origin, root.parameters)
     if student.weights.kind == "unconstrained" and loss.regularization is None:
@@ -134,6 +136,11 @@ def _build(
     check_ansatz(spec, origin)
     check_meaning(spec, default_values(spec))
     return spec
+
+
+def _is_bayes_optimal(data: Mapping[str, Any]) -> bool:
+    ansatz = data.get("ansatz")
+    return isinstance(ansatz, Mapping) and ansatz.get("scheme") == "bayes-optimal"
 
 
 def _check_format(root: Table) -> None:

@@ -209,6 +209,14 @@ class _LossLeaves:
         steps = [p for p in energy.atoms(sp.sign, sp.Heaviside) if p.has(H)]
         if splits and not energy.xreplace({p: sp.Dummy() for p in steps}).has(H):
             return self._levels(energy, splits, label, tag, at)
+        for end in (-30, 30):
+            exponent = sp.N(log_weight.subs(at).subs(H, end))
+            if exponent.is_real and exponent > 30**2 / 4:
+                raise DerivationError(
+                    "exp(-energy/temperature) grows faster than a Gaussian field's density decays",
+                    place="loss.energy",
+                    cure="the energy must be bounded from below, or fall no faster than -h**2 times a small number",
+                )
         return Leaf(tag, "numerical", H, label=label, log_weight=log_weight, splits=splits)
 
     def _levels(

@@ -140,6 +140,12 @@ def _continuous(base: sp.Expr, penalty: sp.Expr, at: Mapping[sp.Symbol, float], 
             log_weight=log_weight,
         )
         return Prior(leaf, None, symmetric=symmetric)
+    for side in (-1, 1):
+        tails = [sp.N(log_weight.subs(at).subs(_W, side * 10**k)) + 3 * k * sp.log(10) for k in (3, 4)]
+        if all(tail.is_real for tail in tails) and tails[1] >= tails[0]:
+            raise DerivationError(
+                "the weights have no finite variance", place=place, cure="a density must fall faster than 1/abs(w)**3"
+            )
     return Prior(Leaf("weight", "density", _W, log_weight=log_weight, splits=splits), None, symmetric=symmetric)
 
 
