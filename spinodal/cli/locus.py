@@ -71,10 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
             kind,
             along.variable if along.bounds else along.name,
             None if over is None else (over.variable, grid),
+            fixed,
             bounds=along.bounds,
             tol=arguments.tol,
             progress=advance,
-            **fixed,
         )
     if output is not None:
         write(output, lambda place: _save(locus, spec, arguments.tol, place))

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     with working(arguments, f"deriving {spec.name}"):
         model.solver()
     with working(arguments, f"solving {spec.name}"):
-        solution = model.solve(start=start or None, all=arguments.all, tol=arguments.tol, **numbers)
+        solution = model.solve(numbers, start=start or None, all=arguments.all, tol=arguments.tol)
     if arguments.json:
         document = solution.to_json()
         if arguments.all:

@@ -13,7 +13,7 @@ import numpy as np
 
 from spinodal.numeric.results import Array, Failure, SpecialPoint
 from spinodal.numeric.roots import NewtonSettings, follow
-from spinodal.numeric.solve import Bound, finish, from_small_alpha, is_overlap, quadrature_error
+from spinodal.numeric.solve import REPLICON_NOISE, Bound, finish, from_small_alpha, is_overlap, quadrature_error
 
 _SCAN = 24
 
@@ -111,6 +111,10 @@ def locate_zero(
     drift = abs(_value(finer, moved, point, observable) - _value(system, x, point, observable))
     (state,) = finish(system, x, point, tolerance, "bracketed root")
     uncertainty = (max(float(error[0]), drift) + abs(value(root))) / max(abs(slope), 1e-300) + 4e-16 * abs(root)
+    if not uncertainty < abs(bracket[1] - bracket[0]):
+        return _missing(
+            system, p, along, kind, f"{observable} touches zero without crossing it near {along.name} = {root:.6g}"
+        )
     return SpecialPoint(
         kind=kind,
         parameters=state.parameters,
@@ -140,6 +144,8 @@ def _bracket(value: Callable[[float], float], along: Along) -> tuple[tuple[float
             found = _towards_end(value, previous, float(at))
             text = f"(the branch ends near {along.name} = {found[1]:.6g})"
             return found[0], text
+        if here == 0.0 and value(float(at) + 1e-3 * (along.high - along.low)) == 0.0:
+            return None, f"alone: it vanishes identically around {along.name} = {at:.4g}"
         if here == 0.0:
             return (float(at) * (1 - 1e-9) - 1e-12, float(at) * (1 + 1e-9) + 1e-12), ""
         if previous is not None and previous[1] * here < 0.0:
@@ -189,6 +195,7 @@ def locate_capacity(system: Bound, p: Array, along: Along, *, tolerance: float =
     extrapolations as error estimate.
     """
     module = system.module
+    system = system.refined()  # steps become as narrow as sqrt(gap)
     follower = Follower(system, p, along)
     start = None
     for at in np.linspace(along.low, along.high, _SCAN):
@@ -207,7 +214,7 @@ def locate_capacity(system: Bound, p: Array, along: Along, *, tolerance: float =
     gaps: list[float] = []
     exponent = max(1.0, np.ceil(-np.log2(gap)))
     stride = 2.0
-    while exponent < 34.0 and stride > 0.2:
+    while exponent < 25.0 and stride > 0.2:
         solved = _at_gap(system, follower, x, value, 2.0 ** -(exponent + stride))
         if solved is None:
             stride /= 2.0
@@ -234,15 +241,16 @@ def locate_capacity(system: Bound, p: Array, along: Along, *, tolerance: float =
     for name, bound in module.SATURATING.items():
         if bound not in module.ORDER_PARAMETERS:
             order[name] = float(bound)
-    return SpecialPoint(
-        "capacity",
-        parameters,
-        order,
-        float(module.free_entropy(states[-1], follower.point(values[-1]), system.rule)[0]),
-        error,
-        error < 1e-5,
-        warnings=(f"conjugates diverge at capacity: the values shown are those at a relative gap of {gaps[-1]:.1e}",),
-    )
+    warnings = [f"conjugates diverge at capacity: the values shown are those at a relative gap of {gaps[-1]:.1e}"]
+    near = tail[0]
+    replicon = module.observables(states[near], follower.point(values[near]), system.rule).get("replicon")
+    if replicon is not None and replicon[0] < -REPLICON_NOISE:
+        warnings.append(
+            f"replicon = {replicon[0]:.4g} < 0 on the way to capacity (at a relative gap of {gaps[near]:.1e}): the "
+            "replica-symmetric value is not the true one"
+        )
+    # the volume of solutions vanishes: the free entropy is -infinity there
+    return SpecialPoint("capacity", parameters, order, float("nan"), error, error < 1e-5, warnings=tuple(warnings))
 
 
 def _gap(system: Bound, x: Array) -> float:
@@ -310,7 +318,7 @@ def extrapolate(gaps: Array, values: Array) -> tuple[float, float]:
     best, error = float(values[-1]), float("inf")
     for power in (0.5, 1.0):
         t = gaps**power
-        for order in (1, 2, 3, 4):
+        for order in (1, 2, 3, 4, 5, 6):
             for stop in range(order + 2, len(t) + 1):
                 fit = _neville(t[stop - order - 1 : stop], values[stop - order - 1 : stop])
                 before = _neville(t[stop - order - 2 : stop - 1], values[stop - order - 2 : stop - 1])
@@ -319,7 +327,7 @@ def extrapolate(gaps: Array, values: Array) -> tuple[float, float]:
                 if change < error:
                     best, error = fit, change
     # the smallest of many differences is an optimistic one
-    return best, 16.0 * error + 1e-12 * abs(best)
+    return best, 16.0 * error + 4e-12 * abs(best)
 
 
 def _neville(t: Array, values: Array) -> float:

@@ -240,7 +240,7 @@ class PathSettings:
     overlap_error: float = 0.03
     relative_error: float = 0.2
     overlap_change: float = 0.5
-    smallest: float = 1e-5
+    smallest: float = 1e-8
     corrections: int = 8
     loose: float = 1e-4
 

@@ -94,5 +94,5 @@ def _limit(values: Array, gaps: Array) -> tuple[float, float]:
         use = slice(stop - 6, stop)
         design = np.stack([np.ones(6), roots[use] / roots[use][0], (roots[use] / roots[use][0]) ** 2], axis=1)
         estimates.append(float(np.linalg.lstsq(design, values[use])[0][0]))
-    spread = abs(estimates[1] - estimates[0]) + 64.0 * np.finfo(float).eps * (1.0 + float(np.max(np.abs(values))))
+    spread = 4.0 * abs(estimates[1] - estimates[0]) + 64.0 * np.finfo(float).eps * (1.0 + float(np.max(np.abs(values))))
     return estimates[1], spread

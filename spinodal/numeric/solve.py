@@ -18,6 +18,8 @@ from spinodal.numeric.saturation import saturated_state
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
 _REFINEMENTS = 3
+#: A replicon within this of zero is at its zero (a point located there would otherwise be called unstable by rounding).
+REPLICON_NOISE = 1e-10
 #: Alternating updates of overlaps and conjugates before Newton at alpha = 0.
 _ORIGIN_SWEEPS = 6
 
@@ -190,7 +192,7 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
     result = []
     for i in range(len(states)):
         values = {name: float(column[i]) for name, column in observables.items()}
-        values = {name: value for name, value in values.items() if np.isfinite(value)}
+        values = {name: _rounded(name, value) for name, value in values.items() if np.isfinite(value)}
         warnings = list(_warnings(values, float(error[i]), tolerance))
         result.append(
             State(
@@ -211,6 +213,11 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
     return result
 
 
+def _rounded(name: str, value: float) -> float:
+    """An error rate that came out a rounding error below zero is zero."""
+    return 0.0 if name.endswith(("_error", "_barycentre")) and -1e-12 < value < 0.0 else value
+
+
 def quadrature_error(system: Bound, x: Array, p: Array) -> tuple[Array, Array, Array]:
     """(error estimate of phi, phi, shift of the state) from the rule and the refined rule [B], [B], [B, n].
 
@@ -218,6 +225,11 @@ def quadrature_error(system: Bound, x: Array, p: Array) -> tuple[Array, Array, A
     the pairing terms, which cancel in phi.
     """
     finer = system.refined()
+    with np.errstate(all="ignore"):  # a free entropy that is not finite is reported as such
+        return _quadrature_error(system, finer, x, p)
+
+
+def _quadrature_error(system: Bound, finer: Bound, x: Array, p: Array) -> tuple[Array, Array, Array]:
     coarse = system.module.free_entropy(x, p, system.rule)
     fine = system.module.free_entropy(x, p, finer.rule)
     f, j = finer.residual_and_jacobian(x, p)
@@ -239,7 +251,7 @@ def _shifts(jacobian: Array, residual: Array) -> Array:
 
 def _warnings(values: Mapping[str, float], error: float, tolerance: float) -> Sequence[str]:
     found = []
-    if values.get("replicon", 1.0) < 0.0:
+    if values.get("replicon", 1.0) < -REPLICON_NOISE:
         found.append(
             f"replicon = {values['replicon']:.4g} < 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
         )
@@ -253,24 +265,45 @@ def _describe_end(module: ModuleType, p: Array, reached: float, x: Array) -> str
     alpha = reached * float(p[module.PARAMETERS.index("alpha")])
     for name in module.SATURATING:
         bound = float(upper_bounds(module, x[None])[0, module.ORDER_PARAMETERS.index(name)])
-        if 1.0 - x[module.ORDER_PARAMETERS.index(name)] / bound < 1e-2:
-            return f"the branch from small alpha ends near alpha = {alpha:.6g}, where {name} reaches {bound:g}"
+        gap = 1.0 - float(x[module.ORDER_PARAMETERS.index(name)]) / bound
+        if gap < 1e-2:
+            return f"the branch from small alpha could be followed to alpha = {alpha:.6g}, where {name} reaches {bound:g} ({gap:.0e} short)"
     return f"the branch from small alpha ends in a fold near alpha = {alpha:.6g}"
+
+
+def _why_no_origin(module: ModuleType, p: Array) -> tuple[str, str]:
+    """Why there is no state at alpha = 0: usually a parameter at or beyond the edge of its range."""
+    origin = p[None].copy()
+    origin[0, module.PARAMETERS.index("alpha")] = 0.0
+    x = trivial_state(module, 1)
+    margins = module.conditions(x, origin)[0]
+    broken = [name for name, margin in zip(module.CONDITIONS, margins, strict=True) if not margin >= -1e-12]
+    if broken:
+        return f"the equations make no sense at these parameters: negative: {broken[0]}", "check the parameters' signs and order"
+    if not np.all(np.isfinite(module.residual(x, origin))):
+        return (
+            "the equations are not finite at these parameters, even at alpha = 0",
+            "a temperature, noise strength, probability or width at the edge of its range does this: take one inside",
+        )
+    return (
+        "no state was found at alpha = 0, where the branch should begin",
+        "give a start (--start), or search all roots (--all)",
+    )
 
 
 def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: float, *, started: bool) -> State:
     """A failure as a result: why, and what to try."""
     residual = float(roots.residual[index])
     if started:
-        reason = f"Newton did not converge from the given start (residual {residual:.2e})"
+        where = f"residual {residual:.2e}" if np.isfinite(residual) else "it lies outside the equations' domain"
+        reason = f"Newton did not converge from the given start ({where})"
         advice = "start nearer to the state, or leave the start out to follow the branch from small alpha; --all searches"
     elif reached <= 0.0:
-        reason = "no state was found at alpha = 0, where the branch should begin"
-        advice = "give a start (--start), or search all roots (--all)"
+        reason, advice = _why_no_origin(module, p)
     else:
         reason = _describe_end(module, p, reached, roots.x[index])
         if "reaches" in reason:
-            advice = "no state of this kind exists beyond (the weights are fixed by the data): lower alpha or the margin"
+            advice = "near that point the data fix the weights, and conjugates diverge: lower alpha or the margin"
         else:
             advice = "beyond a fold another state takes over: try --all, or --start with order parameters of that state"
     empty = dict.fromkeys(module.ORDER_PARAMETERS, float("nan"))

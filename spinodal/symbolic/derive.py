@@ -21,7 +21,7 @@ from spinodal.spec.types import Observable, Spec
 from spinodal.symbolic.averages import Measure, average
 from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
 from spinodal.symbolic.derivation import Condition, Definition, Derived
-from spinodal.symbolic.errors import DerivationError
+from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.features import pairing, random_feature_block
 from spinodal.symbolic.formulas import generic_values, symbol, to_sympy
 from spinodal.symbolic.functions import LogPartition
@@ -84,7 +84,8 @@ def gather(spec: Spec) -> Ingredients:
     prior = student_prior(spec.student.weights, None if bayes else spec.loss.regularization, beta, at)
     teacher, law = None, None
     if spec.teacher is not None:
-        law = label_law(spec.teacher, at)
+        with placed("teacher.label"):
+            law = label_law(spec.teacher, at)
         teacher = teacher_prior(spec.teacher.weights, prior, at)
         if bayes:  # the student's prior is the teacher's, at the teacher's scale
             prior = student_prior(spec.teacher.weights, None, beta, at, scale=teacher.scale)
@@ -94,7 +95,8 @@ def gather(spec: Spec) -> Ingredients:
         activation = to_sympy(spec.student.activation.root)
         x = symbol("x")
         free = activation.free_symbols - {x}
-        moments = parametric_moments(activation, x) if free else activation_moments(activation, x, at)
+        with placed("student.features.activation"):
+            moments = parametric_moments(activation, x) if free else activation_moments(activation, x, at)
     return Ingredients(spec, at, bayes, prior, teacher, law, moments, beta)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class DerivationError(Exception):
     """A well-formed spec that cannot be derived: says where in the spec, why, and what would help.
@@ -23,3 +26,14 @@ class DerivationError(Exception):
         where = f"{self.place}: " if self.place else ""
         cure = f"; {self.cure}" if self.cure else ""
         return f"{where}{self.message}{cure}"
+
+
+@contextmanager
+def placed(place: str) -> Iterator[None]:
+    """Give errors that do not know where in the spec they come from a place."""
+    try:
+        yield
+    except DerivationError as error:
+        if error.place:
+            raise
+        raise DerivationError(error.message, place=place, column=error.column, cure=error.cure) from error

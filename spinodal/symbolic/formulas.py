@@ -192,7 +192,24 @@ def where(holds: object, expressions: list[sp.Expr], variable: sp.Symbol, at: Ma
             intervals[-1] = Interval(intervals[-1].lower, bounds[index + 1])
         else:
             intervals.append(Interval(bounds[index], bounds[index + 1]))
+    _verify(holds, intervals, numbers, at)
     return tuple(intervals)
+
+
+def _verify(holds: object, intervals: list[Interval], edges: list[float], at: Mapping[sp.Symbol, float]) -> None:
+    """Compare the intervals with the condition at many points: a root that was missed would be a wrong theory."""
+    assert callable(holds)
+    reach = 8.0 + max((abs(edge) for edge in edges), default=0.0)
+    ends = [(float(sp.N(i.lower.subs(at))), float(sp.N(i.upper.subs(at)))) for i in intervals]
+    for k in range(97):
+        point = reach * (2.0 * ((k + 0.5) * 0.6180339887498949 % 1.0) - 1.0)
+        if any(abs(point - edge) < 1e-6 for edge in edges):
+            continue
+        if bool(holds(point)) != any(low < point < high for low, high in ends):
+            raise DerivationError(
+                "the condition has more solutions than closed forms were found for",
+                cure="write it as comparisons with finitely many closed-form solutions",
+            )
 
 
 def breakpoints(expressions: list[sp.Expr], variable: sp.Symbol, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:

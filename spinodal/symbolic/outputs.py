@@ -10,7 +10,7 @@ import sympy as sp
 
 from spinodal.spec.types import Loss, Spec
 from spinodal.symbolic.channel import Branch, Channel
-from spinodal.symbolic.errors import DerivationError
+from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import Interval, kinks, region, sample_points, symbol, to_sympy
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored
 from spinodal.symbolic.leaves import Leaf
@@ -162,10 +162,12 @@ class _LossLeaves:
 
     def __call__(self, label: sp.Expr, tag: str) -> tuple[Leaf, sp.Expr | None]:
         if self.loss.constraint is not None:
-            return self._constraint(label, tag), None
+            with placed("loss.constraint"):
+                return self._constraint(label, tag), None
         assert self.loss.energy is not None
-        energy = to_sympy(self.loss.energy.root).subs(_Y, label)
-        return self._energy(energy, label, tag), energy
+        with placed("loss.energy"):
+            energy = to_sympy(self.loss.energy.root).subs(_Y, label)
+            return self._energy(energy, label, tag), energy
 
     def _constraint(self, label: sp.Expr, tag: str) -> Leaf:
         assert self.loss.constraint is not None
