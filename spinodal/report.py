@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -135,7 +136,7 @@ class Derivation:
             "| check | largest deviation | tolerance | result |",
             "| --- | --- | --- | --- |",
         ]
-        lines += [f"| {c.name} | {c.deviation:.1e} | {c.tolerance:.0e} | {c.verdict} |" for c in self.checks]
+        lines += [f"| {c.name} | {_short(c.deviation)} | {_short(c.tolerance)} | {c.verdict} |" for c in self.checks]
         return "\n".join(lines) + "\n"
 
     def to_latex(self) -> str:
@@ -180,7 +181,13 @@ def derivation(spec: Spec) -> Derivation:
     return Derivation(derive(spec))
 
 
+def _short(value: float) -> str:
+    return f"{value:.1e}" if math.isfinite(value) else "-"
+
+
 def _power(value: float) -> str:
+    if not math.isfinite(value):
+        return "-"
     if value == 0.0:
         return "0"
     mantissa, exponent = f"{value:.1e}".split("e")

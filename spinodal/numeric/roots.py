@@ -78,6 +78,15 @@ class Roots:
     determinant_sign: Array
     jacobian: Array
 
+    def replaced(self, rows: NDArray[np.int64], other: Roots, chosen: Mask) -> Roots:
+        """These roots with ``rows`` taken from the ``chosen`` rows of another batch."""
+        merged = {}
+        for name in ("x", "converged", "residual", "step", "iterations", "determinant_sign", "jacobian"):
+            values = getattr(self, name).copy()
+            values[rows] = getattr(other, name)[chosen]
+            merged[name] = values
+        return Roots(**merged)
+
 
 def _scaled(values: Array, x: Array) -> Array:
     result: Array = np.max(np.abs(values) / (1.0 + np.abs(x)), axis=1)

@@ -111,8 +111,8 @@ def solve_points(
     system = Bound(module, rule or module.RULE)
     settings = NewtonSettings()
     if start is None:
-        path = from_small_alpha(system, p, settings)
-        roots, reached, method = path.roots, path.reached, "followed from alpha = 0"
+        roots, reached = _followed(system, p, settings)
+        method = "followed from alpha = 0"
     else:
         guess = complete_start(system, p, start)
         roots, reached, method = newton(system, guess, p, settings), np.ones(len(p)), "Newton from the given start"
@@ -129,6 +129,27 @@ def solve_points(
         else:
             states[index] = failed(module, p[index], roots, int(index), float(reached[index]), started=start is not None)
     return [state for state in states if state is not None]
+
+
+def _followed(system: Bound, p: Array, settings: NewtonSettings) -> tuple[Roots, Array]:
+    """The branch from small alpha; rows that end early are followed again with more nodes, until that changes nothing.
+
+    An integrand that is not resolved makes the Jacobian wrong and Newton slow, which looks like the end of the branch.
+    """
+    path = from_small_alpha(system, p, settings)
+    roots, reached = path.roots, path.reached.copy()
+    for _ in range(2):
+        lost = np.flatnonzero(~roots.converged)
+        if lost.size == 0:
+            break
+        system = system.refined()
+        again = from_small_alpha(system, p[lost], settings)
+        gained = again.roots.converged | (again.reached > reached[lost] * (1.0 + 1e-3))
+        if not gained.any():
+            break
+        roots = roots.replaced(lost[gained], again.roots, gained)
+        reached[lost[gained]] = again.reached[gained]
+    return roots, reached
 
 
 def complete_start(system: Bound, p: Array, start: Mapping[str, float]) -> Array:

@@ -107,6 +107,24 @@ class Leaf:
             return total
         return _bell(order, [self.log_derivative(k, omega, variance) for k in range(order + 1)])
 
+    def _takeovers(self, variance: sp.Expr) -> tuple[Step, ...]:
+        """Where the tail of a heavier neighbour drowns in an interval of lower level: H(x) = exp(-difference).
+
+        That is about x = sqrt(2 difference) standard deviations inside the lighter interval, over 1/x of them.
+        """
+        found = []
+        for left, right, first, second in zip(
+            self.edges, self.edges[1:], self.log_levels, self.log_levels[1:], strict=False
+        ):
+            difference = first - second
+            if left.upper != right.lower or difference == 0 or difference.has(sp.oo):
+                continue
+            size = sp.Abs(difference)
+            depth = sp.sqrt(2 * size * variance)
+            for side in (-1, 1):
+                found.append(Step(left.upper + side * depth, variance / (1 + 2 * size), smoothed=False))
+        return tuple(found)
+
     def _crossings(self, variance: sp.Expr) -> tuple[Step, ...]:
         """Where two weights of a discrete prior exchange dominance, over the inverse of their difference."""
 
@@ -129,7 +147,8 @@ class Leaf:
         match self.kind:
             case "half-line" | "intervals":
                 ends = [e for i in self.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)]
-                return tuple(Step(end, self.smoothing) for end in dict.fromkeys(ends))
+                own = tuple(Step(end, self.smoothing) for end in dict.fromkeys(ends))
+                return (*own, *self._takeovers(variance + self.smoothing))
             case "two-cosh":
                 _c, a, b = self.quadratic
                 return (Step(-b / a, 1 / a**2, smoothed=False),)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from spinodal.symbolic.averages import Measure, average
-from spinodal.symbolic.channel import Branch, Channel, Ratio
+from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
 from spinodal.symbolic.functions import LogTail, LogTwoCosh, Tail, Tilted
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U
 from spinodal.symbolic.leaves import Leaf
@@ -219,16 +219,16 @@ def _classification_error(law: DiscreteLabels, variance: sp.Expr, m: sp.Expr, rh
     """P(y sign(h) < 0) for a Gaussian student field of given variance and covariance m with the teacher's."""
     up = law.leaf(sp.Integer(1))
     if up.kind == "half-line" and up.edges[0].lower == 0 and up.edges[0].upper == sp.oo:
-        return sp.acos(Ratio(m, sp.sqrt(variance * (rho + up.smoothing)))) / sp.pi
+        return sp.acos(Ratio(m, Root(variance * (rho + up.smoothing)))) / sp.pi
     if _is_flip(up):
         flip = sp.exp(next(level for i, level in zip(up.edges, up.log_levels, strict=True) if i.upper == 0))
-        angle = sp.acos(Ratio(m, sp.sqrt(variance * (rho + up.smoothing)))) / sp.pi
+        angle = sp.acos(Ratio(m, Root(variance * (rho + up.smoothing)))) / sp.pi
         return flip + (1 - 2 * flip) * angle
     # P(y | h) is a leaf at omega = (m / variance) h: average over |h| and both signs, so that no jump is crossed
     s = sp.Symbol("_s", real=True)
     none = sp.ImmutableDenseMatrix(0, 0, [])
     half = Measure([], [], none, none, ((s, sp.Symbol("half_normal")),))
-    slope = Ratio(m, sp.sqrt(variance))
+    slope = Ratio(m, Root(variance))
     residual = rho - slope**2
     wrong_down = law.leaf(sp.Integer(-1)).partition(0, slope * s, residual)
     wrong_up = up.partition(0, -slope * s, residual)
