@@ -14,6 +14,10 @@ import sympy as sp
 from sympy.core.function import ArgumentIndexError
 
 
+def _words(tag: Any) -> str:
+    return str(tag).replace("_", " ")
+
+
 def _indexed(label: str, index: int, arguments: str) -> str:
     primes = {0: "", 1: "'", 2: "''", 3: "'''"}.get(index, f"^{{({index})}}")
     return rf"{label}{primes}\!\left({arguments}\right)"
@@ -35,7 +39,7 @@ class LinearPartition(sp.Function):
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         tag, k, omega, variance = self.args
-        body = _indexed(rf"Z_{{\mathrm{{{tag}}}}}", int(k), f"{printer._print(omega)}; {printer._print(variance)}")
+        body = _indexed(rf"Z_{{\text{{{_words(tag)}}}}}", int(k), f"{printer._print(omega)}; {printer._print(variance)}")
         return body if exp is None else rf"{body}^{{{printer._print(exp) if not isinstance(exp, str) else exp}}}"
 
 
@@ -61,7 +65,7 @@ class LogPartition(sp.Function):
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         tag, k, omega, variance = self.args
-        label = rf"\left(\log Z_{{\mathrm{{{tag}}}}}\right)"
+        label = rf"\left(\log Z_{{\text{{{_words(tag)}}}}}\right)"
         body = _indexed(label, int(k), f"{printer._print(omega)}; {printer._print(variance)}")
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
 
@@ -179,7 +183,7 @@ class Primitive(sp.Function):
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         tag, k, omega, variance, y = self.args
-        label = rf"\left(\log Z_{{\mathrm{{{tag}}}}}\right)"
+        label = rf"\left(\log Z_{{\text{{{_words(tag)}}}}}\right)"
         given = "" if y == 0 else f"{printer._print(y)} \\mid "
         body = _indexed(label, int(k), f"{given}{printer._print(omega)}; {printer._print(variance)}")
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
@@ -194,5 +198,5 @@ class Tilted(sp.Function):
         _leaf, name, omega, variance, y = self.args
         given = "" if y == 0 else f", {printer._print(y)}"
         inner = f"{printer._print(omega)}, {printer._print(variance)}{given}"
-        body = rf"\left\langle \mathrm{{{name}}} \right\rangle_{{{inner}}}"
+        body = rf"\left\langle \text{{{_words(name)}}} \right\rangle_{{{inner}}}"
         return body if exp is None else rf"{body}^{{{exp}}}"
