@@ -29,11 +29,11 @@ BASELINE = Path(__file__).resolve().with_name("baseline.json")
 Results = dict[str, dict[str, float]]
 
 
-def measure(*, batch: int = 10_000, rounds: int = 9, processes: int = 3) -> dict[str, Results]:
+def measure(*, batch: int = 10_000, rounds: int = 30, processes: int = 3) -> dict[str, Results]:
     """All benchmarks: group, then name, then numbers."""
     results: dict[str, Results] = {"channels": channels.measure(batch, rounds)}
     results["calls"] = {
-        "one solve, default guess": commands.solve(4 * rounds),
+        "one solve, default guess": commands.solve(2 * rounds),
         "one zero-entropy point": commands.special_point(rounds),
     }
     if processes:

@@ -24,7 +24,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -170,6 +170,8 @@ class SinhTrapezoid:
 
     def nodes(self, centres: Sequence[ArrayLike], widths: Sequence[ArrayLike]) -> tuple[FloatArray, FloatArray]:
         """Nodes and weights [B, n]."""
+        if len(centres) == len(widths) == 1 and _is_one(centres[0]) and _is_one(widths[0]):
+            return _nodes_of_one(float(centres[0][0]), float(widths[0][0]), self.n)
         steps = _as_steps(centres, widths) or [(np.zeros(1), np.ones(1))]
         if len(steps) > 1:
             raise ValueError("SinhTrapezoid takes one step; use SinhPanels or Automatic for several")
@@ -183,24 +185,33 @@ class SinhTrapezoid:
         return SinhTrapezoid(2 * self.n)
 
 
-def _to_t(u: FloatArray, w: FloatArray) -> FloatArray:
+@functools.lru_cache(maxsize=64)
+def _trapezoid(n: int) -> SinhTrapezoid:
+    return SinhTrapezoid(n)
+
+
+def _to_t(u: Any, w: Any) -> Any:
     """The inverse of the map: t at z = c + u."""
     half = u * (0.5 / LINEAR)
-    return np.asarray(half + np.arcsinh(np.sinh(half) * (2.0 * LINEAR / w)))
+    return half + np.arcsinh(np.sinh(half) * (2.0 * LINEAR / w))
 
 
 def _graded_nodes(
     c: FloatArray, w: FloatArray, offset: FloatArray, scale: FloatArray, s: FloatArray, weight_scale: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Nodes z at t = offset + scale s and the weights weight_scale (dz/dt) G(z); [..., n]."""
-    epsilon = (w * (0.5 / LINEAR))[..., None]
-    right = np.multiply.outer(scale, s)
-    right += offset[..., None]
-    np.exp(right, out=right)
-    left = epsilon / right
-    right *= epsilon
-    # dz/dt = LINEAR [right/(1 + right) + left/(1 + left)], where right left = epsilon^2.
+    epsilon = w * (0.5 / LINEAR)
+    t = np.multiply.outer(scale, s)
+    t += (offset + np.log(epsilon))[..., None]
+    return _grade(t, epsilon[..., None], c[..., None], weight_scale[..., None])
+
+
+def _grade(t: FloatArray, epsilon: Any, c: Any, weight_scale: Any) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights at t, given as t + log(epsilon) and overwritten; the others are columns, or numbers for a state."""
+    right = np.exp(t, out=t)
     square = epsilon * epsilon
+    left = square / right
+    # dz/dt = LINEAR [right/(1 + right) + left/(1 + left)], where right left = epsilon^2.
     slope = right + left
     weights = slope + 2.0 * square
     slope += 1.0 + square
@@ -211,13 +222,38 @@ def _graded_nodes(
     right /= left
     z = np.log(right, out=right)
     z *= LINEAR
-    z += c[..., None]
+    z += c
     np.multiply(z, z, out=left)
     left *= -0.5
     np.exp(left, out=left)
+    left *= weight_scale * (LINEAR * _INV_SQRT_2PI)
     weights *= left
-    weights *= (weight_scale * (LINEAR * _INV_SQRT_2PI))[..., None]
     return z, weights
+
+
+def _is_one(part: ArrayLike) -> TypeGuard[FloatArray]:
+    return isinstance(part, np.ndarray) and part.shape == (1,)
+
+
+def _nodes_of_one(c: float, w: float, n: int) -> tuple[FloatArray, FloatArray]:
+    """SinhTrapezoid's nodes [1, n] for a single step: the same arithmetic on numbers, in a few microseconds.
+
+    Comparisons keep a first argument that is nan.
+    """
+    inside = min(max(c, -EDGE), EDGE)
+    w = min(abs(w) + abs(c - inside), 1e8)
+    w = max(w, min(_UNRESOLVED * float(np.exp(0.5 * inside * inside)), 1.0))
+    first, last = _to_t(-EDGE - inside, w), _to_t(EDGE - inside, w)
+    spacing = (last - first) / n
+    epsilon = w * (0.5 / LINEAR)
+    t = spacing * _count(n)
+    t += first + 0.5 * spacing + np.log(epsilon)
+    return _grade(t, epsilon, inside, spacing)
+
+
+@functools.lru_cache(maxsize=64)
+def _count(n: int) -> FloatArray:
+    return np.arange(float(n))[None]
 
 
 @dataclass(frozen=True)
@@ -258,6 +294,12 @@ class SinhPanels:
         return SinhPanels(2 * self.n)
 
 
+def _same(a: ArrayLike, b: ArrayLike) -> bool:
+    if _is_one(a) and _is_one(b):
+        return bool(a[0] == b[0])
+    return bool(np.all(np.asarray(a) == np.asarray(b)))
+
+
 @dataclass(frozen=True)
 class Automatic:
     """Chooses by the number of distinct steps: none, Gauss-Hermite; one, SinhTrapezoid; several, SinhPanels."""
@@ -273,7 +315,7 @@ class Automatic:
         merged_widths: list[ArrayLike] = []
         for centre, width in zip(centres, widths, strict=True):
             for k, known in enumerate(merged_centres):
-                if known is centre or np.all(np.asarray(known) == np.asarray(centre)):
+                if known is centre or _same(known, centre):
                     merged_widths[k] = np.minimum(np.abs(merged_widths[k]), np.abs(width))
                     break
             else:
@@ -283,13 +325,15 @@ class Automatic:
         if not merged_centres:
             rule = GaussHermite(self.n)
         elif len(merged_centres) == 1:
-            rule = SinhTrapezoid(self.n)
+            rule = _trapezoid(self.n)
         else:
             rule = SinhPanels(self.n)
         return rule, merged_centres, merged_widths
 
     def nodes(self, centres: Sequence[ArrayLike], widths: Sequence[ArrayLike]) -> tuple[FloatArray, FloatArray]:
         """Nodes and weights of the chosen rule."""
+        if len(centres) == len(widths) == 1:
+            return _trapezoid(self.n).nodes(centres, widths)
         rule, merged_centres, merged_widths = self.choose(centres, widths)
         return rule.nodes(merged_centres, merged_widths)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from math import comb
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from spinodal.numeric.quadrature import Rule
 
 Array = NDArray[np.float64]
 
-#: States per block times nodes per state: temporaries of a block stay in the second-level cache.
-_BLOCK_ELEMENTS = 32768
+#: States times nodes in one block of averages: few enough for the cache, many enough for what each call costs.
+_BLOCK_ELEMENTS = 32000
+#: States for which the algebra before and after the averages is done at once.
+_BLOCK_STATES = 4096
 #: Half-width of the domain of a standard normal variable; the density there is 1e-18.
 _EDGE = 9.0
 #: Steps farther out than this need no nodes.
@@ -24,9 +26,10 @@ _FAR = 60.0
 
 
 def batched(core: Callable[..., tuple[Array, ...]], x: Any, p: Any, rule: Rule, v: Any = None) -> tuple[Array, ...]:
-    """Run a routine over the rows of x [B, n] and p [B, k] in cache-sized blocks.
+    """Run a routine over the rows of x [B, n] and p [B, k], some thousands at a time.
 
-    A single state may be given as x [n], p [k]; p [1, k] serves all rows.
+    The routine is given them by columns, [n, B] and [k, B]; it takes its averages in smaller blocks. A single state may
+    be given as x [n], p [k]; p [1, k] serves all rows.
 
     Raises:
         ValueError: if the shapes do not fit.
@@ -41,26 +44,23 @@ def batched(core: Callable[..., tuple[Array, ...]], x: Any, p: Any, rule: Rule, 
         states = np.broadcast_to(states, (rows, states.shape[1]))
         parameters = np.broadcast_to(parameters, (rows, parameters.shape[1]))
     directions = None if v is None else np.broadcast_to(np.asarray(v, dtype=float), states.shape)
-    step = max(1, _BLOCK_ELEMENTS // rule.n)
     blocks = []
     with np.errstate(all="ignore"):  # states outside the domain give nan, which callers read as "outside"
         if rows == 1:  # a single state runs on scalars, whose arithmetic costs a tenth of that of one-element arrays
             extra = () if directions is None else (directions[0],)
             return tuple(np.asarray(out)[None] for out in core(states[0], parameters[0], *extra, rule))
-        for start in range(0, rows, step):
-            part = slice(start, start + step)
-            if directions is None:
-                blocks.append(core(states[part], parameters[part], rule))
-            else:
-                blocks.append(core(states[part], parameters[part], directions[part], rule))
+        for start in range(0, rows, _BLOCK_STATES):
+            part = slice(start, start + _BLOCK_STATES)
+            given = (states, parameters) if directions is None else (states, parameters, directions)
+            blocks.append(core(*(np.ascontiguousarray(array[part].T) for array in given), rule))
     if len(blocks) == 1:
         return blocks[0]
     return tuple(np.concatenate(pieces) for pieces in zip(*blocks, strict=True))
 
 
 def rows(x: Array) -> int:
-    """The number of states in x [b, n], or 1 for a single state [n]."""
-    return x.shape[0] if x.ndim == 2 else 1
+    """The number of states in x [n, b], or 1 for a single state [n]."""
+    return int(x.shape[1]) if x.ndim == 2 else 1
 
 
 def columns(b: int, *scalars: Any) -> tuple[Any, ...]:
@@ -68,6 +68,64 @@ def columns(b: int, *scalars: Any) -> tuple[Any, ...]:
     if b == 1 and not any(isinstance(s, np.ndarray) and s.ndim for s in scalars):
         return scalars
     return tuple(s[:, None] if isinstance(s, np.ndarray) and s.ndim == 1 else np.full((b, 1), float(s)) for s in scalars)
+
+
+def average(
+    integrands: Callable[..., tuple[Any, ...]],
+    rule: Rule,
+    steps: Sequence[tuple[Array, Array]],
+    *arguments: Any,
+) -> tuple[Any, ...]:
+    """Averages over a standard normal z, for all rows in cache-sized blocks; each is an array [b], or a number.
+
+    Args:
+        integrands: the averages from (z, weight, *arguments), with nodes and weights [b, n] and arguments [b, 1].
+        rule: the quadrature rule.
+        steps: centres and widths [b] (or [1]) of the integrands' steps.
+        arguments: what does not depend on z, as numbers or arrays [b] or [b, 1].
+    """
+    centres, widths = [s[0] for s in steps], [s[1] for s in steps]
+    count = max([1, *(len(a) for a in (*arguments, *centres) if isinstance(a, np.ndarray) and a.ndim)])
+    if count == 1:
+        z, weight = rule.nodes(centres, widths)
+        return integrands(z, weight, *(a[:, None] if isinstance(a, np.ndarray) and a.ndim == 1 else a for a in arguments))
+    block = max(1, _BLOCK_ELEMENTS // (rule.n * max(1, len(steps))))
+    pieces, start = [], 0
+    while start < count:
+        part = slice(start, start + block)
+        z, weight = rule.nodes([_part(c, part) for c in centres], [_part(w, part) for w in widths])
+        pieces.append(integrands(z, weight, *(_column(a, part) for a in arguments)))
+        start += block
+        block = max(1, _BLOCK_ELEMENTS // z.shape[1])  # steps that coincide share their nodes
+    if len(pieces) == 1:
+        return pieces[0]
+    return tuple(np.concatenate([np.atleast_1d(one) for one in piece]) for piece in zip(*pieces, strict=True))
+
+
+def _part(a: Array, part: slice) -> Array:
+    """A block of a centre or width, which all rows may share."""
+    return a[part] if len(a) > 1 else a
+
+
+def _column(a: Any, part: slice) -> Any:
+    """A block of an argument as a column; numbers and what all rows share stay what they are."""
+    if not isinstance(a, np.ndarray) or not a.ndim:
+        return a
+    shared = a if len(a) == 1 else a[part]
+    return shared[:, None] if shared.ndim == 1 else shared
+
+
+def blocked(kernel: Callable[..., tuple[Any, ...]], b: int, rule: Rule, *scalars: Any) -> tuple[Any, ...]:
+    """A kernel with outer variables, whose nodes multiply the rows, on blocks of rows that keep its memory bounded."""
+    block = max(1, _BLOCK_ELEMENTS // rule.n)
+    if b <= block:
+        return kernel(b, rule, *scalars)
+    pieces = []
+    for start in range(0, b, block):
+        part = slice(start, start + block)
+        given = (s[part] if isinstance(s, np.ndarray) and s.ndim else s for s in scalars)
+        pieces.append(kernel(min(block, b - start), rule, *given))
+    return tuple(np.concatenate(piece) for piece in zip(*pieces, strict=True))
 
 
 def deepen(value: Any) -> Any:
@@ -83,11 +141,10 @@ def stack(values: Sequence[Any]) -> Array:
 
 
 def dot(weight: Array, values: Any) -> Any:
-    """Weighted sums over nodes: [b, n] (or [1, n]) -> [b]."""
-    if weight.shape[0] == 1 and np.shape(values)[0] == 1:
-        return np.dot(weight[0], values[0])
-    result: Array = np.einsum("bn,bn->b", weight, values)
-    return result
+    """Weighted sums over nodes: [b, n] (or [1, n]) -> [b], a number for one row."""
+    if isinstance(values, np.ndarray) and values.shape[-1] == weight.shape[-1]:
+        return np.dot(weight[0], values[0]) if len(weight) == len(values) == 1 else np.vecdot(weight, values)
+    return (weight * values).sum(axis=1)  # one value for all nodes
 
 
 def gather(b: int, values: Any, weight: Array) -> Array:
@@ -97,9 +154,13 @@ def gather(b: int, values: Any, weight: Array) -> Array:
     return result
 
 
+def _is_number(a: Any) -> bool:
+    return isinstance(a, float) or np.ndim(a) == 0
+
+
 def ratio(a: Any, b: Any) -> Any:
     """a/b with 0/0 = 0, a numerator a rounding error from zero included."""
-    if np.ndim(a) == 0 and np.ndim(b) == 0:
+    if _is_number(a) and _is_number(b):
         return a / b if b != 0.0 else (0.0 if abs(a) < 1e-12 else np.float64(np.nan))
     numerator, denominator = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     empty = (denominator == 0.0) & (np.abs(numerator) < 1e-12)
@@ -109,7 +170,7 @@ def ratio(a: Any, b: Any) -> Any:
 
 def root(variance: Any) -> Any:
     """The square root of a variance; a rounding error below zero counts as zero, more gives nan."""
-    if np.ndim(variance) == 0:
+    if _is_number(variance):
         return np.sqrt(variance) if not -1e-12 < variance < 0.0 else np.float64(0.0)
     value = np.asarray(variance, dtype=float)
     result: Array = np.sqrt(np.where((value < 0.0) & (value > -1e-12), 0.0, value))
@@ -134,7 +195,7 @@ def step(offset: Any, slope: Any) -> tuple[Array, Array]:
 
     A step beyond +-60 lies far outside the Gaussian's bulk, where its function is smooth; a vanishing slope is no step.
     """
-    if np.ndim(offset) == 0 and np.ndim(slope) == 0:
+    if _is_number(offset) and _is_number(slope):
         return _step_of_one(float(offset), float(slope))
     a, b = np.broadcast_arrays(np.asarray(offset, dtype=float), np.asarray(slope, dtype=float))
     a, b = a.reshape(-1), b.reshape(-1)
@@ -151,7 +212,7 @@ def _step_of_one(a: float, b: float) -> tuple[Array, Array]:
         b = 1e-12
     centre = -a / b
     width = max(1.0 / abs(b), abs(centre) - _FAR)
-    if not np.isfinite(width):
+    if not math.isfinite(width):
         return np.zeros(1), np.ones(1)
     return np.array([min(max(centre, -_FAR), _FAR)]), np.array([min(max(width, 1e-13), 1e6)])
 
@@ -245,7 +306,7 @@ def _gauss_of_masses(points: Array, mass: Array, size: int) -> tuple[Array, Arra
 
     k = len(diagonal)
     values, vectors = eigh_tridiagonal(np.array(diagonal), np.array(off[: k - 1]))
-    return values, vectors[0] ** 2
+    return np.asarray(values, dtype=float), np.asarray(vectors[0], dtype=float) ** 2
 
 
 def plant(b: int, nodes: Array, density: Array, *others: Any) -> tuple[Array, ...]:
@@ -317,6 +378,6 @@ def log_tail_slopes(x: Any, order: int) -> tuple[Array, ...]:
     """
     slopes = [*special.log_tail_slopes(x, min(order, 4))]
     for n in range(3, order - 1):
-        products = sum(comb(n, k) * slopes[k] * slopes[n - k] for k in range(n + 1))
+        products = sum(math.comb(n, k) * slopes[k] * slopes[n - k] for k in range(n + 1))
         slopes.append(np.asarray(-products - x * slopes[n] - n * slopes[n - 1]))
     return tuple(slopes)

@@ -288,7 +288,8 @@ def _describe_end(module: ModuleType, p: Array, reached: float, x: Array) -> str
         bound = float(upper_bounds(module, x[None])[0, module.ORDER_PARAMETERS.index(name)])
         gap = 1.0 - float(x[module.ORDER_PARAMETERS.index(name)]) / bound
         if gap < 1e-2:
-            return f"the branch from small alpha could be followed to alpha = {alpha:.6g}, where {name} reaches {bound:g} ({gap:.0e} short)"
+            where = f"where {name} reaches {bound:g} ({gap:.0e} short)"
+            return f"the branch from small alpha could be followed to alpha = {alpha:.6g}, {where}"
     return f"the branch from small alpha ends in a fold near alpha = {alpha:.6g}"
 
 
@@ -300,7 +301,8 @@ def _why_no_origin(module: ModuleType, p: Array) -> tuple[str, str]:
     margins = module.conditions(x, origin)[0]
     broken = [name for name, margin in zip(module.CONDITIONS, margins, strict=True) if not margin >= -1e-12]
     if broken:
-        return f"the equations make no sense at these parameters: negative: {broken[0]}", "check the parameters' signs and order"
+        reason = f"the equations make no sense at these parameters: negative: {broken[0]}"
+        return reason, "check the parameters' signs and order"
     if not np.all(np.isfinite(module.residual(x, origin))):
         return (
             "the equations are not finite at these parameters, even at alpha = 0",

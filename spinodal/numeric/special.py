@@ -19,20 +19,22 @@ cancels in D = M + |x|.
 
 from __future__ import annotations
 
+import functools
 import math
+import threading
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf as _scipy_erf
-from scipy.special import erfc as _scipy_erfc
 
 FloatArray: TypeAlias = NDArray[np.float64]
+_Parts: TypeAlias = tuple[FloatArray, ...]
 
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
-_BLOCK = 4096  # elements per pass: the working set stays in the second-level cache
+_BLOCK = 8000  # elements per pass: the working set stays in the second-level cache
+_PRODUCT = 240_000  # multiplications in one matrix product: BLAS starts threads for larger ones, which cost far more
 _HUGE = 1e19  # beyond it the powers in the fits approach overflow, and the leading asymptotic term is exact
 
 # Rational fits on x >= 0, lowest degree first: D = _D_TOP/_D_LOW and so on.
@@ -71,196 +73,289 @@ _F_LOW = (
 )
 
 
-class _Rational:
-    """A rational function of a >= 0, evaluated by blocks of four powers.
+class _Fits:
+    """Rational functions of a >= 0, evaluated together.
 
-    Numerator and denominator are polynomials in a^4 whose coefficients are cubics in a. All the cubics come from one
-    small matrix product with the rows (1, a, a^2, a^3), which is about twice as fast as Horner's rule in numpy.
+    Each polynomial is cut into pieces of ``width`` coefficients, so that it is a polynomial in a^width whose coefficients
+    are short polynomials in a. All the pieces come from one small matrix product with the rows (1, a, a^2, ...), which is
+    a few times faster than Horner's rule in numpy. Wide rows need the fewest calls, narrow ones the least arithmetic.
     """
 
-    def __init__(self, top: Sequence[float], low: Sequence[float]) -> None:
-        self.blocks = [-(-len(part) // 4) for part in (top, low)]
-        self.matrix = np.zeros((sum(self.blocks), 4))
-        self.matrix[: self.blocks[0]].flat[: len(top)] = top
-        self.matrix[self.blocks[0] :].flat[: len(low)] = low
-        self.decay = len(low) - len(top)
-        self.lead = top[-1] / low[-1]
+    def __init__(self, width: int, fits: Sequence[tuple[Sequence[float], Sequence[float]]]) -> None:
+        self.width = width
+        pieces: list[FloatArray] = []
+        self.rows: list[range] = []
+        for part in (part for fit in fits for part in fit):
+            count = -(-len(part) // width)
+            matrix = np.zeros((count, width))
+            matrix.flat[: len(part)] = part
+            self.rows.append(range(sum(map(len, pieces)), sum(map(len, pieces)) + count))
+            pieces.append(matrix)
+        self.matrix = np.concatenate(pieces)
+        self.size = width + len(self.matrix)
 
-    def __call__(self, powers: FloatArray, fourth: FloatArray) -> FloatArray:
-        cubics: FloatArray = self.matrix @ powers
-        split = self.blocks[0]
-        top: FloatArray = cubics[split - 1]
-        low: FloatArray = cubics[-1]
-        for row in cubics[split - 2 :: -1]:
-            top *= fourth
-            top += row
-        for row in cubics[-2 : split - 1 : -1]:
-            low *= fourth
-            low += row
-        top /= low
-        return top
-
-
-_FIT_D = _Rational(_D_TOP, _D_LOW)
-_FIT_E = _Rational(_E_TOP, _E_LOW)
-_FIT_F = _Rational(_F_TOP, _F_LOW)
-
-
-class _Tail:
-    """The Gaussian tail on one flat block: everything the public functions combine."""
-
-    def __init__(self, x: FloatArray) -> None:
-        a = np.abs(x)
-        self.x = x
-        self.huge: NDArray[np.bool_] | None = None
-        self.true_a = a
-        if a.size and not a.max() <= _HUGE:  # also when it is nan
-            self.huge = a > _HUGE
-            a = np.minimum(a, _HUGE)
-        self.a = a
-        powers = np.empty((4, a.size))
+    def __call__(self, a: FloatArray, square: FloatArray) -> list[FloatArray]:
+        """The values, in memory that the next call in this thread overwrites."""
+        space = _workspace(self.size, a.size)
+        powers, pieces = space[: self.width], space[self.width :]
         powers[0] = 1.0
         powers[1] = a
-        np.multiply(a, a, out=powers[2])
-        np.multiply(powers[2], a, out=powers[3])
-        self.powers = powers
-        self.fourth = powers[2] * powers[2]
+        known, highest = 2, square  # rows so far, and the power that comes next
+        while known < self.width:
+            more = min(known, self.width - known)
+            np.multiply(highest, powers[:more], out=powers[known : known + more])
+            known += more
+            highest = powers[known // 2] * powers[known - known // 2]
+        block = _PRODUCT // self.matrix.size
+        for start in range(0, a.size, block):
+            part = slice(start, start + block)
+            np.matmul(self.matrix, powers[:, part], out=pieces[:, part])
+        values = []
+        for rows in self.rows:
+            value = pieces[rows[-1]]
+            for k in rows[-2::-1]:
+                value *= highest
+                value += pieces[k]
+            values.append(value)
+        for top, low in zip(values[::2], values[1::2], strict=True):
+            top /= low
+        return values[::2]
+
+
+_D, _E, _F = (_D_TOP, _D_LOW), (_E_TOP, _E_LOW), (_F_TOP, _F_LOW)
+_NARROW = {1: _Fits(6, (_D,)), 2: _Fits(8, (_E,)), 3: _Fits(8, (_E, _F))}  # the higher ones without D
+_WIDE = {count: _Fits(12, (_D, _E, _F)[:count]) for count in (1, 2, 3)}
+_FEW = 600  # elements up to which calls cost more than arithmetic
+_ASYMPTOTIC = ((1.0, 1), (2.0, 4), (-6.0, 5))  # D, E and F at the largest arguments: coefficient and power of 1/x
+
+
+class _Space(threading.local):
+    """Work space of a thread: fresh memory of this size would be mapped, cleared and unmapped by every call."""
+
+    def __init__(self) -> None:
+        self.memory = np.empty(max(fits.size for fits in _NARROW.values()) * _BLOCK)
+
+
+_SPACE = _Space()
+
+# glibc gives memory back to the system as soon as twice the largest mapped piece that was ever freed lies unused at the end
+# of the heap, and every pass would then begin with page faults. Freeing 8 MiB once (never touched) ends that.
+np.empty(1 << 20)
+
+
+def _workspace(rows: int, columns: int) -> FloatArray:
+    if rows * columns > _SPACE.memory.size:
+        _SPACE.memory = np.empty(rows * columns)
+    return _SPACE.memory[: rows * columns].reshape(rows, columns)
+
+
+class _Block:
+    """The Gaussian tail on one flat block: everything the public functions combine.
+
+    ``fits`` says how many of D, E, F will be needed.
+    """
+
+    def __init__(self, x: FloatArray, fits: int = 1) -> None:
+        a = np.abs(x)
+        self.x = x
+        self.true_a = a
+        huge: NDArray[np.bool_] | None = None
+        if not np.dot(a, a) <= _HUGE:  # also when it is nan; most arrays pass here and need no closer look
+            huge = a > _HUGE
+            a = np.minimum(a, _HUGE)
+        self.huge = huge
+        self.square = a * a
         # On the positive half line, for |x|: D, Mills = |x| + D.
-        self.d_plus = self._fit(_FIT_D)
+        self.few = a.size <= _FEW
+        self.fitted = (_WIDE[fits] if self.few else _NARROW[1])(a, self.square)
+        if huge is not None:
+            _asymptote(self.fitted, _ASYMPTOTIC, self.true_a, huge)
+        self.d_plus = self.fitted[0]
         self.m_plus = self.true_a + self.d_plus
         self.negative = x < 0.0
-        self.some_negative = bool(self.negative.any())
+        self.some_negative = bool(np.logical_or.reduce(self.negative))
 
-    def _fit(self, fit: _Rational) -> FloatArray:
-        value = fit(self.powers, self.fourth)
-        if self.huge is not None:
-            value[self.huge] = fit.lead * (1.0 / self.true_a[self.huge]) ** fit.decay
-        return value
-
-    def density(self) -> FloatArray:
+    def density(self, out: FloatArray | None = None) -> FloatArray:
         """G(x); exp underflows to zero quietly."""
-        g: FloatArray = self.powers[2] * -0.5
+        g: FloatArray = np.multiply(self.square, -0.5, out=out)
         np.exp(g, out=g)
         g *= _INV_SQRT_2PI
         return g
 
-    def upper(self) -> FloatArray:
-        """H(|x|)."""
-        g = self.density()
-        g /= self.m_plus
-        return g
-
     def mills(self) -> tuple[FloatArray, FloatArray]:
-        """Mills(x) and Mills(x) - x."""
-        if not self.some_negative:
-            return self.m_plus, self.d_plus
-        g = self.density()
-        m = np.where(self.negative, g / (1.0 - g / self.m_plus), self.m_plus)
-        d = np.where(self.negative, m + self.true_a, self.d_plus)
+        """Mills(x) and Mills(x) - x, overwriting their values for |x|."""
+        m, d = self.m_plus, self.d_plus
+        if self.some_negative:
+            g = self.density()
+            rest = g / m
+            np.subtract(1.0, rest, out=rest)
+            g /= rest
+            np.copyto(m, g, where=self.negative)
+            g += self.true_a
+            np.copyto(d, g, where=self.negative)
         return m, d
 
-    def tail(self) -> FloatArray:
-        """H(x)."""
-        h = self.upper()
-        if self.some_negative:
-            h = np.where(self.negative, 1.0 - h, h)
-        return h
+    def tail_and_density(self, h: FloatArray, g: FloatArray) -> None:
+        """H(x) and G(x)."""
+        self.density(g)
+        np.divide(g, self.m_plus, out=h)
+        if self.some_negative:  # 1 - H(|x|) there: the absolute value of H(|x|) - 1, and of H(|x|) - 0 elsewhere
+            h -= self.negative
+            np.abs(h, out=h)
 
-    def log_tail(self) -> FloatArray:
+    def log_tail(self, out: FloatArray) -> None:
         """Log H(x)."""
-        value = np.log(self.m_plus)
-        value += _HALF_LOG_2PI
+        np.log(self.m_plus, out=out)
+        out += _HALF_LOG_2PI
         half = self.true_a * 0.5
         with np.errstate(over="ignore"):
             half *= self.true_a
-        value += half
-        np.negative(value, out=value)
+        out += half
+        np.negative(out, out=out)
         if self.some_negative:
-            value = np.where(self.negative, np.log1p(-self.upper()), value)
-        return value
+            h = self.density()
+            h /= self.m_plus
+            np.negative(h, out=h)
+            np.copyto(out, np.log1p(h, out=h), where=self.negative)
 
-    def derivatives(self, order: int) -> list[FloatArray]:
-        """Derivatives 1 to order of log H."""
+    def derivatives(self, out: Sequence[FloatArray]) -> None:
+        """Derivatives 1, 2, ... of log H; log_tail is not to be called afterwards."""
+        order = len(out)
         m, d = self.mills()
-        out = [-m]
+        minus_m = np.negative(m, out=out[0])
+        if order == 1:
+            return
         if self.huge is not None:  # keep 0 * inf out of the products; they are saturated long before
             m, d = np.minimum(m, 1e300), np.minimum(np.maximum(d, 1e-300), _HUGE)
-        if order >= 2:
-            out.append(-m * d)
-        if order >= 3:
-            # Below zero M is small and D = M + |x|, so the defining forms do not cancel; above zero the fits take over.
-            e = self._fit(_FIT_E)
-            f = self._fit(_FIT_F) if order >= 4 else e
-            if self.some_negative:
-                x = np.minimum(np.maximum(self.x, -_HUGE), 0.0)
-                mn = np.minimum(m, 1.0)  # Mills(0) < 1: only what is discarded changes
-                slope = mn * d - 1.0
-                en = d * d + (d * d + x * d - 1.0)
-                if order >= 4:
-                    f = np.where(self.negative, (4.0 * d + x) * slope + d * (en + 1.0), f)
-                e = np.where(self.negative, en, e)
-            out.append(-m * e)
-            if order >= 4:
-                out.append(-m * f)
-        return out
+            minus_m = -m
+        np.multiply(minus_m, d, out=out[1])
+        if order == 2:
+            return
+        higher = self.fitted[1:]  # E, F as fitted, to be used above zero
+        forms: list[FloatArray] = []
+        if self.some_negative:
+            # Below zero M is small and D = M + |x|, so the defining forms do not cancel.
+            x = self.x if self.huge is None else np.minimum(np.maximum(self.x, -_HUGE), _HUGE)
+            e, f = d * d, x * d
+            e *= 2.0
+            e += f
+            if order >= 4:  # (4 D + x)(M D - 1) + D (E + 1)
+                np.multiply(e, d, out=f)
+                factor = d * 4.0
+                factor += x
+                f -= factor
+                factor *= out[1]
+                f -= factor
+            e -= 1.0
+            forms = [e, f][: order - 2]
+        if self.few:
+            for form, fit in zip(forms, higher, strict=False):
+                np.copyto(form, fit, where=np.logical_not(self.negative))
+        else:
+            right = np.flatnonzero(np.logical_not(self.negative)) if forms else slice(None)
+            a, huge = self.true_a[right], None
+            if self.huge is not None:
+                huge = self.huge[right]
+                a = np.minimum(a, _HUGE)
+            higher = _NARROW[order - 1](a, self.square[right])
+            if huge is not None:
+                _asymptote(higher, _ASYMPTOTIC[1:], self.true_a[right], huge)
+            for form, fit in zip(forms, higher, strict=False):
+                form[right] = fit
+        for form, result in zip(forms or higher, out[2:], strict=True):
+            np.multiply(minus_m, form, out=result)
 
 
-def _by_blocks(x: ArrayLike, count: int, function: Callable[[_Tail], Sequence[FloatArray]]) -> tuple[FloatArray, ...]:
-    """Apply a function of a block to x, in cache-sized blocks, and restore the shape."""
+def _asymptote(
+    fitted: Sequence[FloatArray], terms: Sequence[tuple[float, int]], a: FloatArray, huge: NDArray[np.bool_]
+) -> None:
+    for value, (lead, decay) in zip(fitted, terms, strict=False):
+        value[huge] = lead * (1.0 / a[huge]) ** decay
+
+
+def _by_blocks(x: ArrayLike, count: int, function: Callable[[_Block, list[FloatArray]], None], fits: int = 1) -> _Parts:
+    """Let a function of a block fill ``count`` arrays of the shape of x, in cache-sized blocks."""
     array = np.asarray(x, dtype=np.float64)
-    flat = np.ascontiguousarray(array).reshape(-1)
+    flat = array.reshape(-1)
+    results = [np.empty(flat.size) for _ in range(count)]
     if flat.size <= _BLOCK:
-        return tuple(part.reshape(array.shape) for part in function(_Tail(flat)))
-    result = np.empty((count, flat.size))
-    for start in range(0, flat.size, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        for row, part in zip(result, function(_Tail(flat[block])), strict=True):
-            row[block] = part
-    return tuple(row.reshape(array.shape) for row in result)
+        function(_Block(flat, fits), results)
+    else:
+        for start in range(0, flat.size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            function(_Block(flat[block], fits), [result[block] for result in results])
+    return tuple(result.reshape(array.shape) for result in results)
 
 
 def gaussian(x: ArrayLike) -> FloatArray:
     """G(x), the standard Gaussian density. Relative error about x^2 eps/2, from rounding the exponent."""
     array = np.asarray(x, dtype=np.float64)
-    with np.errstate(over="ignore"):
-        value = array * array
+    value = np.asarray(np.minimum(np.abs(array), _HUGE))
+    value *= value
     value *= -0.5
-    return np.asarray(_INV_SQRT_2PI * np.exp(value))
+    np.exp(value, out=value)
+    value *= _INV_SQRT_2PI
+    return value
+
+
+@functools.cache
+def _scipy(name: str) -> Callable[..., FloatArray]:
+    """A function of scipy.special, loaded when it is first needed: it takes longer to load than a cached solver."""
+    import scipy.special
+
+    function: Callable[..., FloatArray] = getattr(scipy.special, name)
+    return function
 
 
 def erf(x: ArrayLike) -> FloatArray:
     """The error function, for formulas that name it."""
-    return np.asarray(_scipy_erf(np.asarray(x, dtype=np.float64)))
+    return np.asarray(_scipy("erf")(np.asarray(x, dtype=np.float64)))
 
 
 def erfc(x: ArrayLike) -> FloatArray:
     """The complementary error function, 2 H(sqrt(2) x)."""
-    return np.asarray(_scipy_erfc(np.asarray(x, dtype=np.float64)))
+    return np.asarray(_scipy("erfc")(np.asarray(x, dtype=np.float64)))
 
 
 def gaussian_tail(x: ArrayLike) -> FloatArray:
-    """H(x) = erfc(x/sqrt 2)/2, relative error about (1 + x^2/2) eps for x > 0 and eps for x < 0."""
-    return _by_blocks(x, 1, lambda tail: (tail.tail(),))[0]
+    """H(x) = erfc(x/sqrt 2)/2, relative error about (1 + x^2) eps for x > 0 and eps for x < 0."""
+    value = np.multiply(x, math.sqrt(0.5), dtype=np.float64)
+    value = np.asarray(_scipy("erfc")(value))
+    value *= 0.5
+    return value
+
+
+def gaussian_tail_and_density(x: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """The pair (H(x), G(x)); for large arrays at the price of the first."""
+    array = np.asarray(x, dtype=np.float64)
+    if array.size <= _FEW:
+        return gaussian_tail(array), gaussian(array)
+    h, g = _by_blocks(array, 2, lambda tail, out: tail.tail_and_density(out[0], out[1]))
+    return h, g
 
 
 def log_gaussian_tail(x: ArrayLike) -> FloatArray:
     """Log H(x), relative error a few eps on both sides (for x << 0 it is -H(-x), whose exponent is rounded)."""
-    return _by_blocks(x, 1, lambda tail: (tail.log_tail(),))[0]
+    return _by_blocks(x, 1, lambda tail, out: tail.log_tail(out[0]))[0]
 
 
 def mills(x: ArrayLike) -> FloatArray:
     """Mills(x) = G(x)/H(x), relative error a few eps for x > 0 and about x^2 eps/2 for x < 0."""
-    return _by_blocks(x, 1, lambda tail: tail.mills()[:1])[0]
+    return mills_family(x)[0]
 
 
 def mills_minus_x(x: ArrayLike) -> FloatArray:
     """Mills(x) - x, relative error a few eps everywhere (it decays as 1/x)."""
-    return _by_blocks(x, 1, lambda tail: tail.mills()[1:])[0]
+    return mills_family(x)[1]
 
 
 def mills_family(x: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """The pair (Mills(x), Mills(x) - x) at the price of one of them."""
-    m, d = _by_blocks(x, 2, lambda tail: tail.mills())
+
+    def fill(tail: _Block, out: list[FloatArray]) -> None:
+        out[0][...], out[1][...] = tail.mills()
+
+    m, d = _by_blocks(x, 2, fill)
     return m, d
 
 
@@ -268,7 +363,27 @@ def log_tail_slopes(x: ArrayLike, order: int) -> tuple[FloatArray, ...]:
     """Derivatives 1 to order (1 <= order <= 4) of log H(x), without paying for log H itself."""
     if not 1 <= order <= 4:
         raise ValueError(f"order must be 1 to 4, not {order}")
-    return _by_blocks(x, order, lambda tail: tail.derivatives(order))
+    return _by_blocks(x, order, lambda tail, out: tail.derivatives(out), max(1, order - 1))
+
+
+class _Tail:
+    """The functions of log H at one array, for callers that combine several."""
+
+    def __init__(self, x: FloatArray) -> None:
+        self.x = x
+        self.negative = x < 0.0
+
+    def mills(self) -> tuple[FloatArray, FloatArray]:
+        """Mills(x) and Mills(x) - x."""
+        return mills_family(self.x)
+
+    def log_tail(self) -> FloatArray:
+        """Log H(x)."""
+        return log_gaussian_tail(self.x)
+
+    def derivatives(self, order: int) -> list[FloatArray]:
+        """Derivatives 1 to order of log H."""
+        return list(log_tail_slopes(self.x, order))
 
 
 def log_tail_derivatives(x: ArrayLike, order: int) -> tuple[FloatArray, ...]:
@@ -279,7 +394,12 @@ def log_tail_derivatives(x: ArrayLike, order: int) -> tuple[FloatArray, ...]:
     _check_order(order)
     if order == 0:
         return (log_gaussian_tail(x),)
-    return _by_blocks(x, order + 1, lambda tail: (tail.log_tail(), *tail.derivatives(order)))
+
+    def fill(tail: _Block, out: list[FloatArray]) -> None:
+        tail.log_tail(out[0])
+        tail.derivatives(out[1:])
+
+    return _by_blocks(x, order + 1, fill, max(1, order - 1))
 
 
 def _check_order(order: int) -> None:
@@ -299,8 +419,14 @@ def log_two_cosh(h: ArrayLike) -> FloatArray:
 
 def sech2(h: ArrayLike) -> FloatArray:
     """1/cosh(h)^2 = 1 - tanh(h)^2, to relative precision until it underflows near |h| = 372."""
-    e = np.exp(-2.0 * np.abs(np.asarray(h, dtype=np.float64)))
-    return np.asarray(4.0 * e / np.square(1.0 + e))
+    e = np.atleast_1d(np.abs(np.asarray(h, dtype=np.float64)))
+    e *= -2.0
+    np.exp(e, out=e)
+    rest = e + 1.0
+    rest *= rest
+    e *= 4.0
+    e /= rest
+    return e.reshape(np.shape(h))
 
 
 def log1p_exp(x: ArrayLike) -> FloatArray:
@@ -312,16 +438,21 @@ def log1p_exp(x: ArrayLike) -> FloatArray:
 def binary_cumulants(h: ArrayLike, order: int) -> tuple[FloatArray, ...]:
     """Derivatives 0 to order (order <= 4) of log(2 cosh h); the even ones keep relative precision in the tails."""
     _check_order(order)
+    if order == 0:
+        return (log_two_cosh(h),)
+    return log_two_cosh(h), *binary_slopes(h, order)
+
+
+def binary_slopes(h: ArrayLike, order: int) -> tuple[FloatArray, ...]:
+    """Derivatives 1 to order (1 <= order <= 4) of log(2 cosh h), without paying for the logarithm."""
+    if not 1 <= order <= 4:
+        raise ValueError(f"order must be 1 to 4, not {order}")
     array = np.asarray(h, dtype=np.float64)
-    a = np.abs(array)
-    e = np.exp(-2.0 * a)
-    out = [np.asarray(a + np.log1p(e))]
-    if order >= 1:
-        t = np.asarray(np.tanh(array))
-        out.append(t)
-    if order >= 2:
-        s = np.asarray(4.0 * e / np.square(1.0 + e))
-        out.append(s)
+    t = np.asarray(np.tanh(array))
+    if order == 1:
+        return (t,)
+    s = np.asarray(sech2(array))
+    out = [t, s]
     if order >= 3:
         out.append(np.asarray(-2.0 * t * s))
     if order >= 4:

@@ -120,7 +120,8 @@ def _leaf(leaf: Leaf) -> str:
                 f'    """log integral over a weight density, and its derivatives in omega."""\n'
                 f"    splits = [{splits}]\n{_deepen(parameters)}"
                 f"    return tilted.density_cumulants(\n"
-                f"        lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable}, omega, variance, splits, order\n    )"
+                f"        lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable},"
+                f" omega, variance, splits, order\n    )"
             )
         case _:
             splits = ", ".join(source(s) for s in leaf.splits)
@@ -161,7 +162,8 @@ def _tilt(tilt: Tilt, program: Program) -> str:
             head
             + body
             + (
-                f"    return tilted.density_averages(\n        lambda {variable}: {weight} + 0.0*{variable}, [lambda {variable}: {function} + 0.0*{variable}],"
+                f"    return tilted.density_averages(\n        lambda {variable}: {weight} + 0.0*{variable},"
+                f" [lambda {variable}: {function} + 0.0*{variable}],"
                 f" omega, variance, splits\n    )[0][0]"
             )
         )
@@ -169,7 +171,8 @@ def _tilt(tilt: Tilt, program: Program) -> str:
         head
         + body
         + (
-            f"    return tilted.tilted_averages(\n        lambda {variable}: {weight} + 0.0*{variable}, [lambda {variable}: {function} + 0.0*{variable}],"
+            f"    return tilted.tilted_averages(\n        lambda {variable}: {weight} + 0.0*{variable},"
+            f" [lambda {variable}: {function} + 0.0*{variable}],"
             f" omega, variance, splits, 0\n    )[1][0][0]"
         )
     )
@@ -204,25 +207,25 @@ def _routine(routine: Routine, program: Program) -> str:
     used = _used_symbols(routine)
     for j, name in enumerate(program.order_parameters):
         if name in used:
-            lines.append(f"    {name_of(sp.Symbol(name))} = x[..., {j}]")
+            lines.append(f"    {name_of(sp.Symbol(name))} = x[{j}]")
     for j, name in enumerate(program.parameters):
         if name in used:
-            lines.append(f"    {name_of(sp.Symbol(name))} = p[..., {j}]")
+            lines.append(f"    {name_of(sp.Symbol(name))} = p[{j}]")
     for j, direction in enumerate(routine.directions):
         if str(direction) in used:
-            lines.append(f"    {name_of(direction)} = v[..., {j}]")
+            lines.append(f"    {name_of(direction)} = v[{j}]")
     for stage in routine.stages:
         if isinstance(stage, Assign):
             lines.append(f"    {name_of(stage.target)} = {source(stage.expression)}")
         else:
             targets = ", ".join(name_of(s) for s, _ in stage.outputs)
-            arguments = "".join(f"{name_of(s)}, " for s in stage.inputs)
             comma = "," if len(stage.outputs) == 1 else ""
-            lines.append(
-                f"    {targets}{comma} = _{routine.name}_{stage.name}(runtime.rows(x), rule, {arguments[:-2]})".replace(
-                    ", )", ")"
-                )
-            )
+            function = f"_{routine.name}_{stage.name}"
+            arguments = ", ".join(["rule", *(name_of(s) for s in stage.inputs)])
+            if stage.z is None or stage.planted:
+                lines.append(f"    {targets}{comma} = runtime.blocked({function}, runtime.rows(x), {arguments})")
+            else:
+                lines.append(f"    {targets}{comma} = {function}({arguments})")
     returned: list[str] = []
     for result in routine.results:
         lines.extend(_result(result, returned))
@@ -235,7 +238,7 @@ def _result(result: Result, returned: list[str]) -> list[str]:
     name = f"out_{result.name}"
     returned.append(name)
     shape = "".join(f"{n}, " for n in result.shape)
-    lines = [f"    {name} = np.zeros((*x.shape[:-1], {shape.rstrip(', ')}))"]
+    lines = [f"    {name} = np.zeros((*x.shape[1:], {shape.rstrip(', ')}))"]
     for index, expression in enumerate(result.expressions):
         if expression == 0:
             continue
@@ -266,11 +269,12 @@ def _kernel(
     program: Program,
 ) -> str:
     inputs = [name_of(s) for s in kernel.inputs]
+    rows = kernel.z is None or bool(kernel.planted)  # whether it meets rows itself, or leaves them to runtime.average
     lines = [
-        f"def _{routine.name}_{kernel.name}(b, rule{''.join(f', {name}' for name in inputs)}):",
+        f"def _{routine.name}_{kernel.name}({', '.join([*(['b'] if rows else []), 'rule', *inputs])}):",
         f'    """Averages over {kernel.comment}."""'.replace("\\", ""),
     ]
-    if inputs:
+    if rows and inputs:
         lines.append(f"    {', '.join(inputs)}{',' if len(inputs) == 1 else ''} = runtime.columns(b, {', '.join(inputs)})")
     weights: list[str] = []
     planted_so_far: list[str] = []
@@ -292,29 +296,71 @@ def _kernel(
         planted_so_far += [name, f"weight_{name}"]
     for assign in kernel.hoisted:
         lines.append(f"    {name_of(assign.target)} = {source(assign.expression)}")
-    if kernel.z is not None:
-        centres: list[str] = []
-        widths: list[str] = []
-        for step in kernel.steps:
-            lines.append(f"    step_{len(centres)} = runtime.step({source(step.offset)}, {source(step.slope)})")
-            centres.append(f"step_{len(centres)}[0]")
-            widths.append(f"step_{len(widths)}[1]")
-        lines.append(f"    {name_of(kernel.z)}, weight = rule.nodes([{', '.join(centres)}], [{', '.join(widths)}])")
-    for item in kernel.body:
-        lines.append(f"    {_item(item, leaves, tilts)}")
     total = " * ".join(weights)
-    returned = []
-    for _, expression in kernel.outputs:
-        if kernel.z is not None:
-            value = f"runtime.dot(weight, {source(expression)})"
-            if total:
-                value = f"runtime.gather(b, {value}, {total})"
-        else:
-            value = f"runtime.gather(b, {source(expression)}, {total})"
-        returned.append(value)
-    body = ",\n        ".join(returned)
-    lines.append(f"    return (\n        {body},\n    )")
+    body = _body(kernel, leaves, tilts)
+    values = [source(expression) for _, expression in kernel.outputs]
+    if kernel.z is None:
+        lines += [f"    {line}" for line in body]
+        lines += _returned(f"runtime.gather(b, {value}, {total})" for value in values)
+        return "\n".join(lines)
+    for k, step in enumerate(kernel.steps):
+        lines.append(f"    step_{k} = runtime.step({source(step.offset)}, {source(step.slope)})")
+    steps = ", ".join(f"step_{k}" for k in range(len(kernel.steps)))
+    outer = [*kernel.inputs, *(planted.symbol for planted in kernel.planted), *(a.target for a in kernel.hoisted)]
+    read = _read(kernel, leaves, tilts)
+    arguments = "".join(f", {name_of(symbol)}" for symbol in dict.fromkeys(outer) if symbol in read)
+    lines += ["", f"    def integrands({name_of(kernel.z)}, weight{arguments}):"]
+    lines += [f"        {line}" for line in body]
+    lines += [_INDENT + line for line in _returned(f"runtime.dot(weight, {value})" for value in values)]
+    call = f"runtime.average(integrands, rule, [{steps}]{arguments})"
+    if total:
+        lines += ["", f"    return [runtime.gather(b, average, {total}) for average in {call}]"]
+    else:
+        lines += ["", f"    return {call}"]
     return "\n".join(lines)
+
+
+def _body(kernel: Kernel, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> list[str]:
+    """The lines of a kernel's body; the Gaussian tail and density of one argument come out of one call."""
+    calls = {(item.function, item.arguments): item for item in kernel.body if isinstance(item, Call)}
+    lines: list[str] = []
+    paired: set[sp.Symbol] = set()
+    for item in kernel.body:
+        if isinstance(item, Call) and item.function in ("tail", "density"):
+            tail, density = (calls.get((function, item.arguments)) for function in ("tail", "density"))
+            if tail is not None and density is not None:
+                names = [call.outputs[0][1] for call in (tail, density)]
+                if not paired.issuperset(names):
+                    targets = ", ".join(name_of(name) for name in names)
+                    argument = source(sp.sympify(item.arguments[0]))
+                    lines.append(f"{targets} = special.gaussian_tail_and_density({argument})")
+                paired.update(names)
+                continue
+        lines.append(_item(item, leaves, tilts))
+    return lines
+
+
+def _returned(values: Iterable[str]) -> list[str]:
+    return ["    return (", *(f"        {value}," for value in values), "    )"]
+
+
+def _read(kernel: Kernel, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> set[sp.Basic]:
+    """The symbols that a kernel's nodes need."""
+    found: set[sp.Basic] = set()
+    for _, expression in kernel.outputs:
+        found |= expression.free_symbols
+    for item in kernel.body:
+        if isinstance(item, Assign):
+            found |= item.expression.free_symbols
+            continue
+        for argument in item.arguments:
+            found |= sp.sympify(argument).free_symbols
+        if item.function == "primitive":
+            leaf = leaves[item.tag[0]]
+            found |= {*leaf.label.free_symbols, *_leaf_parameters(leaf)}
+        elif item.function == "tilted":
+            found |= set(_tilt_parameters(tilts[item.tag[0], item.tag[1]], leaves.get(item.tag[0])))
+    return found
 
 
 def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> str:
@@ -334,7 +380,7 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
             variance = source(sp.sympify(item.arguments[1]))
             return f"{name_of(names[0])} = _tilted_{item.tag[0]}_{item.tag[1]}({first}, {variance}{arguments})"
         case "log_tail" | "log_two_cosh" | "primitive":
-            begin = 0 if 0 in names or item.function != "log_tail" else 1
+            begin = 0 if 0 in names or item.function == "primitive" else 1
             targets = ", ".join(name_of(names[k]) if k in names else "_" for k in range(begin, highest + 1))
             comma = "," if highest == begin else ""
             if item.function == "primitive":
@@ -344,7 +390,7 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
                 variance = source(sp.sympify(item.arguments[1]))
                 call = f"_leaf_{leaf.tag}({first}, {variance}, {highest}{extra})"
             elif item.function == "log_two_cosh":
-                call = f"special.binary_cumulants({first}, {highest})"
+                call = f"special.{'binary_slopes' if begin else 'binary_cumulants'}({first}, {highest})"
             elif begin == 0:
                 call = f"special.log_tail_derivatives({first}, {highest})"
             else:
