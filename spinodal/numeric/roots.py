@@ -301,6 +301,7 @@ def follow(
     x, jacobian = origin.x.copy(), origin.jacobian.copy()
     last = _Last(origin)
     s, h = np.zeros(len(start)), np.ones(len(start))
+    refused = np.zeros(len(start), dtype=bool)
     active = origin.converged & np.any(change != 0.0, axis=1)
     s[origin.converged & ~active] = 1.0
 
@@ -338,8 +339,11 @@ def follow(
         x[accepted], jacobian[accepted], s[accepted] = found.x[good], found.jacobian[good], target[good]
         tangent[accepted] = ahead[good]
         last.keep(found, good, accepted)
-        h[accepted[found.iterations[good] <= 4]] *= 2.0
+        # the first step after a refusal keeps its length: a longer one has just been refused
+        h[accepted[(found.iterations[good] <= 4) & ~refused[accepted]]] *= 2.0
+        refused[accepted] = False
         h[rows[~good]] *= 0.35
+        refused[rows[~good]] = True
         active &= (s < 1.0) & (h > settings.smallest)
     reached = np.where(origin.converged, s, 0.0)
     ended = Roots(x, origin.converged & (reached >= 1.0), last.residual, last.step, last.iterations, last.sign, jacobian)
