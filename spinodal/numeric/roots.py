@@ -243,7 +243,7 @@ class PathSettings:
         overlap_change: largest change of an overlap in one step.
         smallest: the step (in units of the whole path) below which the branch is said to end.
         corrections: Newton iterations allowed per step.
-        loose: tolerance of the points before the last.
+        loose: tolerance of the points before the last, where steps are long.
     """
 
     overlap_error: float = 0.03
@@ -323,7 +323,9 @@ def follow(
         guess = x[rows] + length * tangent[rows]
         inside = _inside(system, guess, there)
         guess[~inside] = x[rows][~inside]
-        found = newton(system, guess, there, quick, np.where(target < 1.0, settings.loose, final.tolerance))
+        # short steps are taken near an end of the branch, where a loose "root" may lie beyond it
+        relaxed = (target < 1.0) & (h[rows] > 1e-2)
+        found = newton(system, guess, there, quick, np.where(relaxed, settings.loose, final.tolerance))
         good = found.converged & (found.determinant_sign == last.sign[rows])
         good &= np.all(~bounded | (np.abs(found.x - x[rows]) <= settings.overlap_change), axis=1)
         ahead = np.full_like(guess, np.nan)
