@@ -214,7 +214,7 @@ def locate_capacity(system: Bound, p: Array, along: Along, *, tolerance: float =
     gaps: list[float] = []
     exponent = max(1.0, np.ceil(-np.log2(gap)))
     stride = 2.0
-    while exponent < 25.0 and stride > 0.2:
+    while exponent < 21.0 and stride > 0.2:
         solved = _at_gap(system, follower, x, value, 2.0 ** -(exponent + stride))
         if solved is None:
             stride /= 2.0
