@@ -16,12 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations_with_replacement
+from typing import Any
 
 import sympy as sp
 
 from spinodal.symbolic.averages import Average, Measure, average, averages_in, expand_outside, map_averages
 from spinodal.symbolic.functions import LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.peaks import HIGHEST, UNIQUE, Peak, Peaked, T, closed_peaks
 from spinodal.symbolic.nested import log_average, renested
 
 
@@ -168,7 +170,23 @@ class Channel:
     @cached_property
     def value(self) -> sp.Expr:
         """The channel at its own levels."""
-        return self.value_at(self.levels, self.sizes)
+        if not self.concentrated:
+            return self.value_at(self.levels, self.sizes)
+        return self._at_peaks(lambda _branch, _leaf, point: Peaked(point))
+
+    def _at_peaks(self, integrand: Callable[[Branch, Leaf, Any], sp.Expr]) -> sp.Expr:
+        """Averages over the outer field of functions of the maximiser that infinitely many copies concentrate on."""
+        outer, spread = self.levels
+        total: sp.Expr = sp.Integer(0)
+        for index, branch in enumerate(self.branches):
+            suffix = "" if len(self.branches) == 1 else f"_{index}"
+            omega = sp.Symbol(f"_omega_{self.name}{suffix}", real=True)
+            leaf = self.leaves[branch.student]
+            potential = LogPartition(sp.Symbol(branch.student), sp.Integer(0), T, self.diagonal - outer)
+            point = Peak(UNIQUE if leaf.single_peaked else HIGHEST, omega, spread, potential)
+            inner = integrand(branch, leaf, point)
+            total += branch.weight * average(*self._outermost(branch, omega, outer, inner, suffix))
+        return total
 
     def keys(self, order: int) -> tuple[tuple[sp.Symbol, ...], ...]:
         """The derivatives of one order, as sorted tuples of variables."""
@@ -206,11 +224,13 @@ class Channel:
         """Replace every partition function by its leaf's closed form (or numerical primitive)."""
 
         def close(node: Average) -> sp.Expr:
-            measure = node.measure
-            integrand = node.integrand.replace(LogPartition, self._close_log).replace(LinearPartition, self._close_partition)
-            return average(renested(integrand), measure)
+            return average(self._close(node.integrand), node.measure)
 
         return map_averages(expression, close)
+
+    def _close(self, expression: sp.Expr) -> sp.Expr:
+        logs = expression.replace(LogPartition, self._close_log).replace(LinearPartition, self._close_partition)
+        return closed_peaks(renested(logs))
 
     def _close_log(self, tag: sp.Symbol, k: sp.Integer, omega: sp.Expr, _variance: sp.Expr) -> sp.Expr:
         return self.leaves[str(tag)].log_derivative(int(k), omega, self.variance)
@@ -222,8 +242,10 @@ class Channel:
         """Substitute covariance variables inside the averages too (Nishimori: teacher -> overlap)."""
         return expression.subs(dict(substitution)) if substitution else expression
 
-    def tilted(self, integrand: Callable[[Branch, Leaf, sp.Symbol], sp.Expr]) -> sp.Expr:
-        """Average ``integrand(branch, leaf, omega)`` with the replica-symmetric weights (for observables)."""
+    def tilted(self, integrand: Callable[[Branch, Leaf, sp.Expr], sp.Expr]) -> sp.Expr:
+        """Average ``integrand(branch, leaf, field)`` in the measure of one replica (for observables)."""
+        if self.concentrated:
+            return self._at_peaks(integrand)
         total: sp.Expr = sp.Integer(0)
         for index, branch in enumerate(self.branches):
             suffix = "" if len(self.branches) == 1 else f"_{index}"
