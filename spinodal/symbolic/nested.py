@@ -106,7 +106,7 @@ def _second(g: sp.Expr, w: sp.Expr, first: sp.Symbol, second: sp.Symbol) -> sp.E
 
 
 def log_average(exponent: sp.Expr, measure: Measure) -> sp.Expr:
-    """log E[e^w], with the terms of w that do not fluctuate taken out, in closed form where w is quadratic.
+    """Log E[e^w], with the terms of w that do not fluctuate taken out, in closed form where w is quadratic.
 
     Raises:
         ValueError: if the measure has planted variables (they belong to the outermost average).
@@ -154,7 +154,8 @@ def _split(exponent: sp.Expr, measure: Measure) -> tuple[sp.Expr, sp.Expr]:
     """(What does not fluctuate, what does) of a sum."""
     if measure.planted:
         raise ValueError("planted variables belong to the outermost average")
-    outside, inside = [], []
+    outside: list[sp.Expr] = []
+    inside: list[sp.Expr] = []
     for term in sp.Add.make_args(sp.expand_mul(exponent, deep=False)):
         (inside if term.free_symbols & measure.bound else outside).append(term)
     return sp.Add(*outside), sp.Add(*inside)
@@ -169,7 +170,7 @@ def _at_means(expression: sp.Expr, measure: Measure) -> sp.Expr:
 
 
 def _quadratic(weight: sp.Expr, measure: Measure) -> tuple[sp.Expr, Measure] | None:
-    """log E[e^w] and the tilted measure, Gaussian again, where w is a quadratic polynomial in a single field."""
+    """Log E[e^w] and the tilted measure, Gaussian again, where w is a quadratic polynomial in a single field."""
     if len(measure.fields) != 1 or not weight.is_polynomial(*measure.fields):
         return None
     (field,), (mean,), spread = measure.fields, measure.means, measure.covariance[0, 0]
