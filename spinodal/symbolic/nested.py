@@ -154,7 +154,8 @@ def _split(exponent: sp.Expr, measure: Measure) -> tuple[sp.Expr, sp.Expr]:
     """(What does not fluctuate, what does) of a sum."""
     if measure.planted:
         raise ValueError("planted variables belong to the outermost average")
-    outside, inside = [], []
+    outside: list[sp.Expr] = []
+    inside: list[sp.Expr] = []
     for term in sp.Add.make_args(sp.expand_mul(exponent, deep=False)):
         (inside if term.free_symbols & measure.bound else outside).append(term)
     return sp.Add(*outside), sp.Add(*inside)
