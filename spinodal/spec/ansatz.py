@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from spinodal.spec.ast import Arithmetic, Call, Compare, Logic, Name, Negate, Node, Number, names
 from spinodal.spec.errors import clip, did_you_mean
 from spinodal.spec.formula import to_text
+from spinodal.spec.names import CONSTRAINED
 from spinodal.spec.origin import Origin
 from spinodal.spec.tables import Table
 from spinodal.spec.types import Ansatz, Formula, Loss, Parameter, Reference, Scheme, Spec
@@ -21,9 +22,12 @@ ENTRIES: dict[Scheme, tuple[str, ...]] = {
     "bayes-optimal": (),
     "1rsb": ("m",),
     "2rsb": (),
-    "real-replicas": ("replicas",),
+    "real-replicas": ("replicas", "overlap"),
     "franz-parisi": ("reference", "kappa_ref"),
 }
+
+#: What may be done with the mutual overlap of real replicas.
+OVERLAPS: tuple[Literal["given", "extremised"], ...] = ("given", "extremised")
 
 
 def read_ansatz(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]]:
@@ -44,7 +48,10 @@ def read_ansatz(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]
     if scheme == "1rsb":
         return Ansatz(scheme, m=_word_or_formula(table, "m", ("extremised",), at_most_one=True)), ()
     if scheme == "real-replicas":
-        return Ansatz(scheme, replicas=_replicas(table)), ()
+        chosen = table.choice("overlap", OVERLAPS) if "overlap" in table else "given"
+        overlap = next(known for known in OVERLAPS if known == chosen)
+        given = Parameter(CONSTRAINED[scheme], None, "overlap of the real replicas with one another")
+        return Ansatz(scheme, replicas=_replicas(table), overlap=overlap), (given,) if overlap == "given" else ()
     if scheme == "franz-parisi":
         return _franz_parisi(table, loss)
     return Ansatz(scheme), ()

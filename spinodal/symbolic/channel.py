@@ -20,11 +20,11 @@ from typing import Any
 
 import sympy as sp
 
-from spinodal.symbolic.averages import Average, Measure, average, averages_in, expand_outside, map_averages
+from spinodal.symbolic.averages import Average, Evaluated, Measure, average, averages_in, expand_outside, map_averages
 from spinodal.symbolic.functions import LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
-from spinodal.symbolic.peaks import HIGHEST, UNIQUE, Peak, Peaked, T, closed_peaks
 from spinodal.symbolic.nested import log_average, renested
+from spinodal.symbolic.peaks import HIGHEST, UNIQUE, Peak, Peaked, T, closed_peaks
 
 
 class Ratio(sp.Function):
@@ -182,7 +182,11 @@ class Channel:
             suffix = "" if len(self.branches) == 1 else f"_{index}"
             omega = sp.Symbol(f"_omega_{self.name}{suffix}", real=True)
             leaf = self.leaves[branch.student]
-            potential = LogPartition(sp.Symbol(branch.student), sp.Integer(0), T, self.diagonal - outer)
+            variance = self.diagonal - outer
+            if leaf.kind == "two-cosh":  # depends on the variance through a constant: no heat equation, half the derivatives
+                potential = leaf.log_derivative(0, T, variance)
+            else:
+                potential = LogPartition(sp.Symbol(branch.student), sp.Integer(0), T, variance)
             point = Peak(UNIQUE if leaf.single_peaked else HIGHEST, omega, spread, potential)
             inner = integrand(branch, leaf, point)
             total += branch.weight * average(*self._outermost(branch, omega, outer, inner, suffix))
@@ -223,8 +227,8 @@ class Channel:
     def closed(self, expression: sp.Expr) -> sp.Expr:
         """Replace every partition function by its leaf's closed form (or numerical primitive)."""
 
-        def close(node: Average) -> sp.Expr:
-            return average(self._close(node.integrand), node.measure)
+        def close(node: Evaluated) -> sp.Expr:
+            return average(self._close(node.integrand), node.measure) if isinstance(node, Average) else self._close(node)
 
         return map_averages(expression, close)
 

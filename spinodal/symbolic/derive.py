@@ -23,7 +23,7 @@ from spinodal.symbolic.formulas import symbol, to_sympy
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.replicon import replicon_of
-from spinodal.symbolic.stationarity import parameter_derivative, saddle_of
+from spinodal.symbolic.stationarity import completed, parameter_derivative, saddle_of, slope
 from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER
 
 
@@ -40,6 +40,7 @@ def derive(spec: Spec) -> Derived:
     user = {o.name: _user_observable(action, o) for o in spec.observables}
     parameters = tuple(spec.parameter_names())
     unknowns = saddle.system.unknowns
+    derivative = parameter_derivative(action, saddle, definitions, parameters)
     return Derived(
         spec=spec,
         order_parameters=tuple(str(x) for x in unknowns),
@@ -48,8 +49,8 @@ def derive(spec: Spec) -> Derived:
         definitions=definitions,
         free_entropy=action.free_entropy,
         system=saddle.system,
-        channel_values=saddle.channel_values,
-        parameter_derivative=parameter_derivative(action, saddle, definitions, parameters),
+        channel_values=completed(action, saddle, derivative),
+        parameter_derivative=derivative,
         textbook=saddle.textbook,
         observables={**observables, **user},
         tilts=tilts,
@@ -84,6 +85,9 @@ def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, st
     found = {name: action.inside_identified(e) for name, e in found.items()}
     if action.structure.is_replica_symmetric:
         found["replicon"] = replicon_of(action)
+    along = slope(action)
+    if along is not None:
+        found["slope"] = along
     return found, tilts
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import sympy as sp
 
-from spinodal.symbolic.averages import Measure, average
+from spinodal.symbolic.averages import Evaluated, Measure, average
 from spinodal.symbolic.functions import Density
 
 #: Which maximiser: the only one (L concave or quadratic), the highest, or the highest's limits at a kink.
@@ -96,7 +96,7 @@ class Peak(sp.Expr):
 
     @property
     def response(self) -> sp.Expr:
-        """chi = dt*/domega."""
+        """Chi = dt*/domega."""
         return Response(self.spread, self.at(self.potential.diff(T, 2)))
 
     def beside(self, which: sp.Symbol) -> Peak:
@@ -144,13 +144,12 @@ class Peaked(sp.Expr):
         return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
 
 
-class Kinks(sp.Expr):
-    """``Kinks(F, omega, peak)``: the sum of F over the fields omega_k where the maximiser jumps.
+class Kinks(Evaluated):
+    """``Kinks(F, omega, peak, mean, variance)``: the sum of F over the fields omega_k where the maximiser jumps.
 
-    F is an expression in the bound symbol ``omega`` and in the maximisers on the two sides.
+    F is an expression in the bound symbol ``omega`` and in the maximisers on the two sides; it contains the density of
+    omega, whose mean and variance say where kinks count.
     """
-
-    is_commutative = True
 
     @property
     def summand(self) -> sp.Expr:
@@ -168,9 +167,19 @@ class Kinks(sp.Expr):
         return self.args[2]
 
     @property
+    def mean(self) -> sp.Expr:
+        """The mean of omega."""
+        return self.args[3]
+
+    @property
+    def variance(self) -> sp.Expr:
+        """The variance of omega."""
+        return self.args[4]
+
+    @property
     def free_symbols(self) -> set[sp.Symbol]:
         """The symbols the value depends on."""
-        return (set(super().free_symbols) | self.peak.free_symbols) - {self.omega}
+        return set(super().free_symbols) - {self.omega}
 
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
         # the two heights stay equal: omega_k moves by -[dLambda/ds] / [dLambda/domega]
@@ -178,7 +187,7 @@ class Kinks(sp.Expr):
         moving = jump_of_height(self.peak, symbol)
         if moving != 0:
             total -= self.summand.diff(self.omega) * moving / jump_of_height(self.peak, self.omega)
-        return kinks(total, self.omega, self.peak)
+        return kinks(total, *self.args[1:])
 
     def _sympystr(self, printer: Any) -> str:
         return f"sum_kinks({printer._print(self.summand)})"
@@ -207,7 +216,7 @@ def closed_peaks(expression: sp.Expr) -> sp.Expr:
         found = peak(*node.args)
         if found != node:
             marks[node] = found
-    solved = {node: node.peak.at(node.peak.potential) - node.peak.spread * node.peak.force**2 / 2 for node in expression.atoms(Peaked) if node.peak in marks}
+    solved = {node: node.doit() for node in expression.atoms(Peaked) if node.peak in marks}
     return expression.xreplace(solved).xreplace(marks)
 
 
@@ -231,9 +240,9 @@ def jump_of_height(point: Peak, symbol: sp.Symbol) -> sp.Expr:
     return above - below
 
 
-def kinks(summand: sp.Expr, omega: sp.Symbol, point: Peak) -> sp.Expr:
+def kinks(summand: sp.Expr, omega: sp.Symbol, point: Peak, mean: sp.Expr, variance: sp.Expr) -> sp.Expr:
     """The sum over kinks, 0 of 0."""
-    return Kinks(summand, omega, point) if summand != 0 else sp.Integer(0)
+    return Kinks(summand, omega, point, mean, variance) if summand != 0 else sp.Integer(0)
 
 
 def peak_in(expression: sp.Expr) -> Peak | None:
@@ -246,7 +255,7 @@ def derivative_of_average(integrand: sp.Expr, measure: Measure, symbol: sp.Symbo
 
     With omega the maximiser's field of variance C and mean m, and f any other field,
 
-        dE[F] = E[F_s] + m' E[F_omega] + (1/2)(C'/C) ( E[(omega - m) F_omega] - C_{f omega} E[F_{f omega}] ) + (other fields).
+        dE[F] = E[F_s] + m' E[F_omega] + (1/2)(C'/C) ( E[(omega - m) F_omega] - C_{f omega} E[F_{f omega}] ) + ...
     """
     point = peak_in(integrand)
     assert point is not None
@@ -293,6 +302,7 @@ class _Edge:
     def __init__(self, measure: Measure, position: int, point: Peak) -> None:
         self.point, self.omega = point, measure.fields[position]
         mean, variance = measure.means[position], measure.covariance[position, position]
+        self.mean, self.variance = mean, variance
         root = sp.sqrt(variance)
         self.density = Density((self.omega - mean) / root) / root
         # with one standard normal behind all fields, the others are linear in omega
@@ -308,5 +318,6 @@ class _Edge:
         """The sum over kinks, averaged over planted variables."""
         if self.point.which == UNIQUE or jumps == 0:
             return sp.Integer(0)
-        found = kinks(jumps.xreplace(self.fields) * self.density, self.omega, self.point)
+        summand = jumps.xreplace(self.fields) * self.density
+        found = kinks(summand, self.omega, self.point, self.mean, self.variance)
         return found if self.outer is None else average(found, self.outer)

@@ -97,7 +97,7 @@ class Structure:
         return total + sp.cancel(sp.together(sp.Add(*rest))).subs(inverse, 0)
 
 
-def structure_of(ansatz: Ansatz, *, extremise_constraint: bool = False) -> Structure:
+def structure_of(ansatz: Ansatz) -> Structure:
     """The structure that a spec's ansatz declares.
 
     Raises:
@@ -109,7 +109,7 @@ def structure_of(ansatz: Ansatz, *, extremise_constraint: bool = False) -> Struc
             return Structure(Copies(N_REPLICAS, replica), ("",))
         case "real-replicas" if ansatz.replicas in ("inf", None):
             size = sp.Symbol("y", positive=True)
-            constrained = () if extremise_constraint else (symbol("q1"),)
+            constrained = () if ansatz.overlap == "extremised" else (symbol("q1"),)
             tree = Copies(N_REPLICAS, Copies(size, replica))
             return Structure(tree, ("0", "1"), (size,), infinite=size, constrained=constrained)
     raise DerivationError(
