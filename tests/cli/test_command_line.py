@@ -43,7 +43,6 @@ def test_help_names_every_command(run) -> None:
     assert outcome.status == 0
     assert all(f"  {name} " in outcome.out for name in COMMANDS)
     assert "verify" not in outcome.out
-    assert "branch" not in outcome.out
 
 
 @pytest.mark.parametrize("name", COMMANDS)
