@@ -62,7 +62,7 @@ def test_version(run) -> None:
     [
         ([], "usage: spinodal COMMAND"),
         (["slove"], "spinodal: 'slove': no such command; did you mean solve?"),
-        (["branch"], "no such command"),
+        (["brunch"], "no such command"),
         (["--josn"], "no such option"),
         (["solve", "binary-perceptron", "--toll", "1"], "no option --toll, did you mean --tol?"),
         (["solve", "binary-perceptron", "--tol", "0"], "not a number between 0 and 1"),
