@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spinodal.numeric.path import follow
 from spinodal.numeric.results import Array, Failure, SpecialPoint
-from spinodal.numeric.roots import NewtonSettings, follow
+from spinodal.numeric.roots import NewtonSettings
 from spinodal.numeric.solve import REPLICON_NOISE, Bound, finish, from_small_alpha, is_overlap, quadrature_error
 
 _SCAN = 24

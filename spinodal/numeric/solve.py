@@ -11,9 +11,11 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, Failure, State
-from spinodal.numeric.roots import Mask, NewtonSettings, Path, Roots, fixed_point, follow, multi_start, newton
+from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
+from spinodal.numeric.rows import Mask
 from spinodal.numeric.saturation import saturated_state
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinodal.numeric.roots import NewtonSettings, fixed_point, follow, multi_start, newton
+from spinodal.numeric.path import follow
+from spinodal.numeric.roots import NewtonSettings, fixed_point, multi_start, newton
 
 
 class Toy:
