@@ -12,7 +12,7 @@ from spinodal.numeric.rows import Array, Inside, Mask, Row, System, Tangent, run
 
 @dataclass(frozen=True, slots=True)
 class PathSettings:
-    """How far a step along the branch from small alpha may go before it is halved.
+    """How far a step along the branch from small alpha may go before it is shortened.
 
     Attributes:
         overlap_error: largest difference between an overlap's change and the trapezoid rule of its two tangents.
@@ -20,7 +20,10 @@ class PathSettings:
         overlap_change: largest change of an overlap in one step.
         smallest: the step (in units of the whole path) below which the branch is said to end.
         corrections: Newton iterations allowed per step.
-        loose: tolerance of the points before the last, where steps are long.
+        reach: how far (scaled) a prediction may be from the root: farther ones are refused after one evaluation.
+        contraction: the largest ratio of one of its steps to the one before.
+        aim: how far predictions should be, which sets the next step's length.
+        loose: tolerance on the last Newton step (which is taken) of the points before the last, where steps are long.
     """
 
     overlap_error: float = 0.03
@@ -28,7 +31,10 @@ class PathSettings:
     overlap_change: float = 0.5
     smallest: float = 1e-8
     corrections: int = 8
-    loose: float = 1e-4
+    reach: float = 0.3
+    contraction: float = 2.0
+    aim: float = 0.05
+    loose: float = 1e-2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +78,34 @@ def follow(
     settings = settings or PathSettings()
     final = newton_settings or NewtonSettings()
     origin = _origin(system, start, p_start, replace(final, tolerance=settings.loose))
-    walk = _Walk(bounded, settings, final, replace(final, iterations=settings.corrections, halvings=0, fall_back=False))
+    quick = replace(
+        final,
+        iterations=settings.corrections,
+        halvings=0,
+        fall_back=False,
+        reach=settings.reach,
+        contraction=settings.contraction,
+    )
+    walk = _Walk(bounded, settings, final, quick)
     rows = [walk.row(_row(origin, i), p_start[i], p_end[i] - p_start[i]) for i in range(len(start))]
     ends = run(system, rows)
     reached = np.array([s for _, s in ends])
     converged = origin.converged & (reached >= 1.0)
     roots = replace(together([root for root, _ in ends]), converged=converged)
     return Path(roots, reached, origin.converged & ~converged)
+
+
+def prediction(linear: Array, quadratic: Array | None) -> Array:
+    """The change of a state from the first and second term of its Taylor series.
+
+    Conjugates grow like a power of the distance to where they diverge, for which the Pade approximant l/(1 - q/l) is far
+    better than l + q; it is used where its pole is not near.
+    """
+    if quadratic is None:
+        return linear
+    straight = (quadratic * linear <= 0.0) | (np.abs(quadratic) > 0.75 * np.abs(linear))
+    with np.errstate(all="ignore"):
+        return np.where(straight, linear + quadratic, linear * linear / (linear - quadratic))
 
 
 def _row(roots: Roots, i: int) -> Root:
@@ -110,9 +137,7 @@ class _Walk:
             target = min(1.0, s + h)
             length = target - s
             there = p + target * change
-            guess = root.x + length * tangent
-            if curvature is not None:
-                guess += (0.5 * length * length) * curvature
+            guess = root.x + prediction(length * tangent, curvature if curvature is None else 0.5 * length**2 * curvature)
             allowed = Inside(guess, there)
             yield allowed
             # short steps are taken near an end of the branch, where a loose "root" may lie beyond it
@@ -126,15 +151,17 @@ class _Walk:
                 if ahead.sign != sign or not self._reproduced(root.x, found.x, 0.5 * length * (tangent + ahead.tangent)):
                     ahead = None
             if ahead is None:
-                h *= 0.35
+                h = 0.45 * length
                 refused = True
                 continue
+            # predictions are wrong by the second or third power of the length
+            error = float((np.abs(found.x - guess) / (1.0 + np.abs(found.x))).max())
+            growth = (settings.aim / (error + 1e-300)) ** (1.0 / 2.0 if curvature is None else 1.0 / 3.0)
             iterations += found.iterations
             curvature = (ahead.tangent - tangent) / length
             root, s, tangent = replace(found, iterations=iterations), target, ahead.tangent
-            # the first step after a refusal keeps its length: a longer one has just been refused
-            if found.iterations <= 4 and not refused:
-                h *= 2.0
+            # the first step after a refusal gets no longer: a longer one has just been refused
+            h = length * min(max(growth, 0.5), 1.0 if refused else 3.0)
             refused = False
         return root, s
 

@@ -21,11 +21,13 @@ class NewtonSettings:
     """How Newton is globalised and when it has converged.
 
     Attributes:
-        tolerance: on the scaled Newton step, max |dx_i| / (1 + |x_i|).
+        tolerance: on the scaled Newton step, max |dx_i| / (1 + |x_i|), or on what is expected of the step after it.
         iterations: Newton iterations at most.
         halvings: step halvings before a damped fixed-point step replaces a Newton step.
         damping: theta of that fixed-point step.
         fall_back: whether to take such steps at all (a corrector near its prediction should rather give up).
+        reach: the largest scaled step: a corrector farther than that from its prediction gives up at once.
+        contraction: the largest ratio of one scaled step to the one before.
     """
 
     tolerance: float = 1e-12
@@ -33,6 +35,8 @@ class NewtonSettings:
     halvings: int = 6
     damping: float = 0.5
     fall_back: bool = True
+    reach: float = math.inf
+    contraction: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def newton(
         shape = (0, x.shape[1], x.shape[1])
         return Roots(x, np.zeros(0, bool), nothing, nothing, np.zeros(0, int), nothing, np.zeros(shape))
     wanted = [settings.tolerance] * len(x) if tolerance is None else tolerance.tolist()
-    return together(run(system, [newton_row(*row, settings, goal) for *row, goal in zip(x, p, wanted, strict=True)]))
+    return together(run(system, [newton_row(a, b, settings, goal) for a, b, goal in zip(x, p, wanted, strict=True)]))
 
 
 def newton_row(x: Array, p: Array, settings: NewtonSettings, tolerance: float, *, checked: bool = False) -> Row[Root]:
@@ -132,11 +136,14 @@ def newton_row(x: Array, p: Array, settings: NewtonSettings, tolerance: float, *
         usable = start.inside
     last, used, converged = math.inf, 0, False
     while usable and used < settings.iterations:
+        if here.size > min(settings.reach, settings.contraction * last):
+            break
         used += 1
         size, merit = here.size, here.merit
         stalled = 0.5 * last <= size < 1e-7 and merit < 1e-7
-        # a step this small, of a quadratically convergent iteration, is followed by one below the wanted size
-        quadratic = size < 3e-7 and size < 1e-2 * last and merit < 1e-5
+        # the last step is taken too: of a quadratically convergent iteration, the next one would have this size
+        following_size = 10.0 * size * (size / last) ** 2 if used > 1 else size
+        quadratic = size < 1e-4 and size < 1e-2 * last and merit < 1e-5 and (following_size < tolerance or size < 3e-7)
         last = size if not math.isnan(size) else math.inf
         if size <= tolerance or quadratic or stalled:
             converged = True

@@ -133,9 +133,9 @@ class Tangent(Request):
         derivative = system.parameter_derivative(*_states(group))
         # a parameter that does not move may sit where the derivative with respect to it does not exist
         moving = change != 0.0
-        slope = np.where(moving[:, None, :], derivative, 0.0) @ change[:, :, None]
+        slope = np.einsum("bnk,bk->bn", np.where(moving[:, None, :], derivative, 0.0), change)
         with np.errstate(all="ignore"):
-            tangents = -solve_linear(jacobian, slope[:, :, 0])
+            tangents = -solve_linear(jacobian, slope)
         for request, tangent, sign in zip(asked, tangents, determinant_signs(jacobian).tolist(), strict=True):
             request.tangent, request.sign = tangent, sign
 
@@ -170,7 +170,7 @@ def solve_linear(jacobian: Array, right: Array) -> Array:
 
 def determinant_signs(jacobian: Array) -> Array:
     """The sign of det J for each row [B]; 0 where J is not finite."""
-    finite = np.isfinite(jacobian).all(axis=(1, 2))
+    finite: Mask = np.asarray(np.isfinite(jacobian).all(axis=(1, 2)))
     if not finite.all():
         jacobian = np.where(finite[:, None, None], jacobian, 0.0)
     return np.asarray(np.linalg.slogdet(jacobian)[0])
