@@ -22,6 +22,7 @@ import sympy as sp
 from spinodal.symbolic.averages import Average, Measure, average, averages_in, expand_outside, map_averages
 from spinodal.symbolic.functions import LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.nested import log_average, renested
 
 
 class Ratio(sp.Function):
@@ -130,7 +131,7 @@ class Channel:
             size = sizes[level - 1]
             spread = levels[level] - levels[level - 1]
             measure = Measure([fields[level]], [fields[level - 1]], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]))
-            inner = sp.log(average(sp.exp(size * inner), measure)) / size
+            inner = log_average(size * inner, measure) / size
         return average(*self._outermost(branch, fields[0], levels[0], inner, suffix))
 
     def _outermost(
@@ -204,7 +205,7 @@ class Channel:
         def close(node: Average) -> sp.Expr:
             measure = node.measure
             integrand = node.integrand.replace(LogPartition, self._close_log).replace(LinearPartition, self._close_partition)
-            return average(integrand, measure)
+            return average(renested(integrand), measure)
 
         return map_averages(expression, close)
 
@@ -231,11 +232,4 @@ class Channel:
 
 def collapse(expression: sp.Expr) -> sp.Expr:
     """Evaluate the averages whose covariance vanishes, everywhere inside an expression."""
-    if not expression.args:
-        return expression
-    rebuilt = expression
-    if isinstance(expression, Average):
-        return average(collapse(expression.integrand), expression.measure)
-    if expression.has(Average):
-        rebuilt = expression.func(*(collapse(argument) for argument in expression.args))
-    return rebuilt
+    return renested(expression)
