@@ -33,7 +33,9 @@ class Compiled:
         base = derive(read_spec("binary-perceptron"))
         leaves = {tag: leaf for channel in channels for tag, leaf in channel.leaves.items()}
         derived = replace(base, definitions=tuple(definitions), parameters=(), leaves=leaves, channel_values={}, tilts={})
-        routine = _Context(derived).routine("residual", "Values.", [Result(k, (), (e,)) for k, e in expressions.items()])
+        routine = _Context(derived).routine(
+            "residual", "Values.", [Result(k.replace(" ", "_"), (), (e,)) for k, e in expressions.items()]
+        )
         program = replace(
             lower(base),
             order_parameters=tuple(names),

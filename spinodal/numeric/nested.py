@@ -5,8 +5,8 @@ far from z = 0 and be much narrower than 1, or have two maxima (m copies choose 
 of a row follow its weight:
 
 1. the maxima of S(z) = w(z) - z^2/2 are bracketed by the sign changes of S' on a grid that reaches 10^4, and found by a
-   safeguarded Newton iteration; the two highest are kept, the second if it matters;
-2. the domain ends where S has fallen by 45 below its maximum, at least 9 beyond the outermost maxima;
+   safeguarded Newton iteration; the four highest are kept, those that matter;
+2. the domain ends where S has fallen by 45 below its maximum;
 3. the domain is mapped to that of the quadrature rule, which is graded around each maximum (over its curvature radius)
    and around the integrand's own steps.
 
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinodal.numeric import runtime
-from spinodal.numeric.quadrature import EDGE, Rule
+from spinodal.numeric.quadrature import Rule
 
 Array = NDArray[np.float64]
 #: ``search(rule, z, *arguments)`` gives w, dw/dz and d2w/dz2 at z [R, k].
@@ -33,7 +33,11 @@ Search = Callable[..., tuple[Any, Any, Any]]
 _BLOCK_ELEMENTS = 32000
 _FARTHEST = 1e4  # of a maximum of S
 _FALL = 45.0  # S falls by this much inside the domain: what is left out weighs 1e-19
+#: The domain in the rule's own variable: rules do not grade finely near their edge (+-9), where their weight is negligible.
+_EXTENT = 7.0
 _NEWTON = 12
+_MAXIMA = 4
+_EXTENSIONS = 40  # of the domain, each by 1.6
 
 
 def tilted(
@@ -143,36 +147,35 @@ def _grid(n: int) -> Array:
 
 
 def _domain(search: Search, rule: Rule, count: int, block: tuple[Any, ...]) -> tuple[Array, Array, Array, Array]:
-    """The maxima of S [R, 1 or 2], their widths, and the ends of the domain [R]."""
+    """The maxima of S [R, 1 to 4], their widths, and the ends of the domain [R]."""
     columns = tuple(a[:, None] if isinstance(a, np.ndarray) and a.ndim else a for a in block)
     grid = _grid(rule.n)[None, :]
     value, slope, _ = _action(search, rule, grid, columns, count)
     rises = (slope[:, :-1] > 0.0) & (slope[:, 1:] <= 0.0)
     score = np.where(rises, np.maximum(value[:, :-1], value[:, 1:]), -np.inf)
-    first = np.argmax(score, axis=1)
-    rows = np.arange(count)
-    candidates = [first]
-    if np.any(np.count_nonzero(rises, axis=1) > 1):
-        score[rows, first] = -np.inf
-        second = np.argmax(score, axis=1)
-        candidates.append(np.where(np.isfinite(score[rows, second]), second, first))
-    index = np.stack(candidates, axis=1)
-    left, right = grid[0][index], grid[0][index + 1]
-    z, height, curvature = _polish(
-        search, rule, columns, left, right, slope[rows[:, None], index], slope[rows[:, None], index + 1]
-    )
-    width = np.minimum(1.0, 1.0 / np.sqrt(np.maximum(-curvature, 1e-12)))
-    if z.shape[1] == 2:
-        best = np.where(height[:, 1] > height[:, 0], 1, 0)
-        top = height[rows, best]
-        idle = height < top[:, None] - _FALL  # a maximum that does not count is moved onto the one that does
-        z = np.where(idle, z[rows, best][:, None], z)
-        width = np.where(idle, width[rows, best][:, None], width)
-        if np.all(z[:, 0] == z[:, 1]):
-            z, width = z[:, :1], width[:, :1]
+    several = min(_MAXIMA, max(1, int(np.max(np.count_nonzero(rises, axis=1)))))
+    if several == 1:
+        index = np.argmax(score, axis=1)[:, None]
     else:
-        top = height[:, 0]
-    return z, width, *_ends(search, rule, columns, z.min(axis=1), z.max(axis=1), top, count)
+        index = np.argsort(-score, axis=1, kind="stable")[:, :several]
+        index = np.where(np.isfinite(np.take_along_axis(score, index, axis=1)), index, index[:, :1])
+    rows = np.arange(count)[:, None]
+    z, height, curvature = _polish(
+        search, rule, columns, grid[0][index], grid[0][index + 1], slope[rows, index], slope[rows, index + 1]
+    )
+    width = np.minimum(1.0, 1.0 / np.sqrt(np.maximum(-curvature, 1e-300)))
+    top = height.max(axis=1)
+    if several > 1:  # a maximum that does not count is moved onto the highest
+        best = np.argmax(height, axis=1)[:, None]
+        idle = height < top[:, None] - _FALL
+        z = np.where(idle, np.take_along_axis(z, best, axis=1), z)
+        width = np.where(idle, np.take_along_axis(width, best, axis=1), width)
+        order = np.argsort(z, axis=1, kind="stable")
+        z, width = np.take_along_axis(z, order, axis=1), np.take_along_axis(width, order, axis=1)
+        kept = [0, *(k for k in range(1, several) if np.any(z[:, k] != z[:, k - 1]))]
+        z, width = z[:, kept], width[:, kept]
+    low, high = _ends(search, rule, columns, z, width, top, count)
+    return z, width, low, high
 
 
 def _action(search: Search, rule: Rule, z: Array, columns: tuple[Any, ...], count: int) -> tuple[Array, Array, Array]:
@@ -207,26 +210,28 @@ def _polish(
 
 
 def _ends(
-    search: Search, rule: Rule, columns: tuple[Any, ...], low: Array, high: Array, top: Array, count: int
+    search: Search, rule: Rule, columns: tuple[Any, ...], z: Array, width: Array, top: Array, count: int
 ) -> tuple[Array, Array]:
-    """Ends of the domain: at least 9 beyond the outermost maxima, and where S has fallen far enough."""
-    reach = np.full((count, 2), EDGE)
+    """Ends of the domain: where S has fallen far enough, ten widths beyond the outermost maxima if it is a parabola."""
+    lowest, highest = np.argmin(z, axis=1)[:, None], np.argmax(z, axis=1)[:, None]
+    base = np.concatenate([np.take_along_axis(z, k, axis=1) for k in (lowest, highest)], axis=1)
+    own = np.concatenate([np.take_along_axis(width, k, axis=1) for k in (lowest, highest)], axis=1)
+    reach = 10.0 * own
     outward = np.array([-1.0, 1.0])
-    base = np.stack([low, high], axis=1)
-    for _ in range(20):
-        value, _, _ = _action(search, rule, base + outward * reach, columns, count)
+    for _ in range(_EXTENSIONS):
+        value, _slope, _curvature = _action(search, rule, base + outward * reach, columns, count)
         short = value > top[:, None] - _FALL
         if not short.any():
             break
-        reach = np.where(short, 1.5 * reach, reach)
-    return low - reach[:, 0], high + reach[:, 1]
+        reach = np.where(short, 1.6 * reach, reach)
+    return base[:, 0] - reach[:, 0], base[:, 1] + reach[:, 1]
 
 
 def _nodes(
     rule: Rule, centres: Sequence[Array], widths: Sequence[Array], low: Array, high: Array
 ) -> tuple[Array, Array, Array]:
     """Inner nodes z [R, n], weights, and what to add to w so that weight e^(w + shift) sums to E[e^w]."""
-    middle, scale = 0.5 * (low + high), (high - low) / (2.0 * EDGE)
+    middle, scale = 0.5 * (low + high), (high - low) / (2.0 * _EXTENT)
     y, weight = rule.nodes([(c - middle) / scale for c in centres], [w / scale for w in widths])
     scale, middle = scale[:, None], middle[:, None]
     z = middle + scale * y
