@@ -6,7 +6,7 @@ Deriving needs SymPy, which is imported only when a derivation is asked for or a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +18,7 @@ from spinodal.codegen import cache
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Locus, Solution
 from spinodal.numeric.solve import Bound, all_states, solve_points
-from spinodal.spec import Spec, SpecError, check_parameters, located, read_spec
+from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec
 
 if TYPE_CHECKING:
     from spinodal.numeric.continuation import Settings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from spinodal.report import Derivation
 
 _DISCRETE = ("binary", "discrete")
-_DERIVED = ("replica-symmetric", "bayes-optimal")
+_DERIVED = ("replica-symmetric", "bayes-optimal", "real-replicas")
 #: Where special points along alpha are searched by default.
 _ALPHA_RANGE = (1e-3, 20.0)
 #: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.
@@ -107,7 +107,11 @@ class Model:
             with _located(self.spec):
                 return generate(self.spec, identity)
 
-        return cache.load(self.spec, build)
+        module = cache.load(self.spec, build)
+        if getattr(module, "ORIGIN", None) is not None:  # the branch begins at the replica-symmetric state
+            symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
+            vars(module)["ORIGIN_MODULE"] = Model(symmetric).solver()
+        return module
 
     def solver(self) -> ModuleType:
         """The generated module: from the cache, or derived and generated now.

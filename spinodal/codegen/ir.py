@@ -18,6 +18,7 @@ from typing import Literal
 
 import sympy as sp
 
+from spinodal.symbolic.derivation import Origin
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
@@ -221,3 +222,5 @@ class Program:
     conditions: tuple[str, ...]
     finite_difference: tuple[str, ...]
     comments: tuple[str, ...]
+    unbounded: tuple[str, ...] = ()
+    origin: Origin | None = None

@@ -88,6 +88,8 @@ def lower(derived: Derived) -> Program:
         conditions=tuple(c.meaning for c in derived.conditions),
         finite_difference=missing,
         comments=tuple(f"{d.symbol}: {d.meaning}" for d in derived.definitions),
+        unbounded=derived.unbounded,
+        origin=derived.origin,
     )
 
 

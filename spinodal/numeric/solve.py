@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.origin import follow_constraint, why_not_reached
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, Failure, State
@@ -78,6 +79,8 @@ def trivial_state(module: ModuleType, batch: int) -> Array:
 def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
     """The branch that starts at alpha = 0, followed to each row of p [B, k]."""
     module = system.module
+    if getattr(module, "ORIGIN", None) is not None:
+        return _from_symmetric_state(system, p, settings)
     origin = p.copy()
     origin[:, module.PARAMETERS.index("alpha")] = 0.0
     start = trivial_state(module, len(p))
@@ -94,6 +97,12 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
         chosen = overlaps if sweep % 2 == 0 else ~overlaps
         start = np.where(chosen & np.isfinite(f), start - f, start)
     return follow(system, best, origin, p, overlaps, settings)
+
+
+def _from_symmetric_state(system: Bound, p: Array, settings: NewtonSettings) -> Path:
+    base = Bound(system.module.ORIGIN_MODULE, system.rule)
+    first = from_small_alpha(base, p, settings)
+    return follow_constraint(system, first, p, is_overlap(system.module), settings)
 
 
 def solve_points(
@@ -121,6 +130,8 @@ def solve_points(
     if start is None:
         roots, reached = _followed(system, p, settings)
         method = "followed from alpha = 0"
+        if getattr(module, "ORIGIN", None) is not None:
+            method = "followed from the replica-symmetric state"
     else:
         guess = complete_start(system, p, start)
         roots, reached, method = newton(system, guess, p, settings), np.ones(len(p)), "Newton from the given start"
@@ -337,6 +348,9 @@ def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: floa
         where = f"residual {residual:.2e}" if np.isfinite(residual) else "it lies outside the equations' domain"
         reason = f"Newton did not converge from the given start ({where})"
         advice = "start nearer to the state, or leave the start out to follow the branch from small alpha; --all searches"
+    elif getattr(module, "ORIGIN", None) is not None:
+        (base,) = solve_points(module.ORIGIN_MODULE, p[None])
+        reason, advice = why_not_reached(module, p, base, reached)
     elif reached <= 0.0:
         reason, advice = _why_no_origin(module, p)
     else:

@@ -7,9 +7,10 @@ from spinodal.spec.formula import evaluate, parse_formula, to_text
 from spinodal.spec.parameters import check_parameters
 from spinodal.spec.reader import located, read_spec, spec_from_dict, spec_from_text
 from spinodal.spec.schema import json_schema
-from spinodal.spec.types import Spec
+from spinodal.spec.types import Ansatz, Spec
 
 __all__ = [
+    "Ansatz",
     "FormulaError",
     "Spec",
     "SpecError",

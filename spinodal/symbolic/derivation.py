@@ -32,6 +32,21 @@ class Condition:
     meaning: str
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the branch of a model with a constrained overlap begins: at the replica-symmetric state.
+
+    Attributes:
+        parameter: the constrained overlap.
+        overlap: the replica-symmetric order parameter that it equals there.
+        state: every order parameter there, as a replica-symmetric one or a number.
+    """
+
+    parameter: str
+    overlap: str
+    state: Mapping[str, str | float] = field(hash=False)
+
+
 @dataclass(frozen=True)
 class Derived:
     """A derived model: free entropy, saddle-point system, observables, all in closed averages.
@@ -56,6 +71,8 @@ class Derived:
         saturating: overlaps bounded by a self-overlap, q <= q_d, with that bound.
         moments: the activation's moments, for random features.
         pieces: the parts of the free entropy besides the channels.
+        unbounded: overlaps that may grow without bound (differences of levels times the number of replicas).
+        origin: where the branch begins, if not at alpha = 0.
     """
 
     spec: Spec
@@ -77,3 +94,5 @@ class Derived:
     saturating: Mapping[str, sp.Expr] = field(hash=False)
     moments: Moments | None
     pieces: Mapping[str, sp.Expr] = field(hash=False)
+    unbounded: tuple[str, ...] = ()
+    origin: Origin | None = None

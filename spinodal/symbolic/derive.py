@@ -16,7 +16,7 @@ import sympy as sp
 
 from spinodal.spec.types import Observable, Spec
 from spinodal.symbolic.action import Action, action_of
-from spinodal.symbolic.derivation import Derived
+from spinodal.symbolic.derivation import Derived, Origin
 from spinodal.symbolic.domain import conditions_of, definitions_of
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol, to_sympy
@@ -58,10 +58,32 @@ def derive(spec: Spec) -> Derived:
         leaves={**action.prior.leaves, **action.output.channel.leaves},
         channels=(action.prior, action.output.channel),
         fixed={str(k): v for k, v in action.fixed().items()},
-        saturating={str(action.top): action.identified(action.diagonal)},
+        saturating={str(action.top): action.identified(action.diagonal)} if action.top in unknowns else {},
         moments=action.given.moments,
         pieces={"pairing": action.identified(action.pairing), "block": action.identified(action.block)},
+        unbounded=_unbounded(action),
+        origin=_origin(action, tuple(str(x) for x in unknowns)),
     )
+
+
+def _unbounded(action: Action) -> tuple[str, ...]:
+    structure = action.structure
+    if structure.infinite is None:
+        return ()
+    return tuple(str(structure.names(letter)[-1]) for letter in (("q", "p") if action.random else ("q",)))
+
+
+def _origin(action: Action, unknowns: tuple[str, ...]) -> Origin | None:
+    """With a constrained overlap, the replica-symmetric state: all levels coincide there, at a regular root."""
+    if not action.structure.constrained:
+        return None
+    table = {**action.structure.collapsed("q"), **action.structure.collapsed("p")}
+    (parameter,) = action.structure.constrained
+    state: dict[str, str | float] = {}
+    for name in unknowns:
+        value = table.get(symbol(name), symbol(name))
+        state[name] = float(value) if value.is_number else str(value)
+    return Origin(str(parameter), str(table[parameter]), state)
 
 
 def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:

@@ -209,7 +209,7 @@ def peak(which: sp.Symbol, omega: sp.Expr, spread: sp.Expr, potential: sp.Expr) 
 
 def closed_peaks(expression: sp.Expr) -> sp.Expr:
     """Maximisers of potentials that have become quadratic in closed form, everywhere in an expression."""
-    if not expression.has(Peak):
+    if not expression.has(Peak, Response):
         return expression
     marks: dict[sp.Expr, sp.Expr] = {}
     for node in sorted(expression.atoms(Peak), key=sp.default_sort_key):
@@ -217,7 +217,8 @@ def closed_peaks(expression: sp.Expr) -> sp.Expr:
         if found != node:
             marks[node] = found
     solved = {node: node.doit() for node in expression.atoms(Peaked) if node.peak in marks}
-    return expression.xreplace(solved).xreplace(marks)
+    written = expression.xreplace(solved).xreplace(marks)
+    return written.xreplace({node: node.doit() for node in written.atoms(Response) if not node.has(Peak)})
 
 
 def height_derivative(point: Peak, symbol: sp.Symbol) -> sp.Expr:

@@ -80,6 +80,14 @@ class Structure:
             hats[-2:] = hats[:-3:-1]
         return tuple(zip(names, hats, strict=True))
 
+    def collapsed(self, letter: str) -> dict[sp.Symbol, sp.Expr]:
+        """The order parameters where all levels coincide: each in terms of the replica-symmetric overlap or conjugate."""
+        symmetric = symbol(letter)
+        table: dict[sp.Symbol, sp.Expr] = dict.fromkeys(self.names(letter), symmetric)
+        if self.infinite is not None:
+            table[self.names(letter)[-1]] = sp.Integer(0)
+        return {**table, **{with_hat(x): with_hat(symmetric) if e == symmetric else e for x, e in table.items()}}
+
     def limit(self, expression: sp.Expr) -> sp.Expr:
         """Take an inner size to infinity where it does so: rational terms and logarithms, each at 1/size = 0."""
         if self.infinite is None:

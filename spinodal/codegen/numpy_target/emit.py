@@ -72,7 +72,18 @@ SATURATING = {dict(program.saturating)!r}  # overlap: the self-overlap (a number
 OBSERVABLES = {program.observables!r}
 CONDITIONS = {program.conditions!r}
 FINITE_DIFFERENCES = {program.finite_difference!r}  # derivatives without a symbolic form
-RULE = quadrature.Automatic(100)"""
+RULE = quadrature.Automatic(100)""" + _origin_lines(program)
+
+
+def _origin_lines(program: Program) -> str:
+    """Where the branch begins, for models that do not begin at alpha = 0."""
+    if program.origin is None:
+        return ""
+    origin = {"parameter": program.origin.parameter, "overlap": program.origin.overlap, "state": dict(program.origin.state)}
+    return (
+        f"\nUNBOUNDED = {program.unbounded!r}  # overlaps that may grow without bound"
+        f"\nORIGIN = {origin!r}  # the replica-symmetric state, where the branch begins"
+    )
 
 
 def _leaf_arguments(expressions: Iterable[sp.Expr], reserved: set[str]) -> list[sp.Symbol]:
