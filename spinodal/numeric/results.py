@@ -227,6 +227,10 @@ class SpecialPoint:
         converged: whether it was located.
         failure: why not, and what to try.
         warnings: what a reader must know.
+        along: the parameter that was solved for.
+        x: the state as it was solved for, [n].
+        null: null vectors of [dF/dx, dF/dp] there, one per row (of dF/dx at a fold).
+        left: the left null vector, [n].
     """
 
     kind: str
@@ -237,6 +241,15 @@ class SpecialPoint:
     converged: bool
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()
+    along: str = ""
+    x: Array | None = field(default=None, repr=False, compare=False)
+    null: Array | None = field(default=None, repr=False, compare=False)
+    left: Array | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def p(self) -> float:
+        """The located parameter."""
+        return self.parameters[self.along] if self.along else float("nan")
 
     def to_json(self) -> dict[str, Any]:
         """The entry of ``special_points`` in ``--json``."""
