@@ -57,7 +57,7 @@ def _header(program: Program, identity: str, equations: Mapping[str, str]) -> st
 
 import numpy as np
 
-from spinodal.numeric import interval, quadrature, runtime, special, tilted
+from spinodal.numeric import interval, pieces, quadrature, runtime, special, tilted
 
 MODEL = {program.name!r}
 ANSATZ = {program.scheme!r}
@@ -122,6 +122,14 @@ def _leaf(leaf: Leaf) -> str:
                 f"    return tilted.density_cumulants(\n"
                 f"        lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable},"
                 f" omega, variance, splits, order\n    )"
+            )
+        case "pieces":
+            splits = ", ".join(source(s) for s in leaf.splits)
+            coefficients = ", ".join(source(part) for part in leaf.quadratic)
+            body = (
+                f'    """log average of a piecewise quadratic loss over the field, and its derivatives in omega."""\n'
+                f"    return pieces.log_average(\n        lambda {variable}: ({coefficients}),\n"
+                f"        omega, variance + {source(leaf.smoothing)}, [{splits}], order\n    )"
             )
         case _:
             splits = ", ".join(source(s) for s in leaf.splits)
