@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 
 import sympy as sp
 
 from spinodal.codegen.ir import Assign, Call, Kernel, Program, Result, Routine
 from spinodal.codegen.numpy_target.printer import name_of, source
+from spinodal.codegen.numpy_target.products import weighted_sums
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
@@ -305,10 +307,9 @@ def _kernel(
     for assign in kernel.hoisted:
         lines.append(f"    {name_of(assign.target)} = {source(assign.expression)}")
     total = " * ".join(weights)
-    body = _body(kernel, leaves, tilts)
     values = [source(expression) for _, expression in kernel.outputs]
     if kernel.z is None:
-        lines += [f"    {line}" for line in body]
+        lines += [f"    {line}" for line in _body(kernel, leaves, tilts)]
         lines += _returned(f"runtime.gather(b, {value}, {total})" for value in values)
         return "\n".join(lines)
     for k, step in enumerate(kernel.steps):
@@ -318,8 +319,10 @@ def _kernel(
     read = _read(kernel, leaves, tilts)
     arguments = "".join(f", {name_of(symbol)}" for symbol in dict.fromkeys(outer) if symbol in read)
     lines += ["", f"    def integrands({name_of(kernel.z)}, weight{arguments}):"]
-    lines += [f"        {line}" for line in body]
-    lines += [_INDENT + line for line in _returned(f"runtime.dot(weight, {value})" for value in values)]
+    on_nodes, sums = weighted_sums(kernel.body, [expression for _, expression in kernel.outputs])
+    lines += [f"        {line}" for line in _body(replace(kernel, body=tuple(on_nodes)), leaves, tilts)]
+    lines += [f"        {line}" for line in sums.lines]
+    lines += [_INDENT + line for line in _returned(sums.values)]
     call = f"runtime.average(integrands, rule, [{steps}]{arguments})"
     if total:
         lines += ["", f"    return [runtime.gather(b, average, {total}) for average in {call}]"]
