@@ -6,8 +6,8 @@ once), and scalar assignments again. Expressions are SymPy; all names are explic
 
 What this representation does *not* support, and where it would go:
 
-* nested averages (1RSB and beyond): a kernel's body may not contain another kernel yet;
-* more than one quadrature variable besides planted ones: a kernel has at most one standard normal ``z``;
+* several quadrature variables at one level besides planted ones: a kernel has at most one standard normal ``z``, and so
+  has every pass inside it (:class:`Inner`, to any depth);
 * control flow: envelopes (y -> infinity) will be instructions like :class:`Call`, with their own derivatives.
 """
 
@@ -60,10 +60,42 @@ class Planted:
 
 @dataclass(frozen=True, slots=True)
 class StepInZ:
-    """The integrand changes around ``offset + slope z = 0``, over a unit of that expression."""
+    """The integrand changes around ``offset + slope z = 0``, over ``1/sharpness`` of that expression."""
 
     offset: sp.Expr
     slope: sp.Expr
+    sharpness: sp.Expr = sp.Integer(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """One pass over a Gaussian variable inside another pass, at each of its nodes: ``log E[e^w]`` and means tilted by e^w.
+
+    Attributes:
+        name: of the function that is emitted, after the kernel's.
+        comment: what is averaged over.
+        z: the inner standard normal variable.
+        inputs: symbols of the surrounding pass that it reads (node arrays, columns and numbers).
+        steps: where its integrands change fast.
+        body: assignments, calls and passes of the next level, on the inner nodes.
+        exponent: w on the inner nodes; None for plain averages.
+        search_body: what the search for the weight's maxima computes.
+        search: w, dw/dz and d2w/dz2 (empty for plain averages).
+        log_output: the symbol of log E[e^w] in the surrounding pass.
+        outputs: (symbol in the surrounding pass, expression on the inner nodes).
+    """
+
+    name: str
+    comment: str
+    z: sp.Symbol
+    inputs: tuple[sp.Symbol, ...]
+    steps: tuple[StepInZ, ...]
+    body: tuple[Assign | Call | Inner, ...]
+    exponent: sp.Expr | None
+    search_body: tuple[Assign | Call | Inner, ...]
+    search: tuple[sp.Expr, ...]
+    log_output: sp.Symbol
+    outputs: tuple[tuple[sp.Symbol, sp.Expr], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +110,7 @@ class Kernel:
         inputs: scalar symbols it reads.
         hoisted: assignments that do not depend on z.
         steps: where its integrands change fast.
-        body: assignments and calls on the nodes.
+        body: assignments, calls and inner passes on the nodes.
         outputs: (average's symbol, node expression).
     """
 
@@ -89,7 +121,7 @@ class Kernel:
     inputs: tuple[sp.Symbol, ...]
     hoisted: tuple[Assign, ...]
     steps: tuple[StepInZ, ...]
-    body: tuple[Assign | Call, ...]
+    body: tuple[Assign | Call | Inner, ...]
     outputs: tuple[tuple[sp.Symbol, sp.Expr], ...]
 
 

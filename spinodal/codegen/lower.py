@@ -6,17 +6,18 @@ the derivative orders that are needed, what does not depend on the node is hoist
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, Call, Function, Kernel, Planted, Program, Result, Routine, StepInZ
+from spinodal.codegen.ir import Assign, Call, Inner, Kernel, Planted, Program, Result, Routine
+from spinodal.codegen.nodes import NodeBuilder, reads, targets
 from spinodal.symbolic.averages import Average, Measure, averages_in, explicit_fields, standard_normals
 from spinodal.symbolic.channel import Ratio
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import generic_values, kinks, symbol, to_sympy
-from spinodal.symbolic.functions import Density, LogTail, LogTwoCosh, Primitive, Tail, Tilted
+from spinodal.symbolic.functions import Primitive
 from spinodal.symbolic.leaves import Leaf
 
 #: Derivatives of this order of a numerical partition function are available; higher ones fall back to differences.
@@ -91,11 +92,20 @@ def lower(derived: Derived) -> Program:
 
 def _too_high(routine: Routine) -> bool:
     return any(
-        isinstance(step, Call) and step.function == "primitive" and any(k > HIGHEST_ORDER for k, _ in step.outputs)
+        call.function == "primitive" and any(k > HIGHEST_ORDER for k, _ in call.outputs)
         for stage in routine.stages
         if isinstance(stage, Kernel)
-        for step in stage.body
+        for call in _calls(stage.body)
     )
+
+
+def _calls(body: Iterable[Assign | Call | Inner]) -> Iterator[Call]:
+    """Every call of a body, those of inner passes included."""
+    for item in body:
+        if isinstance(item, Call):
+            yield item
+        elif isinstance(item, Inner):
+            yield from _calls(item.body)
 
 
 @dataclass
@@ -180,28 +190,29 @@ class _Context:
             raise NotImplementedError("averages over several standard normals are not lowered yet")
         z = normals[0] if normals else None
         fields = explicit_fields(measure, normals)
-        builder = _NodeBuilder(self, z, fields)
+        builder = NodeBuilder(self, z, fields)
         expressions = [builder.rewrite(expression) for _, expression in outputs]
         shared, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("_t"), order="none")
-        body = [*builder.body, *(Assign(s, e) for s, e in shared)]
+        body = [*builder.finished_body(), *(Assign(s, e) for s, e in shared)]
         planted = tuple(
             Planted(variable, str(kind), self._planted_splits(variable, [e for _, e in outputs]))
             for variable, kind in measure.planted
         )
         bound = {variable for variable, _ in measure.planted}
         produced = {a.target for a in builder.hoisted}
-        produced |= {s for item in body for s in _targets(item)}
+        produced |= {s for item in body for s in targets(item)}
         read: set[sp.Symbol] = set()
         for item in (*builder.hoisted, *body):
-            read |= _reads(item)
+            read |= reads(item)
         for expression in reduced:
             read |= expression.free_symbols
-        for step in builder.steps:
-            read |= step.offset.free_symbols | step.slope.free_symbols
+        steps = builder.step_list()
+        for step in steps:
+            read |= step.offset.free_symbols | step.slope.free_symbols | step.sharpness.free_symbols
         for variable in planted:
             read |= {s for split in variable.splits for s in split.free_symbols}
         inputs = read - produced - bound - ({z} if z is not None else set())
-        inputs |= builder.leaf_symbols
+        inputs |= builder.leaf_symbols - bound
         return Kernel(
             name=f"average_{index}",
             comment=", ".join(f"{f} = {e}" for f, e in fields.items()) or "planted variables only",
@@ -209,7 +220,7 @@ class _Context:
             planted=planted,
             inputs=tuple(sorted(inputs, key=str)),
             hoisted=tuple(builder.hoisted),
-            steps=tuple(dict.fromkeys(builder.steps)),
+            steps=steps,
             body=tuple(body),
             outputs=tuple((mark, e) for (mark, _), e in zip(outputs, reduced, strict=True)),
         )
@@ -224,131 +235,6 @@ class _Context:
                 if not atom.has(Average) and atom.has(variable) and atom.has(sp.sign, sp.Abs, sp.Max, sp.Min, sp.Heaviside):
                     found.update(dict.fromkeys(kinks(atom, variable, at)))
         return tuple(found)
-
-
-def _targets(item: Assign | Call) -> list[sp.Symbol]:
-    return [item.target] if isinstance(item, Assign) else [s for _, s in item.outputs]
-
-
-def _reads(item: Assign | Call) -> set[sp.Symbol]:
-    if isinstance(item, Assign):
-        return set(item.expression.free_symbols)
-    return set().union(*(sp.sympify(a).free_symbols for a in item.arguments)) if item.arguments else set()
-
-
-class _NodeBuilder:
-    """Rewrites integrands of one kernel: fields in terms of z, functions as calls, scalars hoisted."""
-
-    def __init__(self, context: _Context, z: sp.Symbol | None, fields: Mapping[sp.Symbol, sp.Expr]) -> None:
-        self.context = context
-        self.z = z
-        self.fields = fields
-        self.hoisted: list[Assign] = []
-        self.body: list[Assign | Call] = []
-        self.steps: list[StepInZ] = []
-        self.leaf_symbols: set[sp.Symbol] = set()
-        self._scalars: dict[sp.Expr, sp.Symbol] = {}
-        self._arguments: dict[sp.Expr, sp.Symbol] = {}
-        self._calls: dict[tuple[str, tuple[sp.Expr, ...], tuple[str, ...]], dict[int, sp.Symbol]] = {}
-
-    def rewrite(self, expression: sp.Expr) -> sp.Expr:
-        """The integrand with every special function replaced by the output of a call."""
-        atoms = sorted(expression.atoms(LogTail, Tail, Density, LogTwoCosh, Primitive, Tilted), key=sp.default_sort_key)
-        table: dict[sp.Expr, sp.Expr] = {atom: self._call(atom) for atom in atoms}
-        rewritten = expression.xreplace(table)
-        left = {f: self._argument(e) for f, e in self.fields.items() if rewritten.has(f)}
-        self._refresh()
-        return rewritten.xreplace(left)
-
-    def _scalar(self, expression: sp.Expr) -> sp.Expr:
-        if expression.is_number or expression.is_Symbol:
-            return expression
-        if expression not in self._scalars:
-            mark = sp.Symbol(f"_c{len(self._scalars)}", real=True)
-            self._scalars[expression] = mark
-            self.hoisted.append(Assign(mark, expression))
-        return self._scalars[expression]
-
-    def _affine(self, expression: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
-        """(A, B) with expression = A + B z."""
-        explicit = sp.expand(expression.xreplace(dict(self.fields)), deep=False)
-        explicit = sp.expand_mul(explicit, deep=False)
-        if self.z is None:
-            return explicit, sp.Integer(0)
-        slope = sp.diff(explicit, self.z)
-        return explicit.xreplace({self.z: sp.Integer(0)}), slope
-
-    def _argument(self, expression: sp.Expr) -> sp.Symbol:
-        """A node array ``A + B z``."""
-        if expression not in self._arguments:
-            offset, slope = self._affine(expression)
-            a, b = self._scalar(offset), self._scalar(slope)
-            mark = sp.Symbol(f"_x{len(self._arguments)}", real=True)
-            self._arguments[expression] = mark
-            self.body.append(Assign(mark, a + b * self.z if self.z is not None else a))
-        return self._arguments[expression]
-
-    def _step(self, expression: sp.Expr) -> None:
-        offset, slope = self._affine(expression)
-        if slope != 0:
-            self.steps.append(StepInZ(self._scalar(offset), self._scalar(slope)))
-
-    def _call(self, atom: sp.Expr) -> sp.Symbol:
-        match atom:
-            case LogTail() | LogTwoCosh():
-                order, argument = int(atom.args[0]), atom.args[1]
-                self._step(argument)
-                kind: Function = "log_tail" if isinstance(atom, LogTail) else "log_two_cosh"
-                return self._output(kind, (self._argument(argument),), order)
-            case Tail() | Density():
-                self._step(atom.args[0])
-                return self._output("tail" if isinstance(atom, Tail) else "density", (self._argument(atom.args[0]),), 0)
-            case Primitive():
-                tag, order, omega, variance, label = atom.args
-                leaf = self.context.leaves[str(tag)]
-                self._leaf_steps(leaf, omega, variance)
-                arguments = (self._argument(omega), self._scalar(variance), label)
-                return self._output("primitive", arguments, int(order), (str(tag),))
-            case Tilted():
-                tag, name, omega, variance, label = atom.args
-                leaf = self.context.leaves[str(tag)]
-                self._leaf_steps(leaf, omega, variance)
-                arguments = (self._argument(omega), self._scalar(variance), label)
-                return self._output("tilted", arguments, 0, (str(tag), str(name)))
-        raise NotImplementedError(str(atom))
-
-    def _leaf_steps(self, leaf: Leaf, omega: sp.Expr, variance: sp.Expr) -> None:
-        self.leaf_symbols |= _leaf_symbols(leaf, self.context)
-        for step in leaf.steps(variance):
-            spread = step.spread + (variance if step.smoothed else 0)
-            self._step((omega - step.position) / sp.sqrt(spread))
-
-    def _output(self, function: str, arguments: tuple[sp.Expr, ...], order: int, tag: tuple[str, ...] = ()) -> sp.Symbol:
-        outputs = self._calls.setdefault((function, arguments, tag), {})
-        if order not in outputs:
-            number = list(self._calls).index((function, arguments, tag))
-            outputs[order] = sp.Symbol(f"_f{number}_{order}", real=True)
-        return outputs[order]
-
-    def _refresh(self) -> None:
-        """Rebuild the calls at the end of the body, with all orders known so far."""
-        self.body = [item for item in self.body if isinstance(item, Assign)]
-        for (function, arguments, tag), outputs in self._calls.items():
-            self.body.append(Call(function, arguments, tuple(sorted(outputs.items())), tag))  # type: ignore[arg-type]
-
-
-def _leaf_symbols(leaf: Leaf, context: _Context) -> set[sp.Symbol]:
-    """Parameters and definitions that a numerical leaf's data refer to."""
-    found: set[sp.Symbol] = set()
-    expressions = [*leaf.log_levels, *leaf.values, leaf.log_weight, leaf.smoothing, *leaf.splits]
-    expressions += [e for i in leaf.edges for e in (i.lower, i.upper)]
-    for tilt in context.derived.tilts.values():
-        if tilt.leaf == leaf.tag:
-            expressions += [tilt.function, tilt.log_weight, *tilt.splits]
-    known = {symbol(name) for name in context.derived.parameters} | {d.symbol for d in context.derived.definitions}
-    for expression in expressions:
-        found |= expression.free_symbols & known
-    return found
 
 
 __all__ = ["HIGHEST_ORDER", "Ratio", "lower"]

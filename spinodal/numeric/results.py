@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import xarray as xr
 
+    from spinodal.numeric.continuation.branch import Branch
+
 Array = NDArray[np.float64]
 
 
@@ -231,6 +233,7 @@ class SpecialPoint:
         x: the state as it was solved for, [n].
         null: null vectors of [dF/dx, dF/dp] there, one per row (of dF/dx at a fold).
         left: the left null vector, [n].
+        partner: at a crossing of two states, the other one, [n].
     """
 
     kind: str
@@ -245,6 +248,7 @@ class SpecialPoint:
     x: Array | None = field(default=None, repr=False, compare=False)
     null: Array | None = field(default=None, repr=False, compare=False)
     left: Array | None = field(default=None, repr=False, compare=False)
+    partner: Array | None = field(default=None, repr=False, compare=False)
 
     @property
     def p(self) -> float:
@@ -280,6 +284,8 @@ class Locus:
         along: the parameter that was solved for.
         over: the parameter that was varied, or empty.
         special_points: in the order of its values.
+        events: what is special along the locus itself (cusps, folds of the locus, replicon zeros on it).
+        curve: the locus as one continuation over the varied parameter, between the grid's ends; None for a single point.
     """
 
     model: str
@@ -288,6 +294,8 @@ class Locus:
     along: str
     over: str
     special_points: tuple[SpecialPoint, ...]
+    events: tuple[SpecialPoint, ...] = ()
+    curve: Branch | None = field(default=None, repr=False, compare=False)
 
     @property
     def converged(self) -> bool:
@@ -313,6 +321,7 @@ class Locus:
             "along": self.along,
             "over": self.over or None,
             "special_points": [point.to_json() for point in self.special_points],
+            "events": [point.to_json() for point in self.events],
         }
 
     def to_xarray(self) -> xr.Dataset:

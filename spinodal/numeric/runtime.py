@@ -196,28 +196,28 @@ def arccos(x: Any) -> Array:
     return result
 
 
-def step(offset: Any, slope: Any) -> tuple[Array, Array]:
-    """Centre and width [b] in z of a function of ``offset + slope z``.
+def step(offset: Any, slope: Any, sharpness: Any = 1.0) -> tuple[Array, Array]:
+    """Centre and width [b] in z of a function of ``offset + slope z`` that changes over 1/sharpness of that expression.
 
     A step beyond +-60 lies far outside the Gaussian's bulk, where its function is smooth; a vanishing slope is no step.
     """
-    if _is_number(offset) and _is_number(slope):
-        return _step_of_one(float(offset), float(slope))
-    a, b = np.broadcast_arrays(np.asarray(offset, dtype=float), np.asarray(slope, dtype=float))
-    a, b = a.reshape(-1), b.reshape(-1)
+    if _is_number(offset) and _is_number(slope) and _is_number(sharpness):
+        return _step_of_one(float(offset), float(slope), float(sharpness))
+    parts = np.broadcast_arrays(*(np.asarray(part, dtype=float) for part in (offset, slope, sharpness)))
+    a, b, sharp = (part.reshape(-1) for part in parts)
     size = np.maximum(np.abs(b), 1e-12)
     centre = -a / np.where(np.abs(b) < 1e-12, 1e-12, b)
-    width = np.maximum(1.0 / size, np.abs(centre) - _FAR)
+    width = np.maximum(1.0 / (sharp * size), np.abs(centre) - _FAR)
     centre = np.where(np.isfinite(centre), np.clip(centre, -_FAR, _FAR), 0.0)
     return centre, np.clip(np.where(np.isfinite(width), width, 1.0), 1e-13, 1e6)
 
 
-def _step_of_one(a: float, b: float) -> tuple[Array, Array]:
+def _step_of_one(a: float, b: float, sharpness: float) -> tuple[Array, Array]:
     """The same for a single state, without array overheads."""
     if abs(b) < 1e-12:
         b = 1e-12
     centre = -a / b
-    width = max(1.0 / abs(b), abs(centre) - _FAR)
+    width = max(1.0 / (sharpness * abs(b)), abs(centre) - _FAR)
     if not math.isfinite(width):
         return np.zeros(1), np.ones(1)
     return np.array([min(max(centre, -_FAR), _FAR)]), np.array([min(max(width, 1e-13), 1e6)])

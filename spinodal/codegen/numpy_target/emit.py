@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, Call, Kernel, Program, Result, Routine
+from spinodal.codegen.ir import Assign, Call, Inner, Kernel, Program, Result, Routine, StepInZ
+from spinodal.codegen.nodes import reads
 from spinodal.codegen.numpy_target.printer import name_of, source
 from spinodal.codegen.numpy_target.products import weighted_sums
 from spinodal.symbolic.leaves import Leaf
@@ -59,7 +59,7 @@ def _header(program: Program, identity: str, equations: Mapping[str, str]) -> st
 
 import numpy as np
 
-from spinodal.numeric import interval, pieces, quadrature, runtime, special, tilted
+from spinodal.numeric import interval, nested, pieces, quadrature, runtime, special, tilted
 
 MODEL = {program.name!r}
 ANSATZ = {program.scheme!r}
@@ -211,7 +211,10 @@ def _routine(routine: Routine, program: Program) -> str:
     leaves = {leaf.tag: leaf for leaf in program.leaves}
     tilts = {(t.leaf, t.name): t for t in program.tilts}
     kernels = [stage for stage in routine.stages if isinstance(stage, Kernel)]
-    text = [_kernel(routine, kernel, leaves, tilts, program) for kernel in kernels]
+    text = []
+    for kernel in kernels:
+        text += _inner_functions(f"_{routine.name}_{kernel.name}", kernel.body, leaves, tilts)
+        text.append(_kernel(routine, kernel, leaves, tilts, program))
     extra = ", v" if routine.directions else ""
     lines = [f"def _{routine.name}(x, p{extra}, rule):", f'    """{routine.doc}"""']
     used = _used_symbols(routine)
@@ -307,20 +310,21 @@ def _kernel(
     for assign in kernel.hoisted:
         lines.append(f"    {name_of(assign.target)} = {source(assign.expression)}")
     total = " * ".join(weights)
+    owner = f"_{routine.name}_{kernel.name}"
     values = [source(expression) for _, expression in kernel.outputs]
     if kernel.z is None:
-        lines += [f"    {line}" for line in _body(kernel, leaves, tilts)]
+        lines += [f"    {line}" for line in _body(kernel.body, leaves, tilts, owner)]
         lines += _returned(f"runtime.gather(b, {value}, {total})" for value in values)
         return "\n".join(lines)
     for k, step in enumerate(kernel.steps):
-        lines.append(f"    step_{k} = runtime.step({source(step.offset)}, {source(step.slope)})")
+        lines.append(f"    step_{k} = runtime.step({_step_arguments(step)})")
     steps = ", ".join(f"step_{k}" for k in range(len(kernel.steps)))
     outer = [*kernel.inputs, *(planted.symbol for planted in kernel.planted), *(a.target for a in kernel.hoisted)]
     read = _read(kernel, leaves, tilts)
     arguments = "".join(f", {name_of(symbol)}" for symbol in dict.fromkeys(outer) if symbol in read)
     lines += ["", f"    def integrands({name_of(kernel.z)}, weight{arguments}):"]
     on_nodes, sums = weighted_sums(kernel.body, [expression for _, expression in kernel.outputs])
-    lines += [f"        {line}" for line in _body(replace(kernel, body=tuple(on_nodes)), leaves, tilts)]
+    lines += [f"        {line}" for line in _body(on_nodes, leaves, tilts, owner)]
     lines += [f"        {line}" for line in sums.lines]
     lines += [_INDENT + line for line in _returned(sums.values)]
     call = f"runtime.average(integrands, rule, [{steps}]{arguments})"
@@ -331,12 +335,71 @@ def _kernel(
     return "\n".join(lines)
 
 
-def _body(kernel: Kernel, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> list[str]:
-    """The lines of a kernel's body; the Gaussian tail and density of one argument come out of one call."""
-    calls = {(item.function, item.arguments): item for item in kernel.body if isinstance(item, Call)}
+def _step_arguments(step: StepInZ) -> str:
+    parts = [step.offset, step.slope] if step.sharpness == 1 else [step.offset, step.slope, step.sharpness]
+    return ", ".join(source(sp.sympify(part)) for part in parts)
+
+
+def _inner_functions(
+    owner: str,
+    body: Sequence[Assign | Call | Inner],
+    leaves: Mapping[str, Leaf],
+    tilts: Mapping[tuple[str, str], Tilt],
+) -> list[str]:
+    """The functions of a body's inner passes, innermost first."""
+    text: list[str] = []
+    for inner in (item for item in body if isinstance(item, Inner)):
+        text += _inner_functions(owner, inner.body, leaves, tilts)
+        text += _inner_functions(f"{owner}_search", inner.search_body, leaves, tilts)
+        text += _inner(inner, owner, leaves, tilts)
+    return text
+
+
+def _inner(inner: Inner, owner: str, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> list[str]:
+    """The integrands of an inner pass, and the search for the maxima of its weight."""
+    name = f"{owner}_{inner.name}"
+    z, inputs = name_of(inner.z), "".join(f", {name_of(s)}" for s in inner.inputs)
+    comment = inner.comment.replace("\\", "")
+    values = [f"runtime.dot(weight, {source(e)})" for _, e in inner.outputs]
+    if inner.exponent is None:
+        lines = [f"def {name}(rule, {z}, weight{inputs}):", f'    """Averages over {comment}."""']
+        lines += [f"    {line}" for line in _body(inner.body, leaves, tilts, owner)]
+        return ["\n".join([*lines, *_returned(values)])]
+    lines = [f"def {name}(rule, {z}, weight, shift{inputs}):", f'    """Tilted averages over {comment}."""']
+    lines += [f"    {line}" for line in _body(inner.body, leaves, tilts, owner)]
+    lines.append(f"    weight, log_norm = nested.tilt(weight, shift, {source(inner.exponent)})")
+    lines += _returned(["log_norm", *values])
+    search = [f"def {name}_search(rule, {z}{inputs}):", '    """The exponent of the tilt and its derivatives in z."""']
+    search += [f"    {line}" for line in _body(inner.search_body, leaves, tilts, f"{owner}_search")]
+    return ["\n".join([*search, *_returned(source(e) for e in inner.search)]), "\n".join(lines)]
+
+
+def _pass(inner: Inner, owner: str) -> str:
+    """The line that runs an inner pass."""
+    name = f"{owner}_{inner.name}"
+    steps = ", ".join(f"({_step_arguments(step)})" for step in inner.steps)
+    inputs = "".join(f", {name_of(s)}" for s in inner.inputs)
+    results = [name_of(s) for s, _ in inner.outputs]
+    if inner.exponent is None:
+        return f"{', '.join(results)}, = nested.plain({name}, rule, [{steps}]{inputs})"
+    results.insert(0, name_of(inner.log_output))
+    return f"{', '.join(results)}, = nested.tilted({name}, {name}_search, rule, [{steps}]{inputs})"
+
+
+def _body(
+    body: Sequence[Assign | Call | Inner],
+    leaves: Mapping[str, Leaf],
+    tilts: Mapping[tuple[str, str], Tilt],
+    owner: str,
+) -> list[str]:
+    """The lines of a body; the Gaussian tail and density of one argument come out of one call."""
+    calls = {(item.function, item.arguments): item for item in body if isinstance(item, Call)}
     lines: list[str] = []
     paired: set[sp.Symbol] = set()
-    for item in kernel.body:
+    for item in body:
+        if isinstance(item, Inner):
+            lines.append(_pass(item, owner))
+            continue
         if isinstance(item, Call) and item.function in ("tail", "density"):
             tail, density = (calls.get((function, item.arguments)) for function in ("tail", "density"))
             if tail is not None and density is not None:
@@ -361,8 +424,8 @@ def _read(kernel: Kernel, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, 
     for _, expression in kernel.outputs:
         found |= expression.free_symbols
     for item in kernel.body:
-        if isinstance(item, Assign):
-            found |= item.expression.free_symbols
+        if isinstance(item, Assign | Inner):
+            found |= reads(item)
             continue
         for argument in item.arguments:
             found |= sp.sympify(argument).free_symbols

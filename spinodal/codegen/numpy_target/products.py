@@ -10,14 +10,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import TypeAlias
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, Call
+from spinodal.codegen.ir import Assign, Call, Inner
+from spinodal.codegen.nodes import reads
 from spinodal.codegen.numpy_target.printer import source
 
+Item: TypeAlias = Assign | Call | Inner
 #: The factors of a product with their powers, in the order of their text.
-_Monomial = tuple[tuple[sp.Expr, int], ...]
+_Monomial: TypeAlias = tuple[tuple[sp.Expr, int], ...]
 _ONE: _Monomial = ()
 #: Products of more factors are left as they are: the number of splits grows exponentially.
 _MOST_FACTORS = 8
@@ -31,7 +34,7 @@ class Sums:
     values: list[str] = field(default_factory=list)
 
 
-def weighted_sums(body: Sequence[Assign | Call], outputs: Sequence[sp.Expr]) -> tuple[list[Assign | Call], Sums]:
+def weighted_sums(body: Sequence[Item], outputs: Sequence[sp.Expr]) -> tuple[list[Item], Sums]:
     """Rewrite sums over nodes of weight * output.
 
     Args:
@@ -54,9 +57,10 @@ def weighted_sums(body: Sequence[Assign | Call], outputs: Sequence[sp.Expr]) -> 
     return body, sums
 
 
-def _inlined(body: list[Assign | Call], outputs: list[sp.Expr]) -> tuple[list[Assign | Call], list[sp.Expr]]:
+def _inlined(body: list[Item], outputs: list[sp.Expr]) -> tuple[list[Item], list[sp.Expr]]:
     """Products that were named for the outputs' sake, put back into them."""
     special = {symbol for item in body if isinstance(item, Call) for _, symbol in item.outputs}
+    special |= {symbol for item in body if isinstance(item, Inner) for symbol, _ in item.outputs}
     changed = True
     while changed:
         changed = False
@@ -64,7 +68,7 @@ def _inlined(body: list[Assign | Call], outputs: list[sp.Expr]) -> tuple[list[As
         for item in body:
             if not isinstance(item, Assign) or not _is_product(item.expression, special):
                 continue
-            readers = [other for other in body if item.target in _read(other)]
+            readers = [other for other in body if item.target in reads(other)]
             if all(isinstance(reader, Assign) and _is_product(reader.expression, special | products) for reader in readers):
                 replacement = {item.target: item.expression}
                 outputs = [output.xreplace(replacement) for output in outputs]
@@ -76,12 +80,6 @@ def _inlined(body: list[Assign | Call], outputs: list[sp.Expr]) -> tuple[list[As
                 changed = True
                 break
     return body, outputs
-
-
-def _read(item: Assign | Call) -> set[sp.Basic]:
-    if isinstance(item, Assign):
-        return set(item.expression.free_symbols)
-    return {symbol for argument in item.arguments for symbol in sp.sympify(argument).free_symbols}
 
 
 def _is_product(expression: sp.Expr, arrays: set[sp.Symbol]) -> bool:

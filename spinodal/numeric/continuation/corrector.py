@@ -32,8 +32,8 @@ class Corrected:
 
     Attributes:
         u: the point.
-        evaluation: the last evaluation (one Newton step, of size ``step``, before u).
-        step: the last scaled Newton step.
+        evaluation: the last evaluation (one Newton step before u).
+        step: scaled size of what is left: the next Newton step as far as it can be foreseen.
         iterations: Newton iterations used.
     """
 
@@ -85,7 +85,7 @@ def correct(problem: Problem, guess: Array, row: Array, scale: Array, tolerance:
         ahead = size**3 / previous**2 if np.isfinite(previous) else np.inf
         stalled = size < 1e-8 and size > 0.5 * previous
         if size <= tolerance or (ahead <= tolerance and size < 0.1 * previous) or stalled:
-            return Corrected(u, here, size, iteration)
+            return Corrected(u, here, size if stalled or not np.isfinite(ahead) else min(size, ahead), iteration)
         if size > 2.0 * previous or size > 10.0:
             raise NotCorrectedError("the corrector diverges")
         previous = size

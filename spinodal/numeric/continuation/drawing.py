@@ -57,7 +57,7 @@ def draw_branches(
         colour = f"C{index}"
         p = 1.0 / branch.p if inverse else branch.p
         values = branch[y]
-        for part, stable in _runs(branch):
+        for part, stable in stretches(branch):
             axes.plot(p[part], values[part], color=colour, ls="-" if stable else "--", lw=1.5)
         for point, position in zip(branch.special_points, branch.positions, strict=True):
             at = point.order_parameters.get(y)
@@ -84,7 +84,7 @@ def draw_branches(
     return figure
 
 
-def _runs(branch: Branch) -> list[tuple[slice, bool]]:
+def stretches(branch: Branch) -> list[tuple[slice, bool]]:
     """Stretches of equal stability as overlapping slices; a branch of unknown stability is drawn solid."""
     stable = (branch.unstable == 0) | (branch.unstable < 0)
     edges = [0, *(np.flatnonzero(stable[1:] != stable[:-1]) + 1).tolist(), len(stable)]

@@ -34,6 +34,8 @@ from spinodal.numeric.continuation.segment import Node, Segment
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.results import Array
 
+#: A corrector that stalls above this scaled step, so many times in a row, has reached the rounding level of F.
+_NOISE, _NOISY = 1e-10, 6
 #: Steps refused because a change of the determinant's sign could not be explained by a branch point.
 _REFUSALS = 8
 
@@ -144,6 +146,8 @@ def advance(task: Task, trace: Trace) -> Trace:
     start = replace(start, t=start.t / np.linalg.norm(start.t / scale))
     step = trace.step
     why, refusals = "", 0
+    if len(trace.nodes) > _NOISY and all(node.residual > _NOISE for node in trace.nodes[-_NOISY:]):
+        return replace(trace, stop="the equations are lost in rounding: the corrector no longer converges to tolerance")
     if len(trace.nodes) > settings.points:
         return replace(trace, stop=f"{settings.points} points taken")
     while step >= settings.smallest_step:
@@ -194,7 +198,7 @@ def _attempt(task: Task, trace: Trace, start: Node, scale: Array, step: float) -
         return "the corrector left the branch"
     end = replace(end, t=after * scale)
     segment = Segment(start, end, scale, length)
-    if start.t[-1] * end.t[-1] > 0.0 and len(segment.turning()) == 2 and step > 1e-3 * settings.step:
+    if _turns_twice(segment) and step > 1e-3 * settings.step:
         return "the parameter turns twice in one step"
     error = float(np.linalg.norm((corrected.u - guess) / scale))
     growth = min(
@@ -205,6 +209,19 @@ def _attempt(task: Task, trace: Trace, start: Node, scale: Array, step: float) -
     if corrected.iterations > settings.newton // 2 + 1:
         growth = min(growth, 0.7)
     return end, length, max(growth, 0.4)
+
+
+def _turns_twice(segment: Segment) -> bool:
+    """Whether the interpolated parameter goes forth and back, by more than rounding makes of a nearly constant one."""
+    if segment.start.t[-1] * segment.end.t[-1] <= 0.0:
+        return False
+    turns = segment.turning()
+    if len(turns) != 2:
+        return False
+    amplitude = abs(float(segment.at(turns[1])[-1] - segment.at(turns[0])[-1]))
+    change = abs(float(segment.end.u[-1] - segment.start.u[-1]))
+    # a bend that small compared with its own step would be long in x, and no single step would hold it
+    return amplitude > 0.05 * change + 1e-7 * float(segment.scale[-1])
 
 
 def _bend(trace: Trace, scale: Array, step: float) -> Array:
@@ -345,7 +362,7 @@ def _special_points(task: Task, trace: Trace, segment: Segment) -> list[Located]
         if not (point.converged and segment.holds(point.u)):
             point = _bisected_fold(task, segment, point)
         # where branches cross, p may turn as well (a pitchfork's side branch): that is the branch point, not a fold
-        if not any(_same_place(point, other, segment) for other in found):
+        if not any(_same_place(point, other, segment) for other in found) and not _in_noise(point, segment):
             found.append(point)
     if not found and abs(segment.start.unstable - segment.end.unstable) >= 2:
         found += _multiple(task, segment)
@@ -357,6 +374,12 @@ def _special_points(task: Task, trace: Trace, segment: Segment) -> list[Located]
             zeros = [known for point in zeros if (known := task.classify(point)) is not None]
         found += zeros
     return found
+
+
+def _in_noise(fold: Located, segment: Segment) -> bool:
+    """Whether the parameter turns by no more than the fold's own error: rounding, not a fold."""
+    turn = max(abs(float(node.u[-1] - fold.u[-1])) for node in (segment.start, segment.end))
+    return bool(fold.converged and turn <= 4.0 * fold.error)
 
 
 def _multiple(task: Task, segment: Segment) -> list[Located]:
