@@ -71,13 +71,13 @@ class Model:
         Raises:
             SpecError: if the spec has no theory here (where, why, and what would help).
         """
-        self._check_scheme()
+        self.check_scheme()
         from spinodal.report import derivation
 
         with _located(self.spec):
             return derivation(self.spec)
 
-    def _check_scheme(self) -> None:
+    def check_scheme(self) -> None:
         """Refuse an ansatz that is not derived yet before anything heavy is imported."""
         if self.ansatz not in _DERIVED:
             raise located(
@@ -99,7 +99,7 @@ class Model:
 
     @cached_property
     def _module(self) -> ModuleType:
-        self._check_scheme()
+        self.check_scheme()
 
         def build(identity: str) -> str:
             from spinodal.codegen.generate import generate

@@ -24,13 +24,13 @@ _REFINEMENTS = 3
 #: A replicon within this of zero is at its zero (a point located there would otherwise be called unstable by rounding).
 REPLICON_NOISE = 1e-10
 #: Alternating updates of overlaps and conjugates before Newton at alpha = 0.
-_ORIGIN_SWEEPS = 4
+_ORIGIN_SWEEPS = 3
 #: A state at alpha = 0 with a smaller residual needs no further updates.
 _ORIGIN_FOUND = 1e-3
 #: Of the Newton steps along the branch and at its end; the last step is taken, and one more with the refined rule follows.
-_STEP_TOLERANCE = 1e-9
+_STEP_TOLERANCE = 1e-7
 #: A larger last step is left to Newton with more nodes.
-_LAST_STEP = 1e-6
+_LAST_STEP = 1e-5
 
 
 @dataclass(frozen=True)
@@ -313,8 +313,9 @@ def _describe_end(module: ModuleType, p: Array, reached: float, x: Array) -> str
     alpha = reached * float(p[module.PARAMETERS.index("alpha")])
     for name in module.SATURATING:
         bound = float(upper_bounds(module, x[None])[0, module.ORDER_PARAMETERS.index(name)])
-        gap = 1.0 - float(x[module.ORDER_PARAMETERS.index(name)]) / bound
-        if gap < 1e-2:
+        gap = bound - float(x[module.ORDER_PARAMETERS.index(name)])
+        if gap < 1e-2 * bound:
+            gap /= bound
             where = f"where {name} reaches {bound:g} ({gap:.0e} short)"
             return f"the branch from small alpha could be followed to alpha = {alpha:.6g}, {where}"
     return f"the branch from small alpha ends in a fold near alpha = {alpha:.6g}"

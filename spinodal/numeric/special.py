@@ -122,9 +122,33 @@ class _Fits:
         return values[::2]
 
 
+class _FewFits:
+    """The same for few elements, where calls cost more than arithmetic: every polynomial is one row of the product."""
+
+    def __init__(self, fits: Sequence[tuple[Sequence[float], Sequence[float]]]) -> None:
+        self.matrix = np.zeros((2 * len(fits), 16))
+        for k, (top, low) in enumerate(fits):
+            self.matrix[k, : len(top)] = top
+            self.matrix[len(fits) + k, : len(low)] = low
+
+    def __call__(self, a: FloatArray, square: FloatArray) -> list[FloatArray]:
+        """The values, in fresh memory."""
+        powers = np.empty((16, a.size))
+        powers[0] = 1.0
+        powers[1] = a
+        np.multiply(powers[:2], square, out=powers[2:4])
+        factor = square * square
+        np.multiply(powers[:4], factor, out=powers[4:8])
+        factor *= factor
+        np.multiply(powers[:8], factor, out=powers[8:])
+        values = np.dot(self.matrix, powers)
+        count = len(values) // 2
+        return list(np.divide(values[:count], values[count:], out=values[:count]))
+
+
 _D, _E, _F = (_D_TOP, _D_LOW), (_E_TOP, _E_LOW), (_F_TOP, _F_LOW)
 _NARROW = {1: _Fits(6, (_D,)), 2: _Fits(8, (_E,)), 3: _Fits(8, (_E, _F))}  # the higher ones without D
-_WIDE = {count: _Fits(12, (_D, _E, _F)[:count]) for count in (1, 2, 3)}
+_WIDE = {count: _FewFits((_D, _E, _F)[:count]) for count in (1, 2, 3)}
 _FEW = 600  # elements up to which calls cost more than arithmetic
 _ASYMPTOTIC = ((1.0, 1), (2.0, 4), (-6.0, 5))  # D, E and F at the largest arguments: coefficient and power of 1/x
 
@@ -167,7 +191,7 @@ class _Block:
         self.square = a * a
         # On the positive half line, for |x|: D, Mills = |x| + D.
         self.few = a.size <= _FEW
-        self.fitted = (_WIDE[fits] if self.few else _NARROW[1])(a, self.square)
+        self.fitted = _WIDE[fits](a, self.square) if self.few else _NARROW[1](a, self.square)
         if huge is not None:
             _asymptote(self.fitted, _ASYMPTOTIC, self.true_a, huge)
         self.d_plus = self.fitted[0]
@@ -577,6 +601,9 @@ def discrete_mean(
     tilted = _Tilted(h, v, values, log_weights)
     array = np.asarray(observable, dtype=np.float64)
     terms = [array[..., j % array.shape[-1]] for j in range(len(tilted.p))]
+    # a value without weight counts for nothing, be the observable finite there (as its own log-probability is not) or not
+    absent = np.isneginf(np.asarray(log_weights, dtype=np.float64))
+    terms = [np.where(absent[..., j % absent.shape[-1]], 0.0, term) for j, term in enumerate(terms)]
     base = terms[0]
     for j in range(1, len(terms)):
         base = np.where(tilted.index == j, terms[j], base)

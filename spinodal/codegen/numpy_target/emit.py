@@ -12,6 +12,7 @@ from spinodal.codegen.ir import Assign, Call, Inner, Kernel, PeakKernel, Program
 from spinodal.codegen.nodes import reads
 from spinodal.codegen.numpy_target.peaks import peak_kernel
 from spinodal.codegen.numpy_target.printer import name_of, source
+from spinodal.codegen.numpy_target.products import weighted_sums
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
@@ -59,7 +60,7 @@ def _header(program: Program, identity: str, equations: Mapping[str, str]) -> st
 
 import numpy as np
 
-from spinodal.numeric import envelope, interval, nested, quadrature, runtime, special, tilted
+from spinodal.numeric import envelope, interval, nested, pieces, quadrature, runtime, special, tilted
 
 MODEL = {program.name!r}
 ANSATZ = {program.scheme!r}
@@ -135,6 +136,14 @@ def _leaf(leaf: Leaf) -> str:
                 f"    return tilted.density_cumulants(\n"
                 f"        lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable},"
                 f" omega, variance, splits, order\n    )"
+            )
+        case "pieces":
+            splits = ", ".join(source(s) for s in leaf.splits)
+            coefficients = ", ".join(source(part) for part in leaf.quadratic)
+            body = (
+                f'    """log average of a piecewise quadratic loss over the field, and its derivatives in omega."""\n'
+                f"    return pieces.log_average(\n        lambda {variable}: ({coefficients}),\n"
+                f"        omega, variance + {source(leaf.smoothing)}, [{splits}], order\n    )"
             )
         case _:
             splits = ", ".join(source(s) for s in leaf.splits)
@@ -316,22 +325,23 @@ def _kernel(
     outer = [*kernel.inputs, *(planted.symbol for planted in kernel.planted), *(a.target for a in kernel.hoisted)]
     read = _read(kernel, leaves, tilts)
     arguments = "".join(f", {name_of(symbol)}" for symbol in dict.fromkeys(outer) if symbol in read)
+    owner = f"_{routine.name}_{kernel.name}"
     if isinstance(kernel, PeakKernel):
-        owner = f"_{routine.name}_{kernel.name}"
         return peak_kernel(kernel, lines, weights, arguments, lambda items: _body(items, leaves, tilts, owner))
     total = " * ".join(weights)
-    body = _body(kernel.body, leaves, tilts, f"_{routine.name}_{kernel.name}")
     values = [source(expression) for _, expression in kernel.outputs]
     if kernel.z is None:
-        lines += [f"    {line}" for line in body]
+        lines += [f"    {line}" for line in _body(kernel.body, leaves, tilts, owner)]
         lines += _returned(f"runtime.gather(b, {value}, {total})" for value in values)
         return "\n".join(lines)
     for k, step in enumerate(kernel.steps):
         lines.append(f"    step_{k} = runtime.step({_step_arguments(step)})")
     steps = ", ".join(f"step_{k}" for k in range(len(kernel.steps)))
     lines += ["", f"    def integrands({name_of(kernel.z)}, weight{arguments}):"]
-    lines += [f"        {line}" for line in body]
-    lines += [_INDENT + line for line in _returned(f"runtime.dot(weight, {value})" for value in values)]
+    on_nodes, sums = weighted_sums(kernel.body, [expression for _, expression in kernel.outputs])
+    lines += [f"        {line}" for line in _body(on_nodes, leaves, tilts, owner)]
+    lines += [f"        {line}" for line in sums.lines]
+    lines += [_INDENT + line for line in _returned(sums.values)]
     call = f"runtime.average(integrands, rule, [{steps}]{arguments})"
     if total:
         lines += ["", f"    return [runtime.gather(b, average, {total}) for average in {call}]"]
