@@ -253,7 +253,7 @@ def _coupled_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, 
     top, spread = (float(table[v]) for v in channel.levels)
     outer = top - spread / y
     teacher = float(sp.sympify(channel.teacher).xreplace(table))
-    z = np.linspace(-8.5, 8.5, 681)
+    z = np.linspace(-8.5, 8.5, 2001)  # fine enough for slopes that jump
     weight = np.exp(-z * z / 2)
     weight /= weight.sum()
     total = 0.0
@@ -269,13 +269,13 @@ def _coupled_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, 
         logs = _direct_log_partition(derived, branch.student, t, float(table[channel.variance]), table)
         if logs is None:
             return None
-        exponent = y * (logs - (t - omega[:, None]) ** 2 / (2.0 * spread))
-        peak = exponent.max(axis=1)
-        sums = np.log(np.exp(exponent - peak[:, None]).sum(axis=1) * (t[1] - t[0]) / np.sqrt(2.0 * np.pi * spread / y))
-        heights = (peak + sums) / y
+        norm = np.log((t[1] - t[0]) / np.sqrt(2.0 * np.pi * spread / y))
+        parts = np.array_split(omega, 20)
+        logs_of = [_log_sums(y * (logs - (t - part[:, None]) ** 2 / (2.0 * spread))) for part in parts]
+        heights = (np.concatenate(logs_of) + norm) / y
         factor = weight
         if branch.teacher is not None:
-            residual = 1.0 * float(sp.sympify(channel.teacher_variance).xreplace(table)) - teacher**2 / outer
+            residual = float(sp.sympify(channel.teacher_variance).xreplace(table)) - teacher**2 / outer
             seen = _direct_log_partition(derived, branch.teacher, teacher / np.sqrt(outer) * z, residual, table)
             if seen is None:
                 return None
@@ -393,6 +393,11 @@ def _direct_log_partition(
             continue
         result[k] = top + np.log(np.sum(mass * np.exp(log_density - top)) / np.sqrt(2 * np.pi * variance))
     return result
+
+
+def _log_sums(logs: Array) -> Array:
+    top = np.max(logs, axis=1)
+    return np.asarray(top + np.log(np.sum(np.exp(logs - top[:, None]), axis=1)))
 
 
 def _log_sum(logs: Array, spacing: float) -> float:
