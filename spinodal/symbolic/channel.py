@@ -23,7 +23,7 @@ import sympy as sp
 from spinodal.symbolic.averages import Average, Evaluated, Measure, average, averages_in, expand_outside, map_averages
 from spinodal.symbolic.functions import LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
-from spinodal.symbolic.nested import log_average, renested
+from spinodal.symbolic.nested import log_average, renested, tilted_average
 from spinodal.symbolic.peaks import HIGHEST, UNIQUE, Peak, Peaked, T, closed_peaks
 
 
@@ -132,19 +132,32 @@ class Channel:
         return total
 
     def _branch_value(self, branch: Branch, index: int, levels: Sequence[sp.Expr], sizes: Sequence[sp.Expr]) -> sp.Expr:
-        suffix = "" if len(self.branches) == 1 else f"_{index}"
+        fields, heights, _measures = self._levels_of(branch, index, levels, sizes)
+        return average(*self._outermost(branch, fields[0], levels[0], heights[0], self._suffix(index)))
+
+    def _suffix(self, index: int) -> str:
+        return "" if len(self.branches) == 1 else f"_{index}"
+
+    def _levels_of(
+        self, branch: Branch, index: int, levels: Sequence[sp.Expr], sizes: Sequence[sp.Expr]
+    ) -> tuple[list[sp.Symbol], list[sp.Expr], list[Measure]]:
+        """Per level, outermost first: its field, log Z of a replica given it, and the next level's measure given it."""
         depth = len(levels)
         fields = [
-            sp.Symbol(f"_omega_{self.name}{suffix}" + (f"_{level}" if depth > 1 else ""), real=True)
+            sp.Symbol(f"_omega_{self.name}{self._suffix(index)}" + (f"_{level}" if depth > 1 else ""), real=True)
             for level in range(depth)
         ]
         inner: sp.Expr = LogPartition(sp.Symbol(branch.student), sp.Integer(0), fields[-1], self.diagonal - levels[-1])
+        heights = [inner]
+        measures: list[Measure] = []
         for level in range(depth - 1, 0, -1):
             size = sizes[level - 1]
             spread = levels[level] - levels[level - 1]
             measure = Measure([fields[level]], [fields[level - 1]], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]))
             inner = log_average(size * inner, measure) / size
-        return average(*self._outermost(branch, fields[0], levels[0], inner, suffix))
+            heights.insert(0, inner)
+            measures.insert(0, measure)
+        return fields, heights, measures
 
     def _outermost(
         self, branch: Branch, omega: sp.Symbol, overlap: sp.Expr, inner: sp.Expr, suffix: str
@@ -252,10 +265,12 @@ class Channel:
             return self._at_peaks(integrand)
         total: sp.Expr = sp.Integer(0)
         for index, branch in enumerate(self.branches):
-            suffix = "" if len(self.branches) == 1 else f"_{index}"
-            omega = sp.Symbol(f"_omega_{self.name}{suffix}", real=True)
-            inner = integrand(branch, self.leaves[branch.student], omega)
-            total += branch.weight * average(*self._outermost(branch, omega, self.overlap, inner, suffix))
+            fields, heights, measures = self._levels_of(branch, index, self.levels, self.sizes)
+            inner = integrand(branch, self.leaves[branch.student], fields[-1])
+            for level in range(len(measures), 0, -1):
+                inner = tilted_average(inner, self.sizes[level - 1] * heights[level], measures[level - 1])
+            suffix = self._suffix(index)
+            total += branch.weight * average(*self._outermost(branch, fields[0], self.overlap, inner, suffix))
         return total
 
 

@@ -23,7 +23,7 @@ from spinodal.symbolic.formulas import symbol, to_sympy
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.replicon import replicon_of
-from spinodal.symbolic.stationarity import completed, parameter_derivative, saddle_of, slope
+from spinodal.symbolic.stationarity import completed, complexity, parameter_derivative, saddle_of, slope
 from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER
 
 
@@ -107,6 +107,12 @@ def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, st
     found = {name: action.inside_identified(e) for name, e in found.items()}
     if action.structure.is_replica_symmetric:
         found["replicon"] = replicon_of(action)
+    if action.structure.finite_sizes:
+        first = {mark: use.expression(key) for use in action.identified_uses for mark, key in use.names(1)}
+        found["complexity"] = action.identified(complexity(action)).xreplace(first)
+        (size,) = action.structure.finite_sizes
+        if "entropy" in found:  # of a replica: d(size phi)/d size
+            found["entropy"] -= found["complexity"] / size
     along = slope(action)
     if along is not None:
         found["slope"] = along

@@ -20,6 +20,9 @@ from spinodal.symbolic.formulas import symbol, to_sympy
 from spinodal.symbolic.replicas import Copies, Replica, Tree
 from spinodal.symbolic.symbols import N_REPLICAS, with_hat
 
+#: The given size of the inner blocks of copies.
+COPIES = symbol("_copies")
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -33,6 +36,7 @@ class Structure:
             ``d/size``, and the order parameters are the innermost level and ``d``.
         constrained: overlaps that are parameters; their equations are solved for the conjugates.
         extremised: sizes that are order parameters.
+        size_value: the declared value of the inner size, where it is one: sizes are then the symbol ``COPIES``.
     """
 
     tree: Copies
@@ -41,6 +45,7 @@ class Structure:
     infinite: sp.Symbol | None = None
     constrained: tuple[sp.Symbol, ...] = ()
     extremised: tuple[sp.Symbol, ...] = ()
+    size_value: sp.Expr | None = None
 
     @property
     def is_replica_symmetric(self) -> bool:
@@ -115,16 +120,29 @@ def structure_of(ansatz: Ansatz) -> Structure:
     match ansatz.scheme:
         case "replica-symmetric" | "bayes-optimal":
             return Structure(Copies(N_REPLICAS, replica), ("",))
-        case "real-replicas" if ansatz.replicas in ("inf", None):
-            size = sp.Symbol("y", positive=True)
+        case "real-replicas":
             constrained = () if ansatz.overlap == "extremised" else (symbol("q1"),)
-            tree = Copies(N_REPLICAS, Copies(size, replica))
-            return Structure(tree, ("0", "1"), (size,), infinite=size, constrained=constrained)
+            if ansatz.replicas in ("inf", None):
+                size = sp.Symbol("y", positive=True)
+                tree = Copies(N_REPLICAS, Copies(size, replica))
+                return Structure(tree, ("0", "1"), (size,), infinite=size, constrained=constrained)
+            return _two_levels(ansatz.replicas, "zero-complexity", symbol("y"), constrained)
+        case "1rsb":
+            return _two_levels(ansatz.m, "extremised", symbol("m"), ())
     raise DerivationError(
         f"the ansatz {ansatz.scheme} is not derived by this version",
         place="ansatz.scheme",
-        cure='use "replica-symmetric", "bayes-optimal" or "real-replicas"',
+        cure='use "replica-symmetric", "bayes-optimal", "1rsb" or "real-replicas"',
     )
+
+
+def _two_levels(declared: object, free: str, unknown: sp.Symbol, constrained: tuple[sp.Symbol, ...]) -> Structure:
+    """Blocks of copies whose size is given, or an order parameter where the word ``free`` stands."""
+    if declared in (free, None):
+        tree = Copies(N_REPLICAS, Copies(unknown, Replica()))
+        return Structure(tree, ("0", "1"), (unknown,), constrained=constrained, extremised=(unknown,))
+    tree = Copies(N_REPLICAS, Copies(COPIES, Replica()))
+    return Structure(tree, ("0", "1"), (COPIES,), constrained=constrained, size_value=size_of(declared))
 
 
 def size_of(formula: object) -> sp.Expr:
