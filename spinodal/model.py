@@ -231,6 +231,39 @@ class Model:
         )  # fmt: skip
         return state_branch(tracked, self.name, self.ansatz)
 
+    def branches(
+        self,
+        along: str,
+        bounds: tuple[float, float] | None = None,
+        values: Mapping[str, float] | None = None,
+        *,
+        start: Mapping[str, float] | None = None,
+        zeros: Sequence[str] = (),
+        settings: Settings | None = None,
+        tol: float = 1e-10,
+        rule: Rule | None = None,
+        progress: Callable[[int], None] | None = None,
+        **parameters: float,
+    ) -> tuple[StateBranch, ...]:
+        """Every branch found along a parameter: that of :meth:`branch` first, those that leave it, disconnected ones.
+
+        Arguments and errors are those of :meth:`branch`.
+        """
+        from spinodal.numeric.families import track_all
+        from spinodal.numeric.state_branch import state_branch
+
+        module = self.solver()
+        line = self._line(along, bounds, "--along")
+        self._check_start(module, start)
+        kinds = self._standard_kinds(module)
+        for name in zeros:
+            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}").observable
+        found = track_all(
+            Bound(module, rule or module.RULE), self._point({line.name: line.low}, values, parameters), line, kinds=kinds,
+            continuous=not self._discrete, start=start, settings=settings, tolerance=tol, progress=progress,
+        )  # fmt: skip
+        return tuple(state_branch(tracked, self.name, self.ansatz) for tracked in found)
+
     @property
     def _discrete(self) -> bool:
         return self.spec.student.weights.kind in _DISCRETE

@@ -32,7 +32,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .special import _Tail
+from .gaussian_tail import _Tail
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Edges: TypeAlias = Sequence[tuple[ArrayLike, ArrayLike]]

@@ -218,7 +218,7 @@ def _step_of_one(a: float, b: float, sharpness: float) -> tuple[Array, Array]:
         b = 1e-12
     centre = -a / b
     width = max(1.0 / (sharpness * abs(b)), abs(centre) - _FAR)
-    if not math.isfinite(width):
+    if not (math.isfinite(width) and math.isfinite(centre)):
         return np.zeros(1), np.ones(1)
     return np.array([min(max(centre, -_FAR), _FAR)]), np.array([min(max(width, 1e-13), 1e6)])
 

@@ -140,10 +140,12 @@ def solve_points(
     for index, state in zip(good, finish(system, roots.x[good], p[good], tolerance, method), strict=True):
         states[index] = state
     for index in np.flatnonzero(~roots.converged):
-        perfect = saturated_state(
-            system, p[index : index + 1], _describe_end(module, p[index], float(reached[index]), roots.x[index])
-        )
-        if start is None and perfect is not None:
+        perfect = None
+        if start is None and reached[index] > 0.0:  # where the branch has no beginning, nothing says that it saturates
+            perfect = saturated_state(
+                system, p[index : index + 1], _describe_end(module, p[index], float(reached[index]), roots.x[index])
+            )
+        if perfect is not None:
             states[index] = perfect
         else:
             states[index] = failed(module, p[index], roots, int(index), float(reached[index]), started=start is not None)

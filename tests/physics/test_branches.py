@@ -203,3 +203,32 @@ def test_it_stops_at_the_kind_asked_for(bayes):
     branch = bayes.branch("alpha", (0.1, 1.6), settings=Settings(stop_at=("fold",)))
     assert branch.special_points[-1].kind in ("fold", "replicon")
     assert branch.p[-1] > 1.4
+
+
+def test_the_edge_of_a_noise_parameter_is_its_noiseless_limit():
+    model = spinodal.load(
+        "binary-teacher-student",
+        overrides={"teacher.flip_probability": "eps", "parameters.eps": 0.05},
+        ansatz="bayes-optimal",
+    )
+    (fold,) = model.locus("fold", "alpha", eps=0.0).special_points
+    assert fold.parameters["alpha"] == pytest.approx(1.4926318182, abs=6e-11)
+
+
+def test_the_first_order_line_of_a_noisy_teacher_ends_in_a_critical_point():
+    """Both spinodals and the line of equal free entropy meet in the cusp, where Delta is largest."""
+    model = spinodal.load(
+        "binary-teacher-student",
+        overrides={"teacher.label": "sign(u + sqrt(Delta)*noise)", "parameters.Delta": 0.01},
+        ansatz="bayes-optimal",
+    )
+    spinodals = model.locus("fold", "alpha", over=("Delta", [0.008, 0.03]), bounds=(0.1, 5.0))
+    (cusp,) = [event for event in spinodals.events if event.kind == "cusp"]
+    assert cusp.converged
+    line = model.locus("crossing", "alpha", over=("Delta", [0.008, 0.016, 0.03]), bounds=(0.1, 5.0))
+    assert [point.converged for point in line.special_points] == [True, True, False]
+    assert line.curve is not None
+    assert line.curve.p.max() == pytest.approx(cusp.parameters["Delta"], abs=2e-5)
+    branch = model.branch("alpha", (0.5, 3.0), Delta=0.008)
+    low, high = sorted(point.p for point in branch.of_kind("fold"))
+    assert low < line.values[0] < high

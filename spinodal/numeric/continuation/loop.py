@@ -369,11 +369,24 @@ def _special_points(task: Task, trace: Trace, segment: Segment) -> list[Located]
     if task.classify is not None:
         found = [known for point in found if (known := task.classify(point)) is not None]
     for index, (name, event) in enumerate(task.events.items()):
-        zeros = _zeros(task, trace, segment, index, name, event)
+        zeros = [
+            _at_branch_point(zero, found, event, segment, index) for zero in _zeros(task, trace, segment, index, name, event)
+        ]
         if task.classify is not None:
             zeros = [known for point in zeros if (known := task.classify(point)) is not None]
         found += zeros
     return found
+
+
+def _at_branch_point(zero: Located, found: Sequence[Located], event: Event, segment: Segment, index: int) -> Located:
+    """A zero that could not be located because it lies on a branch point, where no single branch leads through it."""
+    if zero.converged:
+        return zero
+    size = max(abs(segment.start.events[index]), abs(segment.end.events[index]))
+    for point in found:
+        if point.kind == "branch-point" and point.converged and abs(value_of(event, point.u)) < 1e-6 * size:
+            return replace(point, kind=zero.kind)
+    return zero
 
 
 def _in_noise(fold: Located, segment: Segment) -> bool:

@@ -199,6 +199,10 @@ class Problem:
             return np.asarray((4.0 * near - far) / 3.0)
         raise EvaluationError("F cannot be differentiated: it is not finite beside this point")
 
+    def inside(self, u: Array) -> bool:
+        """Whether F is meant at a point: where it is defined but not smooth on one side, differences keep to the other."""
+        return True
+
     def second_row(self, u: Array, w: Array, v: Array, *, accurate: bool = False) -> Array:
         """The row w . D2F(u)[v, .] [n + 1]; ``accurate`` asks for it to about 1e-12, else to about 1e-9.
 
@@ -247,7 +251,12 @@ class Problem:
             return np.zeros(u.size)
         h = (_DIFFERENCE if accurate else _SECOND_DIFFERENCE) / size
         for _ in range(4):
+            sides = [self.inside(u + 2 * h * v), self.inside(u - 2 * h * v)]
             try:
+                if sides[0] != sides[1]:  # beside the edge of the domain: from the inner side
+                    step = h if sides[0] else -h
+                    at = [w @ self(u + k * step * v).f_u for k in (0, 1, 2, 3)]
+                    return np.asarray((-11.0 * at[0] + 18.0 * at[1] - 9.0 * at[2] + 2.0 * at[3]) / (6.0 * step))
                 if accurate:
                     near = (w @ self(u + h * v).f_u - w @ self(u - h * v).f_u) / (2 * h)
                     far = (w @ self(u + 2 * h * v).f_u - w @ self(u - 2 * h * v).f_u) / (4 * h)
