@@ -187,7 +187,22 @@ class Channel:
             return self.value_at(self.levels, self.sizes)
         return self._at_peaks(lambda _branch, _leaf, point: Peaked(point))
 
-    def _at_peaks(self, integrand: Callable[[Branch, Leaf, Any], sp.Expr]) -> sp.Expr:
+    @cached_property
+    def first_correction(self) -> sp.Expr:
+        """The coefficient of 1/y in the channel of y copies, as y -> infinity.
+
+        The outer field's variance is smaller by D/y, and the Gaussian integral around the maximum leaves
+        ``-(1/2) log(1 - D L'')``.
+        """
+        outer, spread = self.levels
+        variance = sp.Dummy("outer", positive=True)
+        value = self._at_peaks(lambda _branch, _leaf, point: Peaked(point), variance)
+        around = self._at_peaks(lambda _branch, _leaf, point: sp.log(point.response) / 2)
+        return expand_outside(around - spread * value.diff(variance).xreplace({variance: outer}))
+
+    def _at_peaks(
+        self, integrand: Callable[[Branch, Leaf, Any], sp.Expr], variance_of_field: sp.Expr | None = None
+    ) -> sp.Expr:
         """Averages over the outer field of functions of the maximiser that infinitely many copies concentrate on."""
         outer, spread = self.levels
         total: sp.Expr = sp.Integer(0)
@@ -202,7 +217,8 @@ class Channel:
                 potential = LogPartition(sp.Symbol(branch.student), sp.Integer(0), T, variance)
             point = Peak(UNIQUE if leaf.single_peaked else HIGHEST, omega, spread, potential)
             inner = integrand(branch, leaf, point)
-            total += branch.weight * average(*self._outermost(branch, omega, outer, inner, suffix))
+            field = outer if variance_of_field is None else variance_of_field
+            total += branch.weight * average(*self._outermost(branch, omega, field, inner, suffix))
         return total
 
     def keys(self, order: int) -> tuple[tuple[sp.Symbol, ...], ...]:

@@ -113,6 +113,10 @@ def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, st
         (size,) = action.structure.finite_sizes
         if "entropy" in found:  # of a replica: d(size phi)/d size
             found["entropy"] -= found["complexity"] / size
+    if action.structure.infinite is not None:  # -y^2 dphi/dy of y copies, as y goes to infinity
+        found["complexity"] = action.compact(action.first_correction)
+        for use in action.identified_uses:
+            found["complexity"] += use.factor * use.finish(use.channel.first_correction)
     along = slope(action)
     if along is not None:
         found["slope"] = along

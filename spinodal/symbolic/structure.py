@@ -97,17 +97,26 @@ class Structure:
         """Take an inner size to infinity where it does so: rational terms and logarithms, each at 1/size = 0."""
         if self.infinite is None:
             return expression
+        return self._expanded(expression)[0]
+
+    def first_correction(self, expression: sp.Expr) -> sp.Expr:
+        """The coefficient of 1/size where an inner size goes to infinity."""
+        return self._expanded(expression)[1]
+
+    def _expanded(self, expression: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+        """The first two coefficients in 1/size: of rational terms and of logarithms times rational factors."""
         inverse = sp.Dummy("inverse", positive=True)
         rest: list[sp.Expr] = []
-        total: sp.Expr = sp.Integer(0)
+        regular: sp.Expr = sp.Integer(0)
         for term in sp.Add.make_args(sp.expand(expression.subs(self.infinite, 1 / inverse))):
             logs = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.log)]
             if logs:
                 (log,) = logs
-                total += sp.cancel(term / log).subs(inverse, 0) * sp.log(sp.cancel(log.args[0]).subs(inverse, 0))
+                regular += sp.cancel(term / log) * sp.log(sp.cancel(log.args[0]))
             else:
                 rest.append(term)
-        return total + sp.cancel(sp.together(sp.Add(*rest))).subs(inverse, 0)
+        regular += sp.cancel(sp.together(sp.Add(*rest)))
+        return regular.subs(inverse, 0), regular.diff(inverse).subs(inverse, 0)
 
 
 def structure_of(ansatz: Ansatz) -> Structure:

@@ -138,3 +138,76 @@ def test_the_command_asks_for_the_overlap(capsys: pytest.CaptureFixture[str]) ->
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "q1" in captured.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("alpha_T", "alpha", "q1"), [(3.0, 1.03207416, 0.929946)])
+def test_locus_locates_the_local_entropy_transition_without_a_start(alpha_T: float, alpha: float, q1: float) -> None:
+    model = spinodal.load("random-features-binary", ansatz=SCHEME)
+    (point,) = model.locus("local-entropy-transition", "alpha", alpha_T=alpha_T).special_points
+    assert point.converged
+    assert point.parameters["alpha"] == pytest.approx(alpha, abs=6e-9)
+    assert point.order_parameters["q1"] == pytest.approx(q1, abs=6e-7)
+    assert point.error_estimate < 1e-8
+
+
+def test_the_command_locates_the_local_entropy_transition(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["locus", "binary-perceptron", "--ansatz", SCHEME, "--of", "local-entropy-transition", "--along", "alpha"]
+    assert run([*arguments, "--json"]) == 0
+    (point,) = json.loads(capsys.readouterr().out)["special_points"]
+    assert point["kind"] == "local-entropy-transition"
+    assert point["parameters"]["alpha"] == pytest.approx(0.755302026, abs=6e-10)
+
+
+def test_the_transition_needs_real_replicas(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["locus", "binary-perceptron", "--of", "local-entropy-transition", "--along", "alpha"]) == 2
+    assert "--ansatz real-replicas" in capsys.readouterr().err
+
+
+# ---- a finite number of copies
+
+
+def coupled() -> spinodal.model.Model:
+    return spinodal.load(
+        "binary-perceptron", overrides={"ansatz": {"scheme": SCHEME, "replicas": "copies"}, "parameters.copies": 20.0}
+    )
+
+
+@pytest.mark.parametrize(
+    ("q1", "copies", "phi"),
+    [(0.7, 20.0, 0.0665892), (0.7, 100.0, 0.0659954), (0.9, 20.0, 0.0357994), (0.9, 100.0, 0.0407055)],
+)
+def test_a_finite_number_of_copies(q1: float, copies: float, phi: float) -> None:
+    (state,) = coupled().solve(alpha=0.75, q1=q1, copies=copies).states
+    assert state.converged, state.failure
+    assert state.free_entropy == pytest.approx(phi, abs=6e-8)
+
+
+def test_many_copies_tend_to_infinitely_many_as_one_over_their_number_with_the_complexity_as_coefficient() -> None:
+    (limit,) = storage().solve(alpha=0.75, q1=0.8).states
+    states = coupled().solve(alpha=0.75, q1=0.8, copies=np.array([200.0, 400.0])).states
+    first, second = (s.parameters["copies"] * (s.free_entropy - limit.free_entropy) for s in states)
+    assert 2.0 * second - first == pytest.approx(limit.observables["complexity"], abs=2e-5)
+
+
+def test_the_complexity_is_the_derivative_in_the_number_of_copies() -> None:
+    y, h = 6.0, 1e-3
+    below, here, above = coupled().solve(alpha=0.75, q1=0.7, copies=np.array([y - h, y, y + h])).states
+    slope = (above.free_entropy - below.free_entropy) / (2 * h)
+    assert here.observables["complexity"] == pytest.approx(-(y**2) * slope, abs=1e-7)
+    # a replica's entropy is d(y phi)/dy
+    assert here.observables["entropy"] == pytest.approx(here.free_entropy + y * slope, abs=1e-7)
+
+
+def test_one_copy_is_the_replica_symmetric_theory_whatever_the_overlap() -> None:
+    symmetric = spinodal.load("binary-perceptron").solve(alpha=0.6).states[0]
+    (state,) = coupled().solve(alpha=0.6, q1=0.8, copies=1.0 + 1e-7).states
+    assert state.converged, state.failure
+    assert state.order_parameters["q0"] == pytest.approx(symmetric.order_parameters["q"], abs=1e-6)
+    assert state.free_entropy == pytest.approx(symmetric.free_entropy, abs=1e-6)
+
+
+def test_infinitely_many_copies_have_no_states_left_at_large_overlap() -> None:
+    near, far = storage().solve(alpha=0.75, q1=np.array([0.7, 0.9])).states
+    assert near.observables["complexity"] > 0.0
+    assert far.observables["complexity"] == pytest.approx(-0.16, abs=0.005)
