@@ -87,11 +87,12 @@ class FoldProblem(Extended):
         return self.base.second_form(u, w, np.append(v, [0.0, 0.0])) * float(w @ here.dfdp)
 
     def is_cusp(self, u: Array) -> bool:
-        """Whether it is the first factor that vanishes at a zero of :meth:`cusp`."""
+        """Whether it is the first factor alone that vanishes at a zero of :meth:`cusp`, or at a turn of q."""
         here = self.base(u)
-        _, v, w = singular_vectors(here)
+        _, v, w = singular_vectors(here, equilibrate=False)  # with a symmetry all derivatives of a row vanish together
         curvature = abs(self.base.second_form(u, w, np.append(v, [0.0, 0.0])))
-        return curvature < abs(float(w @ here.dfdp)) * (1.0 + abs(float(u[-2])))
+        force = abs(float(w @ here.dfdp)) * (1.0 + abs(float(u[-2])))
+        return curvature < 1e-3 * force
 
 
 class ZeroProblem(Extended):
@@ -171,11 +172,9 @@ def fold_classes(problem: FoldProblem) -> Callable[[Located], Located | None]:
             return point if problem.is_cusp(point.u) else None
         if point.kind != "fold" or not point.converged or point.null is None:
             return point if point.kind != "fold" else None
-        # at a cusp both parameters turn; else the fold curve is at an isola's birth or a crossing of branches
-        direction = point.null[0] / (1.0 + np.abs(point.u))
-        if abs(float(direction[-2])) < 1e-3 * float(np.linalg.norm(direction)):
-            return None
-        return replace(point, kind="branch-point")
+        # at a cusp both parameters turn, and it is located as one; else an isola is born, branches cross, or (with a
+        # symmetry: a tricritical point) the fold curve meets its mirror image
+        return None if problem.is_cusp(point.u) else replace(point, kind="branch-point")
 
     return classify
 
@@ -229,6 +228,7 @@ def continue_locus(
         ValueError: for an unknown ``of`` and for bounds that are none.
     """
     base = Problem(F, jac, [dFdp, dFdq], second, parameters=2)
+    base.check_derivatives(np.concatenate([np.atleast_1d(np.asarray(x0, dtype=float)).ravel(), [float(p0), float(q0)]]))
     return follow_locus(
         base, x0, p0, q0, of=of, observable=observable, bounds=bounds, settings=settings, events=events, names=names,
         parameters=parameters, checkpoint=checkpoint, progress=progress,
