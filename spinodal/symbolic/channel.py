@@ -83,29 +83,39 @@ class Channel:
     Attributes:
         name: ``prior`` or ``output``.
         diagonal: the self-covariance (a symbol, or a number that is fixed).
-        overlap: the covariance between replicas (a symbol).
+        levels: the covariances between replicas from the outermost level inwards (symbols, one for replica symmetry).
         teacher: the covariance with the teacher (a symbol, or 0 without a teacher).
         teacher_variance: the teacher field's own variance.
         branches: the terms.
         leaves: the partition functions by tag.
         variance: the symbol that closed forms use for ``diagonal - overlap``.
         teacher_residual: the symbol for ``teacher_variance - teacher^2/overlap``.
+        sizes: the sizes of the inner blocks of copies, one fewer than the levels.
+        concentrated: whether the innermost copies are infinitely many; the last of ``levels`` is then the size times the
+            covariance that they share more than the level outside, and its field concentrates at a maximum.
     """
 
     name: str
     diagonal: sp.Expr
-    overlap: sp.Symbol
+    levels: tuple[sp.Symbol, ...]
     teacher: sp.Expr
     teacher_variance: sp.Expr
     branches: tuple[Branch, ...]
     leaves: Mapping[str, Leaf] = field(hash=False)
     variance: sp.Symbol
     teacher_residual: sp.Symbol
+    sizes: tuple[sp.Expr, ...] = ()
+    concentrated: bool = False
+
+    @property
+    def overlap(self) -> sp.Symbol:
+        """The covariance of replicas that share least: the variance of the outermost field."""
+        return self.levels[0]
 
     @cached_property
     def variables(self) -> tuple[sp.Symbol, ...]:
-        """The covariance variables that are symbols: diagonal, overlap, teacher."""
-        return tuple(v for v in (self.diagonal, self.overlap, self.teacher) if isinstance(v, sp.Symbol))
+        """What the channel depends on: diagonal, levels, teacher, and the sizes of blocks that are symbols."""
+        return tuple(v for v in (self.diagonal, *self.levels, self.teacher, *self.sizes) if isinstance(v, sp.Symbol))
 
     def value_at(self, levels: Sequence[sp.Expr], sizes: Sequence[sp.Expr]) -> sp.Expr:
         """The channel per replica, n -> 0, for nested copies of the given sizes and covariance levels.
@@ -157,30 +167,23 @@ class Channel:
 
     @cached_property
     def value(self) -> sp.Expr:
-        """The replica-symmetric channel."""
-        return self.value_at([self.overlap], [])
+        """The channel at its own levels."""
+        return self.value_at(self.levels, self.sizes)
+
+    def keys(self, order: int) -> tuple[tuple[sp.Symbol, ...], ...]:
+        """The derivatives of one order, as sorted tuples of variables."""
+        return tuple(combinations_with_replacement(self.variables, order))
 
     @cached_property
-    def gradient(self) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
-        """First derivatives, keyed by (variable,)."""
-        return {(v,): expand_outside(self.value.diff(v)) for v in self.variables}
+    def _derivatives(self) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
+        return {(): self.value}
 
-    @cached_property
-    def hessian(self) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
-        """Second derivatives, keyed by sorted pairs of variables."""
-        return self._next(self.gradient)
-
-    @cached_property
-    def third(self) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
-        """Third derivatives, keyed by sorted triples of variables."""
-        return self._next(self.hessian)
-
-    def _next(self, table: Mapping[tuple[sp.Symbol, ...], sp.Expr]) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
-        order = len(next(iter(table))) + 1 if table else 1
-        return {
-            key: expand_outside(table[key[:-1]].diff(key[-1]))
-            for key in combinations_with_replacement(self.variables, order)
-        }
+    def derivative(self, key: Sequence[sp.Symbol]) -> sp.Expr:
+        """The derivative in the given variables, in averages of partition functions; each is derived once."""
+        ordered = tuple(sorted(key, key=self.variables.index))
+        if ordered not in self._derivatives:
+            self._derivatives[ordered] = expand_outside(self.derivative(ordered[:-1]).diff(ordered[-1]))
+        return self._derivatives[ordered]
 
     @cached_property
     def replicon_curvature(self) -> sp.Expr:

@@ -14,6 +14,8 @@ from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import Interval, kinks, region, sample_points, symbol, to_sympy
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored
 from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.structure import Structure
+from spinodal.symbolic.symbols import VARIANCE_H, VARIANCE_U
 
 _Y = symbol("y")
 _XI = symbol("_xi")
@@ -55,7 +57,8 @@ def inverse_temperature(loss: Loss) -> sp.Expr:
 
 def output_channel(
     spec: Spec,
-    variables: tuple[sp.Expr, sp.Symbol, sp.Expr],
+    variables: tuple[sp.Expr, tuple[sp.Symbol, ...], sp.Expr],
+    structure: Structure,
     teacher_variance: sp.Expr,
     law: LabelLaw | None,
     at: Mapping[sp.Symbol, float],
@@ -66,13 +69,14 @@ def output_channel(
 
     Args:
         spec: the model.
-        variables: the symbols (diagonal, overlap, teacher overlap) of the student's field.
+        variables: the symbols (diagonal, overlap levels, teacher overlap) of the student's field.
+        structure: the ansatz' tree of replicas.
         teacher_variance: the variance of the teacher's field.
         law: the label law, or None for random labels.
         at: generic parameter values.
         bayes_optimal: take the likelihood of the labels instead of the declared loss.
     """
-    diagonal, overlap, teacher = variables
+    diagonal, levels, teacher = variables
     make = _LikelihoodLeaves(law, at) if bayes_optimal else _LossLeaves(spec.loss, at)
     branches: list[Branch] = []
     leaves: dict[str, Leaf] = {}
@@ -109,13 +113,15 @@ def output_channel(
     channel = Channel(
         "output",
         diagonal,
-        overlap,
+        levels,
         teacher,
         teacher_variance,
         tuple(branches),
         {tag: leaf for tag, leaf in leaves.items() if tag in used},
-        symbol("_variance_h"),
-        symbol("_variance_u"),
+        VARIANCE_H,
+        VARIANCE_U,
+        sizes=structure.finite_sizes,
+        concentrated=structure.infinite is not None,
     )
     return Output(channel, law, energies)
 

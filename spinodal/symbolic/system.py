@@ -40,16 +40,12 @@ class ChannelUse:
 
     def expression(self, key: Sequence[sp.Symbol]) -> sp.Expr:
         """The averages that a derivative of this channel stands for, in closed form."""
-        ordered = tuple(sorted(key, key=self.channel.variables.index))
-        table = {1: "gradient", 2: "hessian", 3: "third"}[len(ordered)]
-        raw = getattr(self.channel, table)[ordered]
-        return self.finish(raw)
+        return self.finish(self.channel.derivative(key))
 
     def names(self, order: int | None = None) -> list[tuple[sp.Symbol, tuple[sp.Symbol, ...]]]:
-        """Every derivative's symbol and key, of one order or of all three."""
-        tables = {1: self.channel.gradient, 2: self.channel.hessian, 3: self.channel.third}
-        chosen = tables.values() if order is None else [tables[order]]
-        return [(self.name(key), key) for table in chosen for key in table]
+        """Every derivative's symbol and key, of one order or of orders 1 to 3."""
+        orders = (1, 2, 3) if order is None else (order,)
+        return [(self.name(key), key) for k in orders for key in self.channel.keys(k)]
 
     def finish(self, raw: sp.Expr) -> sp.Expr:
         """Identify variables, then close."""

@@ -1,0 +1,316 @@
+"""Stages 2 and 3 of a derivation: channels and feature block on the ansatz' tree, and the free entropy they sum to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import sympy as sp
+
+from spinodal.symbolic.channel import Branch, Channel
+from spinodal.symbolic.features import pairing, random_feature_block
+from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.ingredients import Ingredients
+from spinodal.symbolic.outputs import Output, output_channel
+from spinodal.symbolic.priors import TeacherPrior
+from spinodal.symbolic.structure import Structure
+from spinodal.symbolic.symbols import (
+    ALPHA,
+    ALPHA_T,
+    FIELD_DIAGONAL,
+    FIELD_TEACHER,
+    KAPPA_1,
+    KAPPA_STAR_SQ,
+    VARIANCE_W,
+    WITHIN_P_HAT,
+    WITHIN_Q,
+    with_hat,
+)
+from spinodal.symbolic.system import ChannelUse
+
+Q_D, P_D, R = symbol("q_d"), symbol("p_d"), symbol("r")
+Q_D_HAT, P_D_HAT, R_HAT = with_hat(Q_D), with_hat(P_D), with_hat(R)
+
+
+@dataclass(frozen=True)
+class Action:
+    """The free entropy as a function of order parameters, channels still symbols; build with :func:`action_of`.
+
+    Attributes:
+        given: the declared ingredients.
+        output: the output channel in the field's covariances.
+        prior: the prior channel in the conjugates.
+        identify: order parameters that the ansatz identifies (Nishimori), applied after differentiation.
+    """
+
+    given: Ingredients
+    output: Output
+    prior: Channel
+    identify: Mapping[sp.Symbol, sp.Expr] = field(hash=False)
+
+    @property
+    def structure(self) -> Structure:
+        """The tree of replicas."""
+        return self.given.structure
+
+    @property
+    def random(self) -> bool:
+        """Whether random features stand between weights and field."""
+        return self.given.moments is not None
+
+    @property
+    def has_teacher(self) -> bool:
+        """Whether the field is correlated with a teacher's."""
+        return self.output.channel.teacher != 0
+
+    @property
+    def teacher_variance(self) -> sp.Expr:
+        """The variance of the teacher's field."""
+        return self.given.teacher.second_moment if self.given.teacher else sp.Integer(1)
+
+    @property
+    def free_diagonal(self) -> bool:
+        """Whether the self-overlap is an order parameter."""
+        return self.given.prior.fixed_overlap is None
+
+    @property
+    def imposed(self) -> bool:
+        """Whether a fixed self-overlap is imposed by a multiplier that is eliminated."""
+        return self.given.prior.multiplier
+
+    @property
+    def diagonal(self) -> sp.Expr:
+        """The self-overlap of the weights."""
+        return Q_D if self.given.prior.fixed_overlap is None else self.given.prior.fixed_overlap
+
+    @property
+    def inputs_per_weight(self) -> sp.Expr:
+        """D/N for random features; 1 for direct ones."""
+        return ALPHA / ALPHA_T if self.random else sp.Integer(1)
+
+    # ---- order parameters
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[sp.Symbol, sp.Symbol], ...]:
+        """Every overlap with its partner: in the stationarity of the one stands the other, alone."""
+        found = [*self.structure.pairs("q")]
+        if self.free_diagonal:
+            found.append((Q_D, Q_D_HAT))
+        if self.random:
+            found += [*self.structure.pairs("p"), (P_D, P_D_HAT)]
+        if self.has_teacher:
+            found.append((R, R_HAT))
+        return tuple(found)
+
+    @cached_property
+    def partner(self) -> Mapping[sp.Symbol, sp.Symbol]:
+        """The partner of an overlap or a conjugate."""
+        return {**dict(self.pairs), **{b: a for a, b in self.pairs}}
+
+    @cached_property
+    def unknowns(self) -> tuple[sp.Symbol, ...]:
+        """The order parameters solved for, overlaps first."""
+        overlaps = [x for x, _ in self.pairs if x not in self.structure.constrained]
+        return (*overlaps, *(with_hat(x) for x, _ in self.pairs), *self.structure.extremised)
+
+    @cached_property
+    def top(self) -> sp.Symbol:
+        """The overlap of replicas within one state."""
+        return self.structure.innermost("q")
+
+    # ---- the parts of the free entropy
+
+    @cached_property
+    def covariance(self) -> Mapping[sp.Symbol, sp.Expr]:
+        """The field's covariances in terms of overlaps: linear, level by level."""
+        rows = [(FIELD_DIAGONAL, P_D, self.diagonal)]
+        rows += zip(*(self.structure.names(letter) for letter in ("_Q", "p", "q")), strict=True)
+        table = {name: KAPPA_1**2 * p + KAPPA_STAR_SQ * q if self.random else q for name, p, q in rows}
+        table[FIELD_TEACHER] = KAPPA_1 * R if self.random else R
+        return table
+
+    @cached_property
+    def residual_variance(self) -> sp.Expr:
+        """The variance of the field within a state."""
+        if not self.random:
+            return self.diagonal - self.top
+        return KAPPA_1**2 * (P_D - self.structure.innermost("p")) + KAPPA_STAR_SQ * (self.diagonal - self.top)
+
+    @cached_property
+    def diagonal_hat(self) -> sp.Expr:
+        """The conjugate of the self-overlap; 0 where that is a property of the prior."""
+        return Q_D_HAT if self.free_diagonal or self.imposed else sp.Integer(0)
+
+    @cached_property
+    def multiplier(self) -> sp.Expr:
+        """The quadratic tilt of the prior, variance_w = q_d_hat - q_hat.
+
+        Where the self-overlap is imposed (spherical) it is solved from its own equation: with a Gaussian leaf of
+        stiffness a the posterior variance s = 1/(a - variance_w) obeys ``q_d = s + X s^2``, X = E (omega)^2, a quadratic
+        equation with one positive root.
+        """
+        prior, top_hat = self.given.prior, with_hat(self.top)
+        if not prior.multiplier:
+            return Q_D_HAT - top_hat if self.free_diagonal else -top_hat
+        stiffness = prior.leaf.quadratic[1]
+        strength: sp.Expr = top_hat
+        if self.prior.teacher != 0:
+            assert self.given.teacher is not None
+            strength += R_HAT**2 * _teacher_power(self.given.teacher)
+        return stiffness - (1 + sp.sqrt(1 + 4 * strength * self.diagonal)) / (2 * self.diagonal)
+
+    @cached_property
+    def pairing(self) -> sp.Expr:
+        """-1/2 sum q^ q and the same for the other overlaps, per replica and weight."""
+        structure = self.structure
+
+        def of(letter: str, diagonal: sp.Expr, diagonal_hat: sp.Expr) -> sp.Expr:
+            overlaps = (*structure.levels(letter), diagonal)
+            conjugates = (*structure.levels(letter, hat=True), diagonal_hat)
+            return structure.limit(pairing(structure.tree, overlaps, conjugates))
+
+        total = of("q", self.diagonal, self.diagonal_hat)
+        if self.random:
+            total += self.inputs_per_weight * of("p", P_D, P_D_HAT)
+        if self.has_teacher:
+            total += -self.inputs_per_weight * R * R_HAT
+        return total
+
+    @cached_property
+    def block(self) -> sp.Expr:
+        """The feature block; 0 for direct features."""
+        if not self.random:
+            return sp.Integer(0)
+        source = R_HAT * sp.sqrt(self.teacher_variance) if self.has_teacher else sp.Integer(0)
+        q, p_hat = (*self.structure.levels("q"), self.diagonal), (*self.structure.levels("p", hat=True), P_D_HAT)
+        return self.inputs_per_weight * self.structure.limit(random_feature_block(self.structure.tree, q, p_hat, source))
+
+    @cached_property
+    def uses(self) -> tuple[ChannelUse, ChannelUse]:
+        """Prior and output channel with their arguments in order parameters, not identified yet."""
+        arguments: dict[sp.Symbol, sp.Expr] = {x: x for x in (with_hat(name) for name in self.structure.names("q"))}
+        if self.diagonal_hat != 0:
+            arguments[Q_D_HAT] = self.multiplier + with_hat(self.top) if self.imposed else Q_D_HAT
+        if self.prior.teacher != 0:
+            arguments[R_HAT] = R_HAT
+        arguments.update({size: size for size in self.structure.sizes if size in self.prior.variables})
+        fields = {v: self.covariance.get(v, v) for v in self.output.channel.variables}
+        nishimori: tuple[dict[sp.Symbol, sp.Expr], ...] = ({}, {})
+        if self.identify:
+            nishimori = ({R_HAT: with_hat(self.top)}, {FIELD_TEACHER: self.structure.innermost("_Q")})
+        return (
+            ChannelUse(self.prior, sp.Integer(1), arguments, nishimori[0]),
+            ChannelUse(self.output.channel, ALPHA, fields, nishimori[1]),
+        )
+
+    @cached_property
+    def identified_uses(self) -> tuple[ChannelUse, ChannelUse]:
+        """The same with the ansatz' identifications made."""
+        first, second = (
+            ChannelUse(u.channel, u.factor, {v: self.identified(e) for v, e in u.arguments.items()}, u.substitution)
+            for u in self.uses
+        )
+        return first, second
+
+    @cached_property
+    def free_entropy(self) -> sp.Expr:
+        """Pairing, block and channels, all closed."""
+        block = sp.Add(*(self.compact(term) for term in sp.Add.make_args(sp.expand_mul(self.block, deep=False))))
+        total = self.identified(self.pairing + block)
+        if self.imposed:
+            total = total.subs(Q_D_HAT, VARIANCE_W + with_hat(self.top))
+        for use in self.identified_uses:
+            total += use.factor * use.finish(use.channel.value)
+        return total
+
+    # ---- rewriting
+
+    def identified(self, expression: sp.Expr) -> sp.Expr:
+        """Identify order parameters (after differentiation)."""
+        return expression.subs(self.identify, simultaneous=True) if self.identify else expression
+
+    def inside_identified(self, expression: sp.Expr) -> sp.Expr:
+        """Identify order parameters and channel variables, inside averages too."""
+        if not self.identify:
+            return expression
+        table = {**self.identify, FIELD_TEACHER: self.structure.innermost("_Q")}
+        return expression.subs(table, simultaneous=True)
+
+    def compact(self, expression: sp.Expr) -> sp.Expr:
+        """Rational expressions of the feature block in A = q_d - q and B = p_d_hat - p_hat, factored."""
+        expression = sp.sympify(expression)
+        if not self.random:
+            return expression
+        top_hat = with_hat(self.structure.innermost("p"))
+        parts = []
+        for term in sp.Add.make_args(expression):
+            if term.free_symbols & {P_D_HAT, top_hat, self.top} and not term.is_Symbol:
+                shift = {self.top: self.diagonal - WITHIN_Q, P_D_HAT: top_hat + WITHIN_P_HAT}
+                shifted = term.subs(shift, simultaneous=True)
+                logs = {log: sp.log(sp.factor(log.args[0])) for log in shifted.atoms(sp.log)}
+                shifted = shifted.xreplace(logs)
+                marks = {log: sp.Dummy() for log in shifted.atoms(sp.log)}
+                term = sp.factor(shifted.xreplace(marks)).xreplace({d: log for log, d in marks.items()})
+            parts.append(term)
+        return sp.Add(*parts)
+
+    def fixed(self) -> dict[sp.Symbol, sp.Expr]:
+        """Order parameters that the prior or the ansatz fixes."""
+        found: dict[sp.Symbol, sp.Expr] = {}
+        if not self.free_diagonal:
+            found[Q_D] = self.diagonal
+        elif self.identify:
+            found[Q_D] = self.teacher_variance
+        if self.identify:
+            found[R] = self.top
+        return found
+
+
+def action_of(given: Ingredients) -> Action:
+    """Channels on the tree of replicas that the ansatz declares."""
+    rho = given.teacher.second_moment if given.teacher else sp.Integer(1)
+    structure = given.structure
+    teacher: sp.Expr = FIELD_TEACHER if given.law is not None else sp.Integer(0)
+    levels = structure.names("_Q")
+    output = output_channel(
+        given.spec, (FIELD_DIAGONAL, levels, teacher), structure, rho, given.law, given.at, bayes_optimal=given.bayes
+    )
+    direct = output.channel.teacher != 0 and given.moments is None
+    identify: dict[sp.Symbol, sp.Expr] = {}
+    if given.bayes:  # Nishimori: the teacher is one more replica
+        q = structure.innermost("q")
+        identify = {R: q, R_HAT: with_hat(q), Q_D: rho, Q_D_HAT: sp.Integer(0)}
+    return Action(given, output, _prior_channel(given, direct=direct), identify)
+
+
+def _prior_channel(given: Ingredients, *, direct: bool) -> Channel:
+    """The prior channel in the conjugates; a teacher on the same inputs acts on it."""
+    prior, structure = given.prior, given.structure
+    bare = prior.fixed_overlap is not None and not prior.multiplier
+    branches: tuple[Branch, ...] = (Branch(sp.Integer(1), "weight"),)
+    if direct:
+        assert given.teacher is not None
+        branches = given.teacher.branches
+    return Channel(
+        "prior",
+        sp.Integer(0) if bare else Q_D_HAT,
+        tuple(with_hat(x) for x in structure.names("q")),
+        R_HAT if direct else sp.Integer(0),
+        sp.Integer(0),
+        branches,
+        {"weight": prior.leaf},
+        VARIANCE_W,
+        symbol("_unused"),
+        sizes=structure.finite_sizes,
+        concentrated=structure.infinite is not None,
+    )
+
+
+def _teacher_power(teacher: TeacherPrior) -> sp.Expr:
+    """E[w*^2] as the prior channel's branches see it."""
+    total: sp.Expr = sp.Integer(0)
+    for branch in teacher.branches:
+        total += branch.weight * (branch.mean_slope**2 if not branch.planted else teacher.second_moment)
+        total += branch.weight * branch.smeared
+    return total

@@ -1,0 +1,141 @@
+"""Stages 4 and 5 of a derivation: one equation for each order parameter, and their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from spinodal.symbolic.action import Q_D_HAT, Action
+from spinodal.symbolic.channel import Channel
+from spinodal.symbolic.derivation import Definition
+from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.functions import LogPartition
+from spinodal.symbolic.symbols import KAPPA_1, KAPPA_STAR_SQ, with_hat
+from spinodal.symbolic.system import Alias, Differentiator, System, assemble
+
+
+@dataclass(frozen=True)
+class Saddle:
+    """The saddle-point equations of an action.
+
+    Attributes:
+        system: residual, Jacobian, directional derivative, in channel symbols and compact form.
+        textbook: each equation with channel symbols written out, (left, right).
+        channel_values: what every channel symbol stands for.
+        plain: the system before it was made compact.
+        gap: the combination of channel derivatives that the saturating overlap's equation uses.
+    """
+
+    system: System
+    textbook: tuple[tuple[sp.Expr, sp.Expr], ...]
+    channel_values: Mapping[sp.Symbol, sp.Expr] = field(hash=False)
+    plain: System
+    gap: Alias
+
+
+def saddle_of(action: Action) -> Saddle:
+    """Derive the equations of an action, and their first and second derivatives."""
+    uses = action.identified_uses
+    unknowns = tuple(x for x in action.unknowns if x not in action.identify)
+    updates = {x: action.identified(update(action, x)) for x in unknowns}
+    gap = _gap(action)
+    residual = [_residual(action, x, updates, gap) for x in unknowns]
+    plain = assemble(unknowns, [updates[x] for x in unknowns], residual, uses, (gap,))
+    system = plain.mapped(action.compact)
+    marks = _symbols_in(system)
+    values = {mark: use.expression(key) for use in uses for mark, key in use.names() if mark in marks}
+    values[gap.symbol] = gap.value
+    textbook = tuple(
+        (x, action.compact(updates[x]).xreplace({m: u.expression(k) for u in uses for m, k in u.names(1)})) for x in unknowns
+    )
+    return Saddle(system, textbook, values, plain, gap)
+
+
+def update(action: Action, x: sp.Symbol) -> sp.Expr:
+    """Stationarity in the partner of x, solved for x: the pairing is bilinear, so that this is always possible."""
+    partner = action.partner[x]
+    coefficient = action.pairing.diff(x, partner)
+    # in the pairing of several levels other order parameters may stand beside x
+    beside = sp.expand(action.pairing.diff(partner) - coefficient * x)
+    rational = sp.factor(-action.block.diff(partner) / coefficient) if action.block.has(partner) else sp.Integer(0)
+    others: sp.Expr = beside
+    for use in action.uses:
+        for variable, argument in use.arguments.items():
+            # an imposed multiplier is stationary by itself: only the explicit dependence counts
+            explicit = argument if variable != Q_D_HAT or action.free_diagonal else sp.Integer(0)
+            slope = explicit.diff(partner)
+            if slope != 0:
+                others += use.factor * use.name((variable,)) * slope
+    return rational + sp.Add(*(sp.cancel(-term / coefficient) for term in sp.Add.make_args(sp.expand(others))))
+
+
+def _residual(action: Action, x: sp.Symbol, updates: Mapping[sp.Symbol, sp.Expr], gap: Alias) -> sp.Expr:
+    """F = x - update; the equation of the innermost overlap in the form that keeps its precision as it saturates."""
+    if x == action.top:
+        return x - action.identified(action.diagonal) + gap.symbol
+    return x - updates[x]
+
+
+def _gap(action: Action) -> Alias:
+    """E[d2 log Z], which equals q_d - q without the cancellation that E[(d log Z)^2] has as q -> q_d."""
+    use = action.identified_uses[0]
+    channel = use.channel
+    raw = channel.tilted(
+        lambda branch, _leaf, omega: LogPartition(
+            sp.Symbol(branch.student), sp.Integer(2), omega, channel.diagonal - channel.overlap
+        )
+    )
+    combination = 2 * use.name((with_hat(action.top),))
+    if Q_D_HAT in channel.variables:
+        combination += 2 * use.name((Q_D_HAT,))
+    return Alias(symbol("_prior_gap"), use.finish(raw), combination)
+
+
+def parameter_derivative(
+    action: Action, saddle: Saddle, definitions: tuple[Definition, ...], parameters: tuple[str, ...]
+) -> tuple[tuple[sp.Expr | None, ...], ...]:
+    """dF_i/dparameter, row by row; None where only finite differences are available."""
+    uses, values, system = action.identified_uses, saddle.channel_values, saddle.plain
+    differentiator = Differentiator(uses, (saddle.gap,))
+    columns: list[list[sp.Expr | None]] = []
+    moments = {d.symbol: d.expression for d in definitions if d.symbol in (KAPPA_1, KAPPA_STAR_SQ)}
+    opaque = set().union(*(_hidden_parameters(use.channel) for use in uses))
+    opaque |= action.teacher_variance.free_symbols
+    for name in parameters:
+        s = symbol(name)
+        inner = {k: e.diff(s) for k, e in moments.items() if e.diff(s) != 0}
+        # a step that moves with the parameter: differences see it, since panels are cut at the step
+        if s in opaque or any(slope.has(sp.DiracDelta) for slope in inner.values()):
+            columns.append([None] * len(system.residual))
+            continue
+        column: list[sp.Expr | None] = []
+        for f in system.residual:
+            total = differentiator.total(f, s)
+            for k, slope in inner.items():
+                total += differentiator.total(f, k) * slope
+            for mark in sorted(f.free_symbols & set(values), key=str):
+                total += f.diff(mark) * values[mark].diff(s)
+            column.append(total)
+        columns.append(column)
+    return tuple(tuple(column[i] for column in columns) for i in range(len(system.residual)))
+
+
+def _hidden_parameters(channel: Channel) -> set[sp.Symbol]:
+    """Parameters inside leaves without a closed form, and inside a teacher's weight density."""
+    hidden: set[sp.Symbol] = set()
+    for leaf in channel.leaves.values():
+        if leaf.is_closed:
+            continue
+        for expression in (*leaf.log_levels, *leaf.values, leaf.log_weight, leaf.smoothing, *leaf.splits):
+            hidden |= expression.free_symbols
+        hidden |= {s for i in leaf.edges for e in (i.lower, i.upper) for s in e.free_symbols}
+    return hidden - {symbol("h"), symbol("w")}
+
+
+def _symbols_in(system: System) -> set[sp.Symbol]:
+    found: set[sp.Symbol] = set()
+    for expression in (*system.residual, *system.jacobian, *system.directional):
+        found |= expression.free_symbols
+    return found
