@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spinodal.report import Derivation
 
 _DISCRETE = ("binary", "discrete")
-_DERIVED = ("replica-symmetric", "bayes-optimal")
+_DERIVED = ("replica-symmetric", "bayes-optimal", "franz-parisi")
 #: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.
 KINDS = ("zero-entropy", "capacity", "replicon", "zero:NAME")
 

@@ -55,13 +55,15 @@ def lower(derived: Derived) -> Program:
             "parameter_derivative", "dF/dp.", [Result("parameter_derivative", (n, len(derived.parameters)), columns)]
         )
     )
-    directional = context.routine(
-        "jacobian_directional",
-        "d/dt (dF/dx)(x + t v) at t = 0.",
-        [Result("jacobian_directional", (n, n), tuple(system.directional))],
-        directions=system.directions,
-    )
-    if _too_high(directional):
+    directional = None
+    if system.directional is not None:
+        directional = context.routine(
+            "jacobian_directional",
+            "d/dt (dF/dx)(x + t v) at t = 0.",
+            [Result("jacobian_directional", (n, n), tuple(system.directional))],
+            directions=system.directions,
+        )
+    if directional is None or _too_high(directional):
         missing = (*missing, "jacobian_directional")
     else:
         routines.append(directional)
