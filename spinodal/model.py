@@ -5,7 +5,7 @@ Deriving needs SymPy, which is imported only when a derivation is asked for or a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,19 +15,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spinodal.codegen import cache
-from spinodal.numeric.locate import Along, locate_capacity, locate_zero
 from spinodal.numeric.quadrature import Rule
-from spinodal.numeric.results import Locus, Solution, SpecialPoint
+from spinodal.numeric.results import Locus, Solution
 from spinodal.numeric.solve import Bound, all_states, solve_points
 from spinodal.spec import Spec, SpecError, check_parameters, located, read_spec
 
 if TYPE_CHECKING:
+    from spinodal.numeric.continuation import Settings
+    from spinodal.numeric.special_loci import Wanted
+    from spinodal.numeric.state_branch import StateBranch
+    from spinodal.numeric.tracking import Line
     from spinodal.report import Derivation
 
 _DISCRETE = ("binary", "discrete")
 _DERIVED = ("replica-symmetric", "bayes-optimal", "franz-parisi")
+#: Where special points along alpha are searched by default.
+_ALPHA_RANGE = (1e-3, 20.0)
 #: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.
-KINDS = ("zero-entropy", "capacity", "replicon", "zero:NAME")
+KINDS = ("fold", "branch-point", "cusp", "crossing", "boundary", "zero-entropy", "capacity", "replicon", "zero:NAME")
 
 
 def load(source: str | Path, *, ansatz: str | None = None, overrides: Mapping[str, Any] | None = None) -> Model:
@@ -167,6 +172,102 @@ class Model:
             if not np.isfinite(value):
                 raise SpecError(f"{name}: {value} is not a number", cure="give a finite number", source="--start")
 
+    def branch(
+        self,
+        along: str,
+        bounds: tuple[float, float] | None = None,
+        values: Mapping[str, float] | None = None,
+        *,
+        start: Mapping[str, float] | None = None,
+        zeros: Sequence[str] = (),
+        settings: Settings | None = None,
+        tol: float = 1e-10,
+        rule: Rule | None = None,
+        checkpoint: str | Path | None = None,
+        progress: Callable[[int], None] | None = None,
+        **parameters: float,
+    ) -> StateBranch:
+        """Follow the branch of the state that :meth:`solve` finds along a parameter, through its folds.
+
+        Args:
+            along: the parameter; ``1/NAME`` is allowed (bounds are then of the inverse).
+            bounds: its range; alpha defaults to (0.001, 20).
+            values: the other parameters by name, for names that are also arguments of this function.
+            start: order parameters to start from (at the low end of the range) instead of the root from small alpha.
+            zeros: observables whose zeros are special points (``zero:NAME``); entropy (of discrete weights) and replicon
+                always are.
+            settings: of the continuation engine.
+            tol: wanted absolute error of free entropies and of located parameters.
+            rule: the quadrature rule.
+            checkpoint: a file from which a killed run resumes.
+            progress: called with the number of points so far.
+            **parameters: the other parameters.
+
+        Returns:
+            The branch, with states, stability, and special points (``fold``, ``branch-point``, ``zero-entropy``,
+            ``replicon``, ``crossing``, ``capacity``, ``boundary``, ``zero:NAME``) solved on their defining equations.
+
+        Raises:
+            SpecError: for unknown parameters or observables and ranges that are none.
+            NoStateError: if there is no state to start from; its ``failure`` says why.
+        """
+        from spinodal.numeric.state_branch import state_branch
+        from spinodal.numeric.tracking import track
+
+        module = self.solver()
+        line = self._line(along, bounds, "--along")
+        self._check_start(module, start)
+        kinds = self._standard_kinds(module)
+        for name in zeros:
+            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}").observable
+        tracked = track(
+            Bound(module, rule or module.RULE), self._point({line.name: line.low}, values, parameters), line, kinds=kinds,
+            continuous=not self._discrete, start=start, settings=settings, tolerance=tol, checkpoint=checkpoint,
+            progress=progress,
+        )  # fmt: skip
+        return state_branch(tracked, self.name, self.ansatz)
+
+    @property
+    def _discrete(self) -> bool:
+        return self.spec.student.weights.kind in _DISCRETE
+
+    def _standard_kinds(self, module: ModuleType) -> dict[str, str]:
+        """Zeros that every branch is watched for."""
+        kinds = {}
+        if self._discrete and "entropy" in module.OBSERVABLES:
+            kinds["zero-entropy"] = "entropy"
+        if "replicon" in module.OBSERVABLES:
+            kinds["replicon"] = "replicon"
+        return kinds
+
+    def _line(self, along: str, bounds: tuple[float, float] | None, option: str) -> Line:
+        """The parameter that is varied, and its range.
+
+        Raises:
+            SpecError: for an unknown parameter and a range that is none.
+        """
+        from spinodal.numeric.tracking import Line
+
+        inverse = along.startswith("1/")
+        name = along.removeprefix("1/")
+        names = self.spec.parameter_names()
+        if name not in names:
+            check_parameters(self.spec, {name: 0.0}, source=option)
+        if bounds is None:
+            if name != "alpha" or inverse:
+                raise SpecError(f"{along}: a range is needed", cure=f"as in {option} {along}=0.1:2", source=option)
+            bounds = _ALPHA_RANGE
+        low, high = sorted(1.0 / b if b else np.inf for b in bounds) if inverse else bounds
+        if not (np.isfinite(low) and np.isfinite(high)) or low >= high:
+            raise SpecError(f"{along}={bounds[0]:g}:{bounds[1]:g} is not a range", cure="write LOW:HIGH", source=option)
+        return Line(name, names.index(name), float(low), float(high))
+
+    def _point(self, varied: Mapping[str, float], *tables: Mapping[str, float] | None) -> np.ndarray[Any, Any]:
+        """All parameters [k], checked, the varied ones at a value of their range."""
+        given = {name: float(value) for table in tables for name, value in (table or {}).items()}
+        checked = check_parameters(self.spec, {**given, **varied}, source="parameters")
+        return np.array([checked[name] for name in self.spec.parameter_names()])
+
     def locus(
         self,
         of: str,
@@ -175,77 +276,87 @@ class Model:
         values: Mapping[str, float] | None = None,
         *,
         bounds: tuple[float, float] | None = None,
+        start: Mapping[str, float] | None = None,
+        settings: Settings | None = None,
         tol: float = 1e-10,
         rule: Rule | None = None,
-        progress: Any = None,
+        checkpoint: str | Path | None = None,
+        progress: Callable[[int], None] | None = None,
         **parameters: float,
     ) -> Locus:
-        """Locate a special point along one parameter, once or for each value of a second parameter.
+        """Locate a special point along one parameter, once or as a locus over a second parameter.
 
         Args:
-            of: ``zero-entropy``, ``capacity``, ``replicon``, or ``zero:NAME`` of an observable.
+            of: one of :data:`KINDS`.
             along: the parameter to solve for; ``1/NAME`` is allowed (bounds are then of the inverse).
-            over: the second parameter and its values.
+            over: the second parameter and its values; ``1/NAME`` is allowed.
             values: the other parameters by name, for names that are also arguments of this function.
-            bounds: the range searched along the first parameter; alpha defaults to (0, 20).
-            tol: wanted absolute error of the free entropy.
+            bounds: the range searched along the first parameter; alpha defaults to (0.001, 20).
+            start: order parameters to start from instead of the root from small alpha.
+            settings: of the continuation engine.
+            tol: wanted absolute error of free entropies and of located parameters.
             rule: the quadrature rule.
+            checkpoint: a file from which a killed run resumes.
             progress: called with the number of points done, if given.
             **parameters: the other parameters.
 
         Raises:
             SpecError: for unknown kinds, parameters or observables.
         """
-        inverse = along.startswith("1/")
-        name = along.removeprefix("1/")
-        names = self.spec.parameter_names()
-        varied = (over[0], np.atleast_1d(np.asarray(over[1], dtype=float))) if over else ("", np.array([np.nan]))
-        for parameter in (name, *([varied[0].removeprefix("1/")] if over else [])):
-            if parameter not in names:
-                check_parameters(self.spec, {parameter: 0.0}, source="--along" if parameter == name else "--over")
-        module = self.solver()
-        observable = self._observable_of(module, of)
-        if bounds is None:
-            if name != "alpha" or inverse:
-                raise SpecError(f"{along}: a range is needed", cure=f"as in --along {along}=0.1:2", source="--along")
-            bounds = (1e-3, 20.0)
-        low, high = sorted(1.0 / b if b else np.inf for b in bounds) if inverse else bounds
-        if not (np.isfinite(low) and np.isfinite(high)) or low >= high:
-            raise SpecError(f"{along}={bounds[0]:g}:{bounds[1]:g} is not a range", cure="write LOW:HIGH", source="--along")
-        column = names.index(name)
-        system = Bound(module, rule or module.RULE)
-        points: list[SpecialPoint] = []
-        for count, value in enumerate(varied[1]):
-            given = {**(values or {}), **parameters}
-            if over:
-                given[varied[0].removeprefix("1/")] = 1.0 / value if varied[0].startswith("1/") else value
-            given.setdefault(name, max(low, 0.0) if name != "alpha_T" else low)
-            checked = check_parameters(self.spec, given, source="parameters")
-            p = np.array([[checked[key] for key in names]])
-            points.append(self._locate(system, p, Along(name, column, float(low), float(high)), of, observable, tol))
-            if progress is not None:
-                progress(count + 1)
-        return Locus(self.name, self.ansatz, of, name, varied[0].removeprefix("1/"), tuple(points))
+        from spinodal.numeric.special_loci import Followed, follow, locate_first
 
-    def _observable_of(self, module: ModuleType, of: str) -> str:
-        discrete = self.spec.student.weights.kind in _DISCRETE
-        if of == "zero-entropy" or (of == "capacity" and discrete):
-            return "entropy"
+        line = self._line(along, bounds, "--along")
+        grid: list[float] = []
+        second = None
+        if over is not None:
+            numbers = np.atleast_1d(np.asarray(over[1], dtype=float))
+            grid = [1.0 / v for v in numbers] if over[0].startswith("1/") else [float(v) for v in numbers]
+            second = self._line(over[0].removeprefix("1/"), (min(grid), max(grid) + (min(grid) == max(grid))), "--over")
+        module = self.solver()
+        wanted = self._wanted(module, of)
+        self._check_start(module, start)
+        varied = {line.name: line.low}
+        rows = [{**varied, second.name: value} for value in grid] if second is not None else [varied]
+        points = [self._point(row, values, parameters) for row in rows]
+        system = Bound(module, rule or module.RULE)
+        if second is None:
+            point = locate_first(system, points[0], line, wanted, start=start, settings=settings, tolerance=tol)
+            if progress is not None:
+                progress(1)
+            followed = Followed((point,))
+        else:
+            followed = follow(
+                system, points[0], line, second, grid, wanted, start=start, settings=settings, tolerance=tol,
+                checkpoint=checkpoint, progress=progress,
+            )  # fmt: skip
+        return Locus(
+            self.name,
+            self.ansatz,
+            of,
+            line.name,
+            second.name if second else "",
+            followed.points,
+            followed.events,
+            followed.curve,
+        )
+
+    def _wanted(self, module: ModuleType, of: str) -> Wanted:
+        from spinodal.numeric.special_loci import Wanted
+
+        if of in ("fold", "branch-point", "crossing", "boundary", "cusp"):
+            return Wanted(of)
+        if of == "zero-entropy" or (of == "capacity" and self._discrete):
+            return Wanted(of, "entropy")
         if of == "capacity":
-            return ""
+            return Wanted(of, continuous_capacity=True)
         name = "replicon" if of == "replicon" else of.removeprefix("zero:")
         if (of == "replicon" or of.startswith("zero:")) and (name in module.OBSERVABLES or name == "free_entropy"):
-            return name
+            return Wanted(of, name)
         raise SpecError(
             f"{of}: not a kind of special point that this version locates",
             cure=f"use one of {', '.join(KINDS)}, NAME being one of {', '.join(module.OBSERVABLES)}",
             source="--of",
         )
-
-    def _locate(self, system: Bound, p: Any, along: Along, of: str, observable: str, tol: float) -> SpecialPoint:
-        if observable:
-            return locate_zero(system, p, along, of, observable, tolerance=tol)
-        return locate_capacity(system, p, along, tolerance=tol)
 
     def _repr_markdown_(self) -> str:
         """The spec's description, for notebooks."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from spinodal.numeric.continuation.branch import Branch
     from spinodal.numeric.results import Locus
 
 #: Colours that stay apart for colour-blind readers and in grey: M. Okabe & K. Ito, Color Universal Design (2008).
@@ -180,7 +181,22 @@ def plot_locus(locus: Locus, path: Path) -> None:
     with style():
         figure, (axes,) = new_figure()
         shown = np.where(located, values, np.nan)
-        axes.plot(over, shown, "-o" if len(over) <= 40 else "-", color=PALETTE[0])
+        curve = locus.curve
+        if curve is not None and locus.along in curve.names:
+            # the continuation's own points: smooth between the grid's, and it may fold over a grid value
+            axes.plot(curve.p, curve[locus.along], "-", color=PALETTE[0])
+            axes.plot(over, shown, "o", color=PALETTE[0], ms=2.5)
+        else:
+            axes.plot(over, shown, "-o" if len(over) <= 40 else "-", color=PALETTE[0])
+        kinds: set[str] = set()
+        for event in locus.events:
+            label = None if event.kind in kinds else event.kind
+            kinds.add(event.kind)
+            place, height = event.parameters[locus.over], event.parameters[locus.along]
+            if np.isfinite(place) and np.isfinite(height):
+                axes.plot(place, height, _MARKERS.get(event.kind, "d"), color=PALETTE[1], mfc="none", mew=1.2, label=label)
+        if locus.events:
+            axes.legend()
         span = float(np.nanmax(shown) - np.nanmin(shown)) or 1.0
         visible = located & np.isfinite(errors) & (errors > 2e-3 * span)
         if visible.any():
@@ -191,6 +207,62 @@ def plot_locus(locus: Locus, path: Path) -> None:
         axes.set_ylabel(f"${symbol(locus.along)}$")
         kind_text = _LABELS.get(locus.kind, locus.kind.replace("zero:", "zero of ").replace("_", " "))
         axes.set_title(f"{locus.model}: {kind_text}")
+        _write_one(figure, path, kind)
+
+
+#: Markers of special points by kind; further kinds take a thin diamond.
+_MARKERS = {
+    "fold": "o",
+    "branch-point": "s",
+    "cusp": "^",
+    "zero-entropy": "D",
+    "capacity": "D",
+    "replicon": "v",
+    "crossing": "P",
+    "boundary": "X",
+    "local-entropy-transition": "*",
+}
+
+
+def plot_branch(branch: Branch, path: Path, *, y: str, inverse: bool = False) -> None:
+    """Draw a branch, solid where stable and dashed where not, its special points marked and named, and write one file.
+
+    Args:
+        branch: with at least two points.
+        path: the file; its suffix says the format (png, svg or pdf).
+        y: what is drawn upwards: an order parameter or an observable.
+        inverse: draw against 1/parameter.
+
+    Raises:
+        ValueError: for another format.
+    """
+    from spinodal.numeric.continuation.drawing import stretches
+
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in ("png", "svg", "pdf"):
+        raise ValueError(f"{path.suffix or path.name}: the suffix says the format; use .png, .svg or .pdf")
+    p = 1.0 / branch.p if inverse else branch.p
+    values = branch[y]
+    with style():
+        figure, (axes,) = new_figure()
+        for part, stable in stretches(branch):
+            axes.plot(p[part], values[part], "-" if stable else "--", color=PALETTE[0])
+        named: set[str] = set()
+        for point, position in zip(branch.special_points, branch.positions, strict=True):
+            height = point.order_parameters.get(y, float(np.interp(position, np.arange(len(values)), values)))
+            where = 1.0 / point.p if inverse and point.p else point.p
+            if not (np.isfinite(where) and np.isfinite(height)):
+                continue
+            label = None if point.kind in named else point.kind
+            named.add(point.kind)
+            axes.plot(
+                where, height, _MARKERS.get(point.kind, "d"), color=PALETTE[1], mfc="none", mew=1.2, label=label, zorder=5
+            )
+        parameter = f"1/{branch.parameter}" if inverse else branch.parameter
+        axes.set_xlabel(f"${symbol(parameter)}$")
+        axes.set_ylabel(f"${symbol(y)}$" if y in branch.names else y.replace("_", " "))
+        if named:
+            axes.legend()
         _write_one(figure, path, kind)
 
 

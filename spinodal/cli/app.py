@@ -26,7 +26,8 @@ COMMANDS = {
     "derive": "show the derivation, step by step",
     "generate": "write the generated solver module",
     "solve": "solve the saddle-point equations at one parameter point",
-    "locus": "locate a capacity or another special point, once or over a grid",
+    "branch": "follow a state along a parameter, through its folds, to what is special on the way",
+    "locus": "locate a special point, once or as a locus over a second parameter",
     "reproduce": "run the study of typical solutions of arXiv:2110.00683",
 }
 

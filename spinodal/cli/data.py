@@ -7,9 +7,13 @@ import math
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spinodal.numeric.results import Locus
 from spinodal.spec import Spec, canonical_json
+
+if TYPE_CHECKING:
+    from spinodal.numeric.state_branch import StateBranch
 
 _VERSIONS = ("spinodal", "numpy", "scipy", "sympy", "xarray")
 
@@ -46,6 +50,30 @@ def save_csv(locus: Locus, path: Path) -> None:
             numbers = [*map(_cell, point.parameters.values()), _cell(point.error_estimate)]
             rest = [_cell(point.free_entropy), *map(_cell, point.order_parameters.values())]
             writer.writerow([point.kind, *numbers, str(point.converged).lower(), *rest])
+
+
+def save_branch_netcdf(branch: StateBranch, spec: Spec, tolerance: float, path: Path) -> None:
+    """Write a branch as NetCDF (version 3), spec, versions and tolerance among the attributes."""
+    dataset = branch.to_xarray().assign_attrs(provenance(spec, tolerance))
+    dataset.to_netcdf(path, engine="scipy")
+
+
+def save_branch_csv(branch: StateBranch, path: Path) -> None:
+    """Write a branch as CSV: a row for each point, then one for each special point; every digit."""
+    first = branch.states[0]
+    header = ["kind", *first.parameters, "error_estimate", "stability", "free_entropy", *first.order_parameters]
+    names = list(dict.fromkeys(name for state in branch.states for name in state.observables))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([*header, *names])
+        for state in branch.states:
+            numbers = [*map(_cell, state.parameters.values()), _cell(state.error_estimate), state.stability]
+            rest = [_cell(state.free_entropy), *map(_cell, state.order_parameters.values())]
+            writer.writerow(["point", *numbers, *rest, *(_cell(state.observables.get(name, math.nan)) for name in names)])
+        for point in branch.special_points:
+            numbers = [*map(_cell, point.parameters.values()), _cell(point.error_estimate), ""]
+            rest = [_cell(point.free_entropy), *map(_cell, point.order_parameters.values())]
+            writer.writerow([point.kind, *numbers, *rest, *("" for _ in names)])
 
 
 def _cell(value: float) -> str:

@@ -1,6 +1,6 @@
 """Locate a special point along one parameter, once or for each value of a second parameter.
 
-KIND is capacity, zero-entropy, replicon, or zero:NAME for the zero of an observable.
+KIND is fold, branch-point, cusp, crossing, zero-entropy, capacity, replicon, or zero:NAME for the zero of an observable.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spinodal.cli.app import NOT_CONVERGED
 from spinodal.cli.files import output_file, write
 from spinodal.cli.options import declare_spec, read_model
+from spinodal.cli.solve import start_of
 from spinodal.cli.terminal import note, print_json, print_table, progress, show, show_error, show_point, warn, working
 from spinodal.cli.values import Range, grid_range, search_range
 from spinodal.spec import Spec, SpecError, check_parameters
@@ -21,7 +22,7 @@ from spinodal.spec.names import OBSERVABLES
 if TYPE_CHECKING:
     from spinodal.numeric.results import Locus, SpecialPoint
 
-_KINDS = ("capacity", "zero-entropy", "replicon")
+_KINDS = ("capacity", "zero-entropy", "replicon", "fold", "branch-point", "crossing", "boundary")
 _ZERO = "zero:"
 _DATA = (".nc", ".csv")
 _PICTURES = (".png", ".svg", ".pdf")
@@ -38,6 +39,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="the parameter to solve for and where to search; 1/NAME=LOW:HIGH means the inverse. alpha has a default",
     )
     parser.add_argument("--over", metavar="NAME=FIRST:LAST:POINTS", help="a grid of a second parameter, as kappa=0:1:21")
+    parser.add_argument(
+        "--start", metavar="q=0.9,...", action="append", default=[], help="order parameters to start the search from"
+    )
+    parser.add_argument("--checkpoint", metavar="FILE", help="keep the state there while it runs, and resume from it")
     parser.add_argument("-o", dest="output", metavar="FILE", help="write the points: NetCDF (.nc) or CSV (.csv)")
     parser.add_argument("--plot", metavar="FILE", help="draw the points: .png, .svg or .pdf (needs --over)")
 
@@ -52,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     plot = output_file(arguments.plot, option="--plot", suffixes=_PICTURES) if arguments.plot else None
     if plot is not None and over is None:
         raise SpecError("one point is no curve", cure="give a grid, as in --over kappa=0:1:21", source="--plot")
+    start = start_of(arguments.start)
     _check_point(spec, given, along, over)
 
     import numpy as np
@@ -73,7 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
             None if over is None else (over.variable, grid),
             fixed,
             bounds=along.bounds,
+            start=start or None,
             tol=arguments.tol,
+            checkpoint=arguments.checkpoint,
             progress=advance,
         )
     if output is not None:
@@ -161,6 +169,9 @@ def _print(locus: Locus) -> None:
         cells += [show(point.order_parameters[name]) for name in overlaps]
         rows.append([*cells, show(point.free_entropy)])
     print_table(headers, rows, left=0)
+    for event in locus.events:
+        place = f"{locus.over} = {show(event.parameters[locus.over])}, {locus.along} = {show(event.parameters[locus.along])}"
+        print(f"{event.kind} on the locus at {place} ({show_error(event.error_estimate)})")
 
 
 def _report(locus: Locus) -> None:

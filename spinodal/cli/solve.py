@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Solve, and print the solution."""
     spec, given = read_model(arguments)
     check_parameters(spec, given)
-    start = _start(arguments.start)
+    start = start_of(arguments.start)
 
     from spinodal.model import Model
 
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if solution.converged else NOT_CONVERGED
 
 
-def _start(texts: Sequence[str]) -> dict[str, float]:
+def start_of(texts: Sequence[str]) -> dict[str, float]:
     """The start, as far as it can be checked without the solver: the names that any ansatz has."""
     start = assignments(texts, option="--start", example="q=0.9,r=0.8")
     for name in start:

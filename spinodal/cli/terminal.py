@@ -114,3 +114,15 @@ def progress(arguments: argparse.Namespace, what: str, total: int) -> Iterator[C
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def counting(arguments: argparse.Namespace, what: str) -> Iterator[Callable[[int], None] | None]:
+    """A count of points on a terminal's stderr, for work whose length is not known before; None elsewhere."""
+    if not _lively(arguments):
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what) as status:
+        yield lambda done: status.update(f"{what}: {done} points")

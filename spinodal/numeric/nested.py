@@ -33,7 +33,7 @@ Search = Callable[..., tuple[Any, Any, Any]]
 _BLOCK_ELEMENTS = 32000
 _FARTHEST = 1e4  # of a maximum of S
 _FALL = 45.0  # S falls by this much inside the domain: what is left out weighs 1e-19
-#: The domain in the rule's own variable: rules do not grade finely near their edge (+-9), where their weight is nothing.
+#: The domain in the rule's own variable: rules do not grade finely near their edge (+-9), where their weight is negligible.
 _EXTENT = 7.0
 _NEWTON = 12
 _MAXIMA = 4

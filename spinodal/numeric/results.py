@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import xarray as xr
 
+    from spinodal.numeric.continuation.branch import Branch
+
 Array = NDArray[np.float64]
 
 
@@ -227,6 +229,11 @@ class SpecialPoint:
         converged: whether it was located.
         failure: why not, and what to try.
         warnings: what a reader must know.
+        along: the parameter that was solved for.
+        x: the state as it was solved for, [n].
+        null: null vectors of [dF/dx, dF/dp] there, one per row (of dF/dx at a fold).
+        left: the left null vector, [n].
+        partner: at a crossing of two states, the other one, [n].
     """
 
     kind: str
@@ -237,6 +244,16 @@ class SpecialPoint:
     converged: bool
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()
+    along: str = ""
+    x: Array | None = field(default=None, repr=False, compare=False)
+    null: Array | None = field(default=None, repr=False, compare=False)
+    left: Array | None = field(default=None, repr=False, compare=False)
+    partner: Array | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def p(self) -> float:
+        """The located parameter."""
+        return self.parameters[self.along] if self.along else float("nan")
 
     def to_json(self) -> dict[str, Any]:
         """The entry of ``special_points`` in ``--json``."""
@@ -267,6 +284,8 @@ class Locus:
         along: the parameter that was solved for.
         over: the parameter that was varied, or empty.
         special_points: in the order of its values.
+        events: what is special along the locus itself (cusps, folds of the locus, replicon zeros on it).
+        curve: the locus as one continuation over the varied parameter, between the grid's ends; None for a single point.
     """
 
     model: str
@@ -275,6 +294,8 @@ class Locus:
     along: str
     over: str
     special_points: tuple[SpecialPoint, ...]
+    events: tuple[SpecialPoint, ...] = ()
+    curve: Branch | None = field(default=None, repr=False, compare=False)
 
     @property
     def converged(self) -> bool:
@@ -300,6 +321,7 @@ class Locus:
             "along": self.along,
             "over": self.over or None,
             "special_points": [point.to_json() for point in self.special_points],
+            "events": [point.to_json() for point in self.events],
         }
 
     def to_xarray(self) -> xr.Dataset:

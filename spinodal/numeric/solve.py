@@ -11,9 +11,11 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, Failure, State
-from spinodal.numeric.roots import Mask, NewtonSettings, Path, Roots, fixed_point, follow, multi_start, newton
+from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
+from spinodal.numeric.rows import Mask, is_inside
 from spinodal.numeric.saturation import saturated_state
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
@@ -21,7 +23,13 @@ _REFINEMENTS = 3
 #: A replicon within this of zero is at its zero (a point located there would otherwise be called unstable by rounding).
 REPLICON_NOISE = 1e-10
 #: Alternating updates of overlaps and conjugates before Newton at alpha = 0.
-_ORIGIN_SWEEPS = 6
+_ORIGIN_SWEEPS = 4
+#: A state at alpha = 0 with a smaller residual needs no further updates.
+_ORIGIN_FOUND = 1e-3
+#: Of the Newton steps along the branch and at its end; the last step is taken, and one more with the refined rule follows.
+_STEP_TOLERANCE = 1e-9
+#: A larger last step is left to Newton with more nodes.
+_LAST_STEP = 1e-6
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,13 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
     for sweep in range(_ORIGIN_SWEEPS):
         f = system.residual(start, origin)
         merit = np.max(np.abs(f) / (1.0 + np.abs(start)), axis=1)
-        inside = np.all(system.conditions(start, origin) >= -1e-12, axis=1)
-        better = inside & (merit < least) & ((sweep > 1) | ~np.isfinite(least))
+        better = ((merit < least) & ((sweep > 1) | ~np.isfinite(least))) & is_inside(system, start, origin)
         best, least = np.where(better[:, None], start, best), np.where(better, merit, least)
+        if np.all(least < _ORIGIN_FOUND) or sweep == _ORIGIN_SWEEPS - 1:
+            break
         chosen = overlaps if sweep % 2 == 0 else ~overlaps
         start = np.where(chosen & np.isfinite(f), start - f, start)
-    start = best
-    return follow(system, start, origin, p, overlaps, settings)
+    return follow(system, best, origin, p, overlaps, settings)
 
 
 def solve_points(
@@ -109,7 +117,7 @@ def solve_points(
         States in the order of the rows; failures carry a reason and advice.
     """
     system = Bound(module, rule or module.RULE)
-    settings = NewtonSettings()
+    settings = NewtonSettings(tolerance=_STEP_TOLERANCE)
     if start is None:
         roots, reached = _followed(system, p, settings)
         method = "followed from alpha = 0"
@@ -200,13 +208,14 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
     module = system.module
     current, states = system, x.copy()
     for attempt in range(_REFINEMENTS + 1):
-        error, free_entropy, _shift = quadrature_error(current, states, p)
+        error, free_entropy, shift = quadrature_error(current, states, p)
         if np.all(error <= tolerance) or attempt == _REFINEMENTS:
             break
         current = current.refined()
         again = newton(current, states, p, NewtonSettings(iterations=12))
         near = again.converged & (np.max(np.abs(again.x - states) / (1.0 + np.abs(states)), axis=1) < 1e-2)
         states = np.where(near[:, None], again.x, states)
+    states = _last_step(current, states, shift, p)
     residual = current.residual(states, p)
     scaled = np.max(np.abs(residual) / (1.0 + np.abs(states)), axis=1)
     observables = module.observables(states, p, current.rule)
@@ -232,6 +241,13 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
             )
         )
     return result
+
+
+def _last_step(system: Bound, x: Array, shift: Array, p: Array) -> Array:
+    """The states after the Newton step of the refined rule, where it is small and stays inside."""
+    moved = x - shift
+    small = np.max(np.abs(shift) / (1.0 + np.abs(x)), axis=1) < _LAST_STEP
+    return np.where((small & is_inside(system, moved, p))[:, None], moved, x)
 
 
 def _rounded(name: str, value: float) -> float:

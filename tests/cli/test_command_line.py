@@ -43,7 +43,6 @@ def test_help_names_every_command(run) -> None:
     assert outcome.status == 0
     assert all(f"  {name} " in outcome.out for name in COMMANDS)
     assert "verify" not in outcome.out
-    assert "branch" not in outcome.out
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -63,7 +62,7 @@ def test_version(run) -> None:
     [
         ([], "usage: spinodal COMMAND"),
         (["slove"], "spinodal: 'slove': no such command; did you mean solve?"),
-        (["branch"], "no such command"),
+        (["brunch"], "no such command"),
         (["--josn"], "no such option"),
         (["solve", "binary-perceptron", "--toll", "1"], "no option --toll, did you mean --tol?"),
         (["solve", "binary-perceptron", "--tol", "0"], "not a number between 0 and 1"),

@@ -83,7 +83,7 @@ def test_a_value_for_what_is_varied_is_a_note(run) -> None:
     ("arguments", "message"),
     [
         (["--of", "capacty", "--along", "alpha"], "did you mean capacity?"),
-        (["--of", "fold", "--along", "alpha"], "not a kind of special point that this version locates"),
+        (["--of", "saddle", "--along", "alpha"], "not a kind of special point that this version locates"),
         (["--of", "zero:", "--along", "alpha"], "zero:NAME takes one of"),
         (["--of", "zero:entrpy", "--along", "alpha"], "--of: zero:entrpy: not an observable; did you mean entropy?"),
         (["--of", "zero:generalization_error", "--along", "alpha"], "NAME being one of entropy"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinodal.numeric.roots import NewtonSettings, fixed_point, follow, multi_start, newton
+from spinodal.numeric.path import follow, prediction
+from spinodal.numeric.roots import NewtonSettings, fixed_point, multi_start, newton
 
 
 class Toy:
@@ -106,6 +107,43 @@ def test_following_to_where_one_starts() -> None:
     path = follow(Cubic(), np.array([[0.05]]), np.zeros((1, 1)), np.zeros((1, 1)), np.array([True]))
     assert path.roots.converged[0]
     assert path.reached[0] == 1.0
+
+
+class Counted(Cubic):
+    """The cubic, counting calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def residual_and_jacobian(self, x: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.calls += 1
+        return super().residual_and_jacobian(x, p)
+
+
+def test_rows_do_not_depend_on_their_company_and_share_their_evaluations() -> None:
+    ends = np.array([[0.3], [1.5], [1.99], [2.5], [-1.0]])
+    system = Counted()
+    zero = np.zeros_like(ends)
+    path = follow(system, zero, zero, ends, np.array([True]))
+    together, alone = system.calls, []
+    for i, end in enumerate(ends):
+        system.calls = 0
+        one = follow(system, zero[:1], zero[:1], end[None], np.array([True]))
+        alone.append(system.calls)
+        assert one.roots.x[0] == path.roots.x[i]
+        assert one.reached[0] == path.reached[i]
+    assert together < 1.2 * max(alone)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_a_diverging_conjugate_is_predicted_by_its_pole(power: float) -> None:
+    """The change of (1 - s)^-power at s = 0.4 from value, slope and curvature at 0; exact for a simple pole."""
+    linear, quadratic = np.array([0.4 * power]), np.array([0.08 * power * (power + 1)])
+    exact = 0.6**-power - 1.0
+    error = abs(prediction(linear, quadratic)[0] - exact)
+    assert error < (1e-14 if power == 1.0 else 0.5 * abs(linear[0] + quadratic[0] - exact))
+    assert prediction(linear, None)[0] == linear[0]
+    assert prediction(linear, -quadratic)[0] == pytest.approx(linear[0] - quadratic[0])
 
 
 def test_all_roots_are_found_once() -> None:

@@ -1,0 +1,182 @@
+"""The capacity of continuous weights: the parameter at which the variance within a state, q_d - q, vanishes.
+
+At a fixed relative gap g = 1 - q/q_d the equations are solved for the other order parameters and the free parameter
+together, in scaled variables; the gap is reduced by factors of 4 and the value extrapolated to g = 0, with the change
+between extrapolations as error estimate.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spinodal.numeric.module_problem import ModuleProblem
+from spinodal.numeric.results import Array, Failure, SpecialPoint
+from spinodal.numeric.solve import REPLICON_NOISE, Bound
+
+#: Gaps at which the branch is left for the scaled equations.
+_LEAVE = (1e-3, 0.2)
+#: Exponent of the smallest gap, 2^-21: below it rounding takes over.
+_LAST_EXPONENT = 21.0
+
+
+def capacity_beyond(problem: ModuleProblem, name: str, states: Array, values: Array, tolerance: float) -> SpecialPoint:
+    """The capacity towards which a branch leads.
+
+    Args:
+        problem: F along one parameter.
+        name: of the parameter.
+        states: the branch's states, from its saturated end inwards, [points, n].
+        values: the parameter at them, [points].
+        tolerance: wanted absolute error of the parameter.
+    """
+    problem = problem.refined()  # steps become as narrow as sqrt(gap)
+    system = problem.system
+    all_gaps = np.array([_gap(system, x[None]) for x in states])
+    eligible = np.flatnonzero((all_gaps >= _LEAVE[0]) & (all_gaps <= _LEAVE[1]))
+    begin = int(eligible[0]) if eligible.size else int(np.argmin(np.abs(all_gaps - _LEAVE[1])))
+    x, value = states[begin][None].copy(), float(values[begin])
+    gap = _gap(system, x)
+    values_at: list[float] = []
+    found: list[Array] = []
+    gaps: list[float] = []
+    exponent = max(1.0, np.ceil(-np.log2(gap)))
+    stride = 2.0
+    while exponent < _LAST_EXPONENT and stride > 0.2:
+        solved = _at_gap(problem, x, value, 2.0 ** -(exponent + stride))
+        if solved is None:
+            stride /= 2.0
+            continue
+        x, value = solved
+        exponent += stride
+        gap = 2.0**-exponent
+        stride = min(2.0, 2.0 * stride)
+        gaps.append(gap)
+        values_at.append(value)
+        found.append(x)
+    tail = [i for i, g in enumerate(gaps) if g < 1e-3]
+    if len(tail) < 5:
+        reason = f"the variance within a state does not vanish on the branch (smallest gap reached: {gap:.2g})"
+        return missing(problem, name, reason)
+    limit, error = extrapolate(np.array([gaps[i] for i in tail]), np.array([values_at[i] for i in tail]))
+    module = system.module
+    parameters = dict(zip(module.PARAMETERS, map(float, problem.point(limit)[0]), strict=True))
+    order = dict(zip(module.ORDER_PARAMETERS, map(float, found[-1][0]), strict=True))
+    for order_parameter, bound in module.SATURATING.items():
+        if bound not in module.ORDER_PARAMETERS:
+            order[order_parameter] = float(bound)
+    warnings = [f"conjugates diverge at capacity: the values shown are those at a relative gap of {gaps[-1]:.1e}"]
+    near = tail[0]
+    replicon = module.observables(found[near], problem.point(values_at[near]), system.rule).get("replicon")
+    if replicon is not None and replicon[0] < -REPLICON_NOISE:
+        warnings.append(
+            f"replicon = {replicon[0]:.4g} < 0 on the way to capacity (at a relative gap of {gaps[near]:.1e}): the "
+            "replica-symmetric value is not the true one"
+        )
+    # the volume of solutions vanishes: the free entropy is -infinity there
+    return SpecialPoint(
+        "capacity",
+        parameters,
+        order,
+        float("nan"),
+        error,
+        error < 1e-5,
+        warnings=tuple(warnings),
+        along=name,
+        x=found[-1][0],
+    )
+
+
+def missing(problem: ModuleProblem, name: str, reason: str, kind: str = "capacity", advice: str = "") -> SpecialPoint:
+    """A special point that was not found, with the reason."""
+    module = problem.system.module
+    parameters = dict(zip(module.PARAMETERS, map(float, problem.p), strict=True))
+    parameters[name] = float("nan")
+    advice = advice or f"widen the range (--along {name}=LOW:HIGH), or check the model with solve"
+    empty = dict.fromkeys(module.ORDER_PARAMETERS, float("nan"))
+    return SpecialPoint(kind, parameters, empty, float("nan"), float("nan"), False, Failure(reason, advice), along=name)
+
+
+def _gap(system: Bound, x: Array) -> float:
+    names = list(system.module.ORDER_PARAMETERS)
+    return 1.0 - float(x[0, names.index("q")]) / _self_overlap(system, x)
+
+
+def _self_overlap(system: Bound, x: Array) -> float:
+    names = list(system.module.ORDER_PARAMETERS)
+    bound = system.module.SATURATING["q"]
+    return float(x[0, names.index(bound)]) if bound in names else float(bound)
+
+
+def _at_gap(problem: ModuleProblem, x0: Array, value0: float, gap: float) -> tuple[Array, float] | None:
+    """Newton for the parameter and all order parameters but q, which is held at q = (1 - gap) q_d.
+
+    Gaps are powers of two, so that with a fixed self-overlap 1 - q is exact; unknowns are scaled by their sizes, since
+    conjugates grow like powers of 1/gap.
+    """
+    system = problem.system
+    names = list(system.module.ORDER_PARAMETERS)
+    q = names.index("q")
+    bound = system.module.SATURATING["q"]
+    diagonal = names.index(bound) if bound in names else None
+    x, value = x0.copy(), value0
+    scale = _gap(system, x) / gap
+    for j, name in enumerate(names):
+        if name.endswith("_hat"):
+            x[0, j] *= scale**2 if name == "q_hat" else scale
+    previous = np.inf
+    for _ in range(60):
+        x[0, q] = (1.0 - gap) * _self_overlap(system, x)
+        p = problem.point(value)
+        f, jacobian = system.residual_and_jacobian(x, p)
+        matrix = jacobian[0].copy()
+        if diagonal is not None:
+            matrix[:, diagonal] += (1.0 - gap) * matrix[:, q]
+        matrix[:, q] = system.parameter_derivative(x, p)[0, :, problem.columns[0]]
+        if not np.all(np.isfinite(matrix)) or not np.all(np.isfinite(f)):
+            return None
+        sizes = np.abs(x[0]) + 1e-300
+        rows = sizes.copy()
+        sizes[q], rows[q] = max(abs(value), 1e-3), gap
+        try:
+            step = np.linalg.solve(matrix * sizes / rows[:, None], f[0] / rows)
+        except np.linalg.LinAlgError:
+            return None
+        size = float(np.max(np.abs(step)))
+        damp = 1.0 if size < 0.5 else 0.5 / size
+        value -= damp * float(step[q]) * sizes[q]
+        step[q] = 0.0
+        x = x - damp * step * sizes
+        if size < 1e-14 or (size < 1e-6 and size >= previous * 0.5):
+            x[0, q] = (1.0 - gap) * _self_overlap(system, x)
+            return x, value
+        previous = size
+    return None
+
+
+def extrapolate(gaps: Array, values: Array) -> tuple[float, float]:
+    """The limit of values(g) at g = 0 by polynomials in g or in sqrt(g), with an error estimate.
+
+    The estimate is the largest difference between the chosen extrapolation and its neighbours (the one from the points
+    before, and one order lower), so that rounding noise, which grows as g falls, is seen as well as truncation.
+    """
+    best, error = float(values[-1]), float("inf")
+    for power in (0.5, 1.0):
+        t = gaps**power
+        for order in (1, 2, 3, 4, 5, 6):
+            for stop in range(order + 2, len(t) + 1):
+                fit = _neville(t[stop - order - 1 : stop], values[stop - order - 1 : stop])
+                before = _neville(t[stop - order - 2 : stop - 1], values[stop - order - 2 : stop - 1])
+                lower = _neville(t[stop - order : stop], values[stop - order : stop])
+                change = max(abs(fit - before), abs(fit - lower)) + 1e-15 * abs(fit)
+                if change < error:
+                    best, error = fit, change
+    # the smallest of many differences is an optimistic one
+    return best, 16.0 * error + 4e-12 * abs(best)
+
+
+def _neville(t: Array, values: Array) -> float:
+    """Polynomial through the points, at t = 0."""
+    table = values.astype(float).copy()
+    for k in range(1, len(t)):
+        table[:-k] = (t[k:] * table[:-k] - t[:-k] * table[1 : len(table) - k + 1]) / (t[k:] - t[:-k])
+    return float(table[0])

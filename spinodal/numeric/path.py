@@ -1,0 +1,222 @@
+"""Following a root along a straight path in parameter space without leaving its branch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spinodal.numeric.roots import NewtonSettings, Root, Roots, newton, newton_row, together
+from spinodal.numeric.rows import Array, Inside, Mask, Row, System, Tangent, run
+
+
+@dataclass(frozen=True, slots=True)
+class PathSettings:
+    """How far a step along the branch from small alpha may go before it is shortened.
+
+    Attributes:
+        overlap_error: largest difference between an overlap's change and the trapezoid rule of its two tangents.
+        relative_error: the same for conjugates, relative to their size.
+        overlap_change: largest change of an overlap in one step.
+        smallest: the step (in units of the whole path) below which the branch is said to end.
+        corrections: Newton iterations allowed per step.
+        reach: how far (scaled) a prediction may be from the root: farther ones are refused after one evaluation.
+        contraction: the largest ratio of one of its steps to the one before.
+        aim: how far predictions should be, which sets the next step's length.
+        loose: tolerance on the last Newton step (which is taken) of the points before the last, where steps are long.
+    """
+
+    overlap_error: float = 0.03
+    relative_error: float = 0.2
+    overlap_change: float = 0.5
+    smallest: float = 1e-8
+    corrections: int = 8
+    reach: float = 0.3
+    contraction: float = 2.0
+    aim: float = 0.05
+    loose: float = 1e-2
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The end of a branch followed from one parameter point to another.
+
+    Attributes:
+        roots: the Newton result at the end (or at the last point reached).
+        reached: the fraction of the path that was followed [B]; 1 where the end was reached.
+        fold: where the path stopped because the Jacobian became singular [B].
+    """
+
+    roots: Roots
+    reached: Array
+    fold: Mask
+
+
+def follow(
+    system: System,
+    start: Array,
+    p_start: Array,
+    p_end: Array,
+    bounded: Mask,
+    newton_settings: NewtonSettings | None = None,
+    settings: PathSettings | None = None,
+) -> Path:
+    """Follow a root along the straight path from p_start to p_end, each row with its own step.
+
+    Tangent predictor, Newton corrector; a step counts only if the corrector stays near the prediction and the sign of
+    det dF/dx does not change, so that the branch is not left for another one beyond a fold.
+
+    Args:
+        system: the equations.
+        start: a root at p_start, or a state close to one [B, n].
+        p_start: parameters there [B, k].
+        p_end: parameters where the root is wanted [B, k].
+        bounded: which unknowns are overlaps of order one (their changes are compared absolutely) [n].
+        newton_settings: tolerance of the final point.
+        settings: step control.
+    """
+    settings = settings or PathSettings()
+    final = newton_settings or NewtonSettings()
+    origin = _origin(system, start, p_start, replace(final, tolerance=settings.loose))
+    quick = replace(
+        final,
+        iterations=settings.corrections,
+        halvings=0,
+        fall_back=False,
+        reach=settings.reach,
+        contraction=settings.contraction,
+    )
+    walk = _Walk(bounded, settings, final, quick)
+    rows = [walk.row(_row(origin, i), p_start[i], p_end[i] - p_start[i]) for i in range(len(start))]
+    ends = run(system, rows)
+    reached = np.array([s for _, s in ends])
+    converged = origin.converged & (reached >= 1.0)
+    roots = replace(together([root for root, _ in ends]), converged=converged)
+    return Path(roots, reached, origin.converged & ~converged)
+
+
+def prediction(linear: Array, quadratic: Array | None) -> Array:
+    """The change of a state from the first and second term of its Taylor series.
+
+    Conjugates grow like a power of the distance to where they diverge, for which the Pade approximant l/(1 - q/l) is far
+    better than l + q; it is used where its pole is not near.
+    """
+    if quadratic is None:
+        return linear
+    straight = (quadratic * linear <= 0.0) | (np.abs(quadratic) > 0.75 * np.abs(linear))
+    with np.errstate(all="ignore"):
+        return np.where(straight, linear + quadratic, linear * linear / (linear - quadratic))
+
+
+def _row(roots: Roots, i: int) -> Root:
+    diagnostics = float(roots.residual[i]), float(roots.step[i]), int(roots.iterations[i])
+    return Root(roots.x[i], bool(roots.converged[i]), *diagnostics, roots.jacobian[i])
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """The steps of one row; arguments as in :func:`follow`."""
+
+    bounded: Mask
+    settings: PathSettings
+    final: NewtonSettings
+    quick: NewtonSettings
+
+    def row(self, root: Root, p: Array, change: Array) -> Row[tuple[Root, float]]:
+        """Follow a root from p to p + change: the last root accepted and the fraction of the path up to it."""
+        if not root.converged:
+            return root, 0.0
+        if not np.count_nonzero(change):
+            return root, 1.0
+        settings = self.settings
+        here = Tangent(root.x, p, change, root.jacobian)
+        yield here
+        tangent, sign, curvature = np.nan_to_num(here.tangent), here.sign, None
+        s, h, refused, iterations = 0.0, 1.0, False, root.iterations
+        while s < 1.0 and h > settings.smallest:
+            target = min(1.0, s + h)
+            length = target - s
+            there = p + target * change
+            guess = root.x + prediction(length * tangent, curvature if curvature is None else 0.5 * length**2 * curvature)
+            allowed = Inside(guess, there)
+            yield allowed
+            # short steps are taken near an end of the branch, where a loose "root" may lie beyond it
+            tolerance = settings.loose if target < 1.0 and h > 1e-2 else self.final.tolerance
+            inside = allowed.inside
+            found = yield from newton_row(guess if inside else root.x, there, self.quick, tolerance, checked=inside)
+            ahead = None
+            if found.converged and self._near(found.x, root.x):
+                ahead = Tangent(found.x, there, change, found.jacobian)
+                yield ahead
+                if ahead.sign != sign or not self._reproduced(root.x, found.x, 0.5 * length * (tangent + ahead.tangent)):
+                    ahead = None
+            if ahead is None:
+                h = 0.45 * length
+                refused = True
+                continue
+            # predictions are wrong by the second or third power of the length
+            error = float((np.abs(found.x - guess) / (1.0 + np.abs(found.x))).max())
+            growth = (settings.aim / (error + 1e-300)) ** (1.0 / 2.0 if curvature is None else 1.0 / 3.0)
+            iterations += found.iterations
+            curvature = (ahead.tangent - tangent) / length
+            root, s, tangent = replace(found, iterations=iterations), target, ahead.tangent
+            # the first step after a refusal gets no longer: a longer one has just been refused
+            h = length * min(max(growth, 0.5), 1.0 if refused else 3.0)
+            refused = False
+        return root, s
+
+    def _near(self, found: Array, x: Array) -> bool:
+        """Whether no overlap changed by more than one step may change it."""
+        return float(np.abs(found - x)[self.bounded].max(initial=0.0)) <= self.settings.overlap_change
+
+    def _reproduced(self, x: Array, found: Array, trapezoid: Array) -> bool:
+        """Whether the trapezoid rule of the two tangents reproduces the step, or the corrector has left the branch."""
+        error = np.abs(found - x - trapezoid)
+        relative = error / (1.0 + np.abs(x) + np.abs(found))
+        small = np.where(self.bounded, error <= self.settings.overlap_error, relative <= self.settings.relative_error)
+        return bool(small.all())
+
+
+def _origin(system: System, start: Array, p: Array, settings: NewtonSettings) -> Roots:
+    """The root where a path begins: Newton from the start, and where it fails the Newton homotopy from the start.
+
+    The homotopy F(x) - (1 - s) F(x0) = 0 has the root x0 at s = 0 and a root of F at s = 1; it is a path like any other.
+    """
+    roots = newton(system, start, p, settings)
+    if roots.converged.all() or isinstance(system, _Homotopy):
+        return roots
+    for row in np.flatnonzero(~roots.converged):
+        one = np.array([row])
+        offset, _ = system.residual_and_jacobian(start[one], p[one])
+        if not np.all(np.isfinite(offset)):
+            continue
+        everything = np.zeros(start.shape[1], dtype=bool)  # no unknown is compared absolutely
+        homotopy = _Homotopy(system, p[row], offset[0])
+        path = follow(homotopy, start[one], np.zeros((1, 1)), np.ones((1, 1)), everything, settings)
+        roots = roots.replaced(one, path.roots, np.array([True]))
+    return roots
+
+
+@dataclass(frozen=True)
+class _Homotopy:
+    """F(x) - (1 - s) F(x0) as a system with the single parameter s."""
+
+    system: System
+    point: Array
+    offset: Array
+
+    def _points(self, x: Array) -> Array:
+        return np.broadcast_to(self.point, (len(x), len(self.point)))
+
+    def residual_and_jacobian(self, x: Array, p: Array) -> tuple[Array, Array]:
+        """F [B, n] and its Jacobian [B, n, n]."""
+        f, j = self.system.residual_and_jacobian(x, self._points(x))
+        return f - (1.0 - p) * self.offset, j
+
+    def parameter_derivative(self, x: Array, p: Array) -> Array:
+        """d/ds, [B, n, 1]."""
+        return np.broadcast_to(self.offset[None, :, None], (len(x), len(self.offset), 1))
+
+    def conditions(self, x: Array, p: Array) -> Array:
+        """Those of the system."""
+        return self.system.conditions(x, self._points(x))

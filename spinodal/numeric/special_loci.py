@@ -1,0 +1,337 @@
+"""Special points of a generated module along one parameter, once or as a locus over a second parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinodal.numeric.capacity import capacity_beyond, missing
+from spinodal.numeric.continuation.branch import Branch
+from spinodal.numeric.continuation.crossing import CrossingProblem, follow_crossing, locate_crossing
+from spinodal.numeric.continuation.engine import NoBranchError
+from spinodal.numeric.continuation.locate import Located
+from spinodal.numeric.continuation.loci import follow_locus
+from spinodal.numeric.continuation.settings import Settings
+from spinodal.numeric.module_problem import ModuleProblem, Observed
+from spinodal.numeric.polish import polished
+from spinodal.numeric.results import Array, Failure, SpecialPoint
+from spinodal.numeric.solve import Bound
+from spinodal.numeric.tracking import (
+    SATURATION_GAP,
+    Line,
+    NoStateError,
+    limits_of,
+    named,
+    saturated_entropy,
+    track,
+)
+
+#: The relative gap 1 - q/q_d at which the locus of a continuous capacity is followed before each point's extrapolation.
+_CAPACITY_GAP = 2.0**-8
+#: Names of the events that mark the grid values of a locus.
+_GRID = "grid "
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be located.
+
+    Attributes:
+        kind: as in the results.
+        observable: whose zero it is; empty for folds, branch points, crossings, continuous capacities.
+        continuous_capacity: whether it is the limit of vanishing variance.
+    """
+
+    kind: str
+    observable: str = ""
+    continuous_capacity: bool = False
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A locus: its points on the grid, what is special along it, and the curve itself."""
+
+    points: tuple[SpecialPoint, ...]
+    events: tuple[SpecialPoint, ...] = ()
+    curve: Branch | None = None
+
+
+def locate_first(
+    system: Bound,
+    p: Array,
+    line: Line,
+    wanted: Wanted,
+    *,
+    start: Mapping[str, float] | None = None,
+    settings: Settings | None = None,
+    tolerance: float = 1e-10,
+) -> SpecialPoint:
+    """The first special point of a kind on the branch of a state along a line."""
+    problem = ModuleProblem(system, p, (line.column,))
+    kinds = {wanted.kind: wanted.observable} if wanted.observable else {}
+    stop = (wanted.kind,) if wanted.kind != "crossing" else ()
+    settings = replace(settings or Settings(), stop_at=stop)
+    try:
+        tracked = track(
+            system, p, line, kinds=kinds, continuous=wanted.continuous_capacity, start=start, settings=settings,
+            tolerance=tolerance, with_states=False, with_crossings=wanted.kind == "crossing",
+        )  # fmt: skip
+    except NoStateError as error:
+        return missing(problem, line.name, error.failure.reason, wanted.kind, error.failure.advice)
+    points = [point for point in tracked.special_points if point.kind == wanted.kind]
+    for point in points:
+        if point.converged:
+            return point
+    if points:
+        return points[0]
+    span = f"for {line.name} between {line.low:g} and {line.high:g}"
+    names = f"{wanted.observable} has no zero" if wanted.observable else f"there is no {wanted.kind}"
+    if wanted.continuous_capacity:
+        names = "the variance within a state does not vanish"
+    reason = f"{names} on the branch {span} ({tracked.branch.stop_reason})"
+    return missing(problem, line.name, reason, wanted.kind)
+
+
+def follow(
+    system: Bound,
+    p: Array,
+    line: Line,
+    over: Line,
+    grid: Sequence[float],
+    wanted: Wanted,
+    *,
+    start: Mapping[str, float] | None = None,
+    settings: Settings | None = None,
+    tolerance: float = 1e-10,
+    checkpoint: str | Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Followed:
+    """A special point as a locus over a second parameter, reported at the values of a grid.
+
+    The first grid value (or the first at which the point exists) is located on its branch; from there the locus is one
+    continuation in both parameters. Grid values that it does not reach are tried on their own.
+    """
+    results: dict[int, SpecialPoint] = {}
+    events: tuple[SpecialPoint, ...] = ()
+    curve: Branch | None = None
+    done = 0
+
+    def told(count: int) -> None:
+        if progress is not None:
+            progress(count)
+
+    for index, value in enumerate(grid):
+        if index in results:
+            continue
+        here = np.array(p, dtype=float)
+        here[over.column] = value
+        first = locate_first(system, here, line, wanted, start=start, settings=settings, tolerance=tolerance)
+        results[index] = first
+        done += 1
+        told(len(results))
+        if not first.converged or len(grid) == 1:
+            continue
+        try:
+            curve_here = _curve(
+                system, here, line, over, grid, wanted, first, settings, checkpoint if curve is None else None
+            )
+        except (NoBranchError, NoStateError):
+            continue
+        base = ModuleProblem(system, here, (line.column, over.column))
+        for number, point in _on_grid(base, curve_here, line, over, grid, wanted, tolerance, results):
+            results.setdefault(number, point)
+            told(len(results))
+        events = (*events, *_events(base, curve_here, line, over, wanted))
+        curve = curve_here if curve is None else curve
+    return Followed(tuple(results[i] for i in range(len(grid))), events, curve)
+
+
+def _curve(
+    system: Bound,
+    p: Array,
+    line: Line,
+    over: Line,
+    grid: Sequence[float],
+    wanted: Wanted,
+    first: SpecialPoint,
+    settings: Settings | None,
+    checkpoint: str | Path | None,
+) -> Branch:
+    """The locus through a located point, in both parameters."""
+    base = ModuleProblem(system, p, (line.column, over.column))
+    marks: dict[str, Any] = {
+        f"{_GRID}{i}": (lambda *arguments, value=value: float(arguments[-1]) - value) for i, value in enumerate(grid)
+    }
+    names = system.module.ORDER_PARAMETERS
+    low, high = min(grid), max(grid)
+    bounds: dict[Any, tuple[float, float]] = {over.name: (low, high), line.name: (line.low, line.high)}
+    span = high - low
+    settings = replace(settings or Settings(), flow="-F", largest_step=0.05)
+    assert first.x is not None
+    x, value, q = first.x, first.p, float(p[over.column])
+    common: dict[str, Any] = {
+        "bounds": bounds,
+        "settings": settings,
+        "names": names,
+        "parameters": (line.name, over.name),
+        "checkpoint": checkpoint,
+    }
+    del span
+    if wanted.kind == "crossing":
+        return _crossing_curve(base, first, q, marks, common)
+    _, gaps = limits_of(base)
+    bounds |= dict.fromkeys(gaps, (SATURATION_GAP, np.inf))
+    events = {**marks, **{name: _plain(gap) for name, gap in gaps.items()}}
+    if wanted.kind in ("fold", "branch-point", "local-entropy-transition"):
+        of = "branch-point" if wanted.kind == "branch-point" else "fold"
+        return follow_locus(base, x, value, q, of=of, events=events, **common)
+    observed = Observed(base)
+    if wanted.continuous_capacity:
+        gap = gaps["1 - q"]
+        x, value = _at_fixed_gap(system, p, line, first)
+        for name in gaps:
+            bounds.pop(name)
+        return follow_locus(
+            base, x, value, q, of="zero", observable=lambda x, *values: np.log(gap(x, *values) / _CAPACITY_GAP),
+            events=marks, **common,
+        )  # fmt: skip
+    name = wanted.observable
+    if name in system.module.OBSERVABLES and name != "replicon" and "replicon" in system.module.OBSERVABLES:
+        events["replicon"] = lambda x, *values: observed.value("replicon", x, *values)
+    return follow_locus(
+        base, x, value, q, of="zero", observable=lambda x, *values: observed.value(name, x, *values),
+        gradient=observed.gradient(name), events=events, **common,
+    )  # fmt: skip
+
+
+def _plain(function: Callable[..., float]) -> Callable[..., float]:
+    return lambda x, *values: function(x, *values)
+
+
+def _at_fixed_gap(system: Bound, p: Array, line: Line, first: SpecialPoint) -> tuple[Array, float]:
+    """The state at the fixed gap on the branch that leads to a capacity.
+
+    Raises:
+        NoStateError: if the branch does not reach that gap.
+    """
+    problem = ModuleProblem(system, p, (line.column,))
+    _, gaps = limits_of(problem)
+    gap = gaps["1 - q"]
+    from spinodal.numeric.continuation.engine import follow_problem
+    from spinodal.numeric.tracking import starting_state
+
+    x, value = starting_state(system, problem.p, line, None, 1e-8)
+    branch = follow_problem(
+        problem, x, value, bounds={line.name: (line.low, line.high), "gap": (_CAPACITY_GAP, np.inf)}, events={"gap": gap},
+        names=system.module.ORDER_PARAMETERS, parameter=line.name, settings=Settings(flow="-F"),
+    )  # fmt: skip
+    ends = [i for i in (0, len(branch) - 1) if branch.quantities["gap"][i] < 1.01 * _CAPACITY_GAP]
+    if not ends:
+        raise NoStateError(Failure("the branch does not saturate", "widen the range"))
+    return branch.x[ends[-1]], float(branch.p[ends[-1]])
+
+
+def _crossing_curve(
+    base: ModuleProblem, first: SpecialPoint, q: float, marks: Mapping[str, Any], common: dict[str, Any]
+) -> Branch:
+    """The line of first-order transitions: against the saturated state, or between two states of the branch."""
+    assert first.x is not None
+    observed = Observed(base)
+    if first.partner is None:
+
+        def difference(x: Array, *values: float) -> float:
+            other = saturated_entropy(_pinned(base, values[1]), values[0])
+            return observed.value("free_entropy", x, *values) - (other[0] if other else float("nan"))
+
+        return follow_locus(base, first.x, first.p, q, of="zero", observable=difference, events=dict(marks), **common)
+    return follow_crossing(
+        base, lambda x, *values: observed.value("free_entropy", x, *values), first.x, first.partner, first.p, q,
+        stationary=True, events=dict(marks), **common,
+    )  # fmt: skip
+
+
+def _pinned(base: ModuleProblem, q: float) -> ModuleProblem:
+    return base.at(q)
+
+
+def _on_grid(
+    base: ModuleProblem,
+    curve: Branch,
+    line: Line,
+    over: Line,
+    grid: Sequence[float],
+    wanted: Wanted,
+    tolerance: float,
+    known: Mapping[int, SpecialPoint],
+) -> list[tuple[int, SpecialPoint]]:
+    """The locus' points at the grid values, each solved again at its own value with a refined rule."""
+    n = len(base.system.module.ORDER_PARAMETERS)
+    nearest: dict[int, tuple[float, Array]] = {}
+    candidates = [
+        (int(point.kind.removeprefix(_GRID)), position, np.append(point.x, point.p))
+        for point, position in zip(curve.special_points, curve.positions, strict=True)
+        if point.kind.startswith(_GRID) and point.x is not None and point.converged
+    ]
+    for end in (0, len(curve) - 1):
+        u = np.append(curve.x[end], curve.p[end])
+        candidates += [
+            (i, float(end), u) for i, value in enumerate(grid) if abs(value - u[-1]) <= 1e-12 * (1.0 + abs(value))
+        ]
+    for index, position, u in candidates:
+        # where the locus folds over a grid value, the point reached first is taken
+        distance = abs(position - curve.start)
+        if index not in nearest or distance < nearest[index][0]:
+            nearest[index] = (distance, u)
+    found = []
+    for index, (_, u) in sorted(nearest.items()):
+        if index in known:
+            continue
+        problem = base.at(float(grid[index]))
+        guess = np.append(u[:n], u[-2])
+        if wanted.continuous_capacity:
+            point = capacity_beyond(problem, line.name, guess[None, :-1], guess[None, -1], tolerance)
+        elif wanted.kind == "crossing":
+            point = _crossing_point(problem, line, u, n, curve)
+        else:
+            located, solved = polished(
+                problem,
+                "fold" if wanted.kind == "local-entropy-transition" else wanted.kind,
+                wanted.observable,
+                guess,
+                tolerance,
+            )
+            point = named(solved, line, replace(located, kind=wanted.kind), None)
+        if point.converged:
+            found.append((index, point))
+    return found
+
+
+def _crossing_point(problem: ModuleProblem, line: Line, u: Array, n: int, curve: Branch) -> SpecialPoint:
+    observed = Observed(problem)
+    if len(curve.names) > n + 1:  # two states of F
+        doubled = CrossingProblem(problem, lambda x, *v: observed.value("free_entropy", x, *v), stationary=True)
+        located = locate_crossing(doubled, u[:n], u[n : 2 * n], float(u[-2]))
+        at = Located(
+            "crossing", np.append(located.u[:n], located.u[-1]), located.error, located.converged, reason=located.reason
+        )
+        return named(problem, line, at, None)
+    other = saturated_entropy(problem, float(u[-2]))
+    error = (other[1] if other else 0.0) + 1e-12
+    return named(problem, line, Located("crossing", np.append(u[:n], u[-2]), error, True), None)
+
+
+def _events(base: ModuleProblem, curve: Branch, line: Line, over: Line, wanted: Wanted) -> tuple[SpecialPoint, ...]:
+    """What is special along the locus: cusps, folds of the locus, zeros of the replicon on it."""
+    n = len(base.system.module.ORDER_PARAMETERS)
+    found = []
+    for point in curve.special_points:
+        if point.kind.startswith((_GRID, "1 - ", "room ")) or point.x is None:
+            continue
+        problem = base.at(point.p)
+        located = Located(point.kind, np.append(point.x[:n], point.x[-1]), point.error_estimate, point.converged)
+        found.append(replace(named(problem, line, located, point.failure), along=over.name))
+    return tuple(found)

@@ -1,0 +1,374 @@
+"""Branches of a generated module along one parameter: from its state to the engine and back to labelled results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinodal.numeric.capacity import capacity_beyond
+from spinodal.numeric.continuation.branch import Branch
+from spinodal.numeric.continuation.crossing import crossings
+from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
+from spinodal.numeric.continuation.locate import Event, Located
+from spinodal.numeric.continuation.problem import EvaluationError
+from spinodal.numeric.continuation.settings import Settings
+from spinodal.numeric.module_problem import ModuleProblem, Observed
+from spinodal.numeric.polish import polished
+from spinodal.numeric.results import Array, Failure, SpecialPoint, State
+from spinodal.numeric.saturation import saturated_state
+from spinodal.numeric.solve import REPLICON_NOISE, Bound, finish, solve_points, upper_bounds
+
+#: A branch ends where its weights freeze: an overlap within this of its bound, relatively, ...
+SATURATION_GAP = 1e-12
+#: ... or within 1e-2 of it with a conjugate larger than this: conjugates diverge there and rounding takes over.
+LARGEST_CONJUGATE = 1e7
+#: A condition violated by less than this is met.
+_ROUNDING = 1e-12
+
+
+class NoStateError(ValueError):
+    """There is no state from which to follow a branch; carries the failure of the attempt."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Line:
+    """A parameter that is varied.
+
+    Attributes:
+        name: of the parameter.
+        column: its index among the module's parameters.
+        low: lower bound, of the parameter itself.
+        high: upper bound.
+    """
+
+    name: str
+    column: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A followed branch and what is needed to go on from it.
+
+    Attributes:
+        branch: the engine's result, components named by order parameters.
+        problem: F along the line.
+        states: every point with error estimates and observables.
+        special_points: polished with a refined rule, labelled with all parameters.
+        positions: fractional index of each special point along the branch.
+    """
+
+    branch: Branch
+    problem: ModuleProblem
+    states: tuple[State, ...]
+    special_points: tuple[SpecialPoint, ...]
+    positions: tuple[float, ...]
+
+
+def starting_state(
+    system: Bound, p: Array, line: Line, start: Mapping[str, float] | None, tolerance: float
+) -> tuple[Array, float]:
+    """A state on the line, (x [n], value): the root that ``solve`` finds at the low end, or the first one further along.
+
+    Raises:
+        NoStateError: with the reason of the last attempt.
+    """
+    failure = Failure("no state was found", "check the model at one parameter point with solve")
+    for fraction in (0.0, 1.0, 0.5, 0.25, 0.75, 0.05, 0.95):
+        value = line.low + fraction * (line.high - line.low)
+        point = np.array(p, dtype=float)[None].copy()
+        point[0, line.column] = value
+        (state,) = solve_points(system.module, point, tolerance=tolerance, start=start, rule=system.rule)
+        if state.converged and not state.method.startswith("limit"):
+            return np.array([state.order_parameters[name] for name in system.module.ORDER_PARAMETERS]), value
+        if state.failure is not None and fraction == 0.0:
+            failure = state.failure
+    raise NoStateError(failure)
+
+
+def events_of(
+    problem: ModuleProblem, kinds: Mapping[str, str], line: Line | None = None
+) -> tuple[dict[str, Event], Observed]:
+    """Events of a problem: one for each kind, named by it, the zero of an observable."""
+    observed = Observed(problem)
+
+    def event(name: str) -> Event:
+        return lambda x, *values: observed.value(name, x, *values)
+
+    return {kind: event(name) for kind, name in kinds.items()}, observed
+
+
+def limits_of(problem: ModuleProblem) -> tuple[dict[str, Event], dict[str, Event]]:
+    """(conditions of validity, gaps to saturation) as functions of (x, parameters)."""
+    module = problem.system.module
+    names = list(module.ORDER_PARAMETERS)
+
+    def condition(index: int) -> Event:
+        def value(x: Array, *values: float) -> float:
+            return float(problem.system.conditions(x[None], problem.point(*values))[0, index]) + _ROUNDING
+
+        return value
+
+    def gap(name: str) -> Event:
+        column = names.index(name)
+
+        def value(x: Array, *_values: float) -> float:
+            bound = float(upper_bounds(module, x[None])[0, column])
+            return 1.0 - float(x[column]) / bound if np.isfinite(bound) and bound else 1.0
+
+        return value
+
+    conjugates = np.array([name in module.CONJUGATES for name in names])
+    all_gaps = {f"1 - {name}": gap(name) for name in module.SATURATING}
+
+    near = tuple(all_gaps.values())
+
+    def room(x: Array, *values: float) -> float:
+        if all(function(x, *values) > 1e-2 for function in near):
+            return 1.0
+        return 1.0 - float(np.max(np.abs(x[conjugates]), initial=0.0)) / LARGEST_CONJUGATE
+
+    all_gaps["room for the conjugates"] = room
+    validity = {name: condition(i) for i, name in enumerate(module.CONDITIONS)}
+    return validity, all_gaps
+
+
+def saturated_entropy(problem: ModuleProblem, value: float) -> tuple[float, float] | None:
+    """(phi, error) of the saturated (perfect) state at a value of the parameter, if there is one."""
+    try:
+        state = saturated_state(problem.system, problem.point(value), "")
+    except (ArithmeticError, ValueError):
+        return None
+    return None if state is None else (state.free_entropy, state.error_estimate)
+
+
+def track(
+    system: Bound,
+    p: Array,
+    line: Line,
+    *,
+    kinds: Mapping[str, str],
+    continuous: bool = False,
+    start: Mapping[str, float] | None = None,
+    origin: tuple[Array, float] | None = None,
+    settings: Settings | None = None,
+    tolerance: float = 1e-10,
+    checkpoint: str | Path | None = None,
+    progress: Callable[[int], None] | None = None,
+    with_states: bool = True,
+    with_crossings: bool = True,
+) -> Tracked:
+    """Follow the branch of a state along a line, both ways, and locate what is special on it.
+
+    Args:
+        system: a module bound to a rule.
+        p: all parameters, [k].
+        line: what is varied.
+        kinds: zeros to locate: kind -> observable.
+        continuous: whether weights are continuous, so that saturation is a capacity.
+        start: order parameters to start from instead of the root that ``solve`` finds.
+        origin: a known state (x, value) to start from.
+        settings: of the engine.
+        tolerance: wanted absolute error of the free entropy and of located parameters.
+        checkpoint: a file from which a killed run resumes.
+        progress: called with the number of points so far.
+        with_crossings: look for first-order transitions.
+        with_states: evaluate every point's error estimate and observables (else only the special points').
+
+    Raises:
+        NoStateError: if there is no state to start from.
+    """
+    problem = ModuleProblem(system, p, (line.column,))
+    x, value = origin if origin is not None else starting_state(system, problem.p, line, start, tolerance)
+    events, _ = events_of(problem, kinds)
+    perfect = None
+    if with_crossings:
+        perfect = saturated_entropy(problem, value) or saturated_entropy(problem, 0.5 * (line.low + line.high))
+    if perfect is not None:
+        phi = Observed(problem)
+
+        def difference(x: Array, at: float) -> float:
+            other = saturated_entropy(problem, at)
+            return phi.value("free_entropy", x, at) - other[0] if other else float("nan")
+
+        events["crossing"] = difference
+    validity, gaps = limits_of(problem)
+    bounds: dict[Any, tuple[float, float]] = {line.name: (line.low, line.high)}
+    bounds |= dict.fromkeys(gaps, (SATURATION_GAP, np.inf))
+    try:
+        branch = follow_problem(
+            problem, x, value, bounds=bounds, settings=replace(settings or Settings(), flow="-F"), events={**events, **gaps},
+            names=system.module.ORDER_PARAMETERS, parameter=line.name, checkpoint=checkpoint, progress=progress,
+            validity=validity,
+        )  # fmt: skip
+    except NoBranchError as failure:
+        raise NoStateError(Failure(str(failure), "give a start (--start), or another range")) from failure
+    frozen = "the weights freeze (an overlap nears its bound and the conjugates diverge)"
+    for name in gaps:
+        branch = replace(branch, stop_reason=branch.stop_reason.replace(f"{name} reached {SATURATION_GAP:.12g}", frozen))
+    pairs = [
+        (labelled(problem, line, point, kinds.get(point.kind, ""), tolerance), position)
+        for point, position in zip(branch.special_points, branch.positions, strict=True)
+    ]
+    if continuous:
+        pairs += _capacities(problem, branch, line, tolerance)
+    if with_crossings:
+        pairs += _self_crossings(problem, branch, line, tolerance)
+    pairs.sort(key=lambda pair: pair[1])
+    states = _states(problem, branch, line, perfect is not None, tolerance) if with_states else ()
+    special = tuple(point for point, _ in pairs)
+    return Tracked(branch, problem, states, special, tuple(position for _, position in pairs))
+
+
+def labelled(problem: ModuleProblem, line: Line, point: SpecialPoint, observable: str, tolerance: float) -> SpecialPoint:
+    """A located point polished with a refined rule, with all parameters, its free entropy, and its warnings."""
+    assert point.x is not None
+    u = np.append(point.x, point.p)
+    if not point.converged:
+        return named(problem, line, Located(point.kind, u, point.error_estimate, False), point.failure)
+    if point.kind in ("fold", "branch-point") or observable:
+        located, solved = polished(problem, point.kind, observable, u, tolerance)
+        if located.converged:
+            return named(solved, line, located, None)
+    error = point.error_estimate
+    if point.kind == "crossing":
+        error += _perfect_error(problem, u)
+    return named(problem, line, Located(point.kind, u, error, True, null=point.null, left=point.left), None)
+
+
+def _perfect_error(problem: ModuleProblem, u: Array) -> float:
+    """Error of a crossing with the saturated state from that of the state's extrapolated free entropy."""
+    h = 1e-4 * (1.0 + abs(float(u[-1])))
+    observed = Observed(problem)
+    centre, up, down = (saturated_entropy(problem, float(u[-1]) + s * h) for s in (0.0, 1.0, -1.0))
+    if not (centre and up and down):
+        return 0.0
+    own = observed.value("free_entropy", u[:-1], float(u[-1]) + h) - observed.value("free_entropy", u[:-1], float(u[-1]) - h)
+    slope = abs(own - (up[0] - down[0])) / (2 * h)
+    return centre[1] / max(slope, 1e-300)
+
+
+def named(
+    problem: ModuleProblem, line: Line, located: Located, failure: Failure | None, value: float | None = None
+) -> SpecialPoint:
+    """A located point of a module as a result."""
+    module = problem.system.module
+    x, at = located.u[:-1], float(located.u[-1]) if value is None else value
+    parameters = dict(zip(module.PARAMETERS, map(float, problem.point(at)[0]), strict=True))
+    order = dict(zip(module.ORDER_PARAMETERS, map(float, x), strict=True))
+    phi = float("nan")
+    warnings: tuple[str, ...] = ()
+    if located.converged:
+        with np.errstate(all="ignore"):
+            (state,) = finish(problem.system, x[None], problem.point(at), np.inf, "")
+        phi, warnings = state.free_entropy, tuple(w for w in state.warnings if "tolerance" not in w)
+    if not located.converged and failure is None:
+        failure = Failure(located.reason or "not located", "widen the range, or follow the branch with the branch command")
+    if located.converged and located.reason:
+        warnings = (*warnings, located.reason)
+    return SpecialPoint(
+        located.kind, parameters, order, phi, float(located.error), located.converged, failure, warnings,
+        along=line.name, x=x.copy(), null=located.null, left=located.left,
+    )  # fmt: skip
+
+
+def _capacities(problem: ModuleProblem, branch: Branch, line: Line, tolerance: float) -> list[tuple[SpecialPoint, float]]:
+    """The capacities at the ends of a branch where the variance within a state vanishes."""
+    found = []
+    for end in (0, len(branch) - 1):
+        gap = min((branch.quantities[name][end] for name in branch.quantities if name.startswith("1 - ")), default=1.0)
+        if gap < 1e-2:
+            inner = branch.x[:: -1 if end else 1], branch.p[:: -1 if end else 1]
+            found.append((capacity_beyond(problem, line.name, *inner, tolerance), float(end)))
+    return found
+
+
+def _self_crossings(
+    problem: ModuleProblem, branch: Branch, line: Line, tolerance: float
+) -> list[tuple[SpecialPoint, float]]:
+    """Where two stable pieces of a folded branch have the same free entropy: first-order transitions."""
+    turns = np.sum(np.diff(np.sign(np.diff(branch.p))) != 0) if len(branch) > 2 else 0
+    if turns < 2 and not branch.closed:
+        return []
+    system = problem.system
+    points = np.concatenate([problem.point(value) for value in branch.p])
+    with np.errstate(all="ignore"):
+        phi = system.module.free_entropy(branch.x, points, system.rule)
+    if not np.all(np.isfinite(phi)):
+        return []
+    observed = Observed(problem)
+    found = []
+    for point in crossings(problem, lambda x, at: observed.value("free_entropy", x, at), [branch], [phi], stationary=True):
+        n = branch.x.shape[1]
+        position = float(np.argmin(np.sum(np.abs(branch.x - point.u[:n]), axis=1) + np.abs(branch.p - point.u[-1])))
+        at = Located("crossing", np.append(point.u[:n], point.u[-1]), point.error, True)
+        found.append((replace(named(problem, line, at, None), partner=point.u[n : 2 * n].copy()), position))
+    return found
+
+
+def _states(problem: ModuleProblem, branch: Branch, line: Line, perfect: bool, tolerance: float) -> tuple[State, ...]:
+    """Every point of the branch with error estimate, observables and stability."""
+    points = np.concatenate([problem.point(value) for value in branch.p])
+    states = finish(problem.system, branch.x, points, tolerance, "pseudo-arclength continuation")
+    phi = np.array([state.free_entropy for state in states])
+    best = _best_entropy(branch, phi)
+    if perfect:
+        for i, value in enumerate(branch.p):
+            other = saturated_entropy(problem, float(value))
+            if other is not None:
+                best[i] = max(best[i], other[0])
+    labelled_states = []
+    for i, state in enumerate(states):
+        if branch.unstable[i] > 0:
+            stability = "unstable"
+        else:
+            stability = "metastable" if best[i] > phi[i] + 1e-9 * (1.0 + abs(phi[i])) else "stable"
+        labelled_states.append(replace(state, stability=stability))
+    return tuple(labelled_states)
+
+
+def _best_entropy(branch: Branch, phi: Array) -> Array:
+    """The largest free entropy among stable pieces of the branch at each of its points' parameter values."""
+    best = np.array(phi, dtype=float)
+    signs = np.sign(np.diff(branch.p))
+    cuts = [0, *(np.flatnonzero(signs[1:] * signs[:-1] < 0) + 1).tolist(), len(branch.p) - 1]
+    for low, high in pairwise(cuts):
+        part = slice(low, high + 1)
+        if np.all(branch.unstable[part][1:-1] > 0) and high - low > 1:
+            continue
+        p, values = branch.p[part], phi[part]
+        order = np.argsort(p)
+        inside = (branch.p >= p.min()) & (branch.p <= p.max())
+        inside[part] = False
+        best[inside] = np.maximum(best[inside], np.interp(branch.p[inside], p[order], values[order]))
+    return best
+
+
+def finite_points(points: Sequence[SpecialPoint]) -> list[SpecialPoint]:
+    """Those that were located."""
+    return [point for point in points if point.converged]
+
+
+__all__ = [
+    "REPLICON_NOISE",
+    "EvaluationError",
+    "Line",
+    "NoStateError",
+    "Tracked",
+    "events_of",
+    "labelled",
+    "limits_of",
+    "named",
+    "starting_state",
+    "track",
+]

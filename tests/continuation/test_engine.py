@@ -1,0 +1,202 @@
+"""The engine alone, on problems whose special points are known in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from problems import BRATU_FOLD, bratu, curie_weiss, curie_weiss_spinodal, cusp_form
+
+from spinodal.numeric import NoBranchError, Settings, continue_branch
+
+
+def kinds(branch):
+    return [point.kind for point in branch.special_points]
+
+
+def test_bratu_fold_to_eleven_digits_with_an_honest_estimate():
+    function, n = bratu(24)
+    branch = continue_branch(function, np.zeros(n), 0.0, bounds={"p": (0.0, 4.0), n // 2: (-1.0, 8.0)})
+    assert kinds(branch) == ["fold"]
+    (fold,) = branch.special_points
+    assert abs(fold.p - BRATU_FOLD) < 1e-11
+    assert abs(fold.p - BRATU_FOLD) <= fold.error_estimate
+    assert fold.converged
+
+
+def test_a_branch_of_two_hundred_points_costs_at_most_four_evaluations_each():
+    function, n = bratu(16)
+    steps = Settings(largest_step=0.02)
+    branch = continue_branch(function, np.zeros(n), 0.0, bounds={"p": (0.0, 4.0), n // 2: (-1.0, 8.0)}, settings=steps)
+    assert len(branch) > 200
+    assert branch.evaluations <= 4 * len(branch)
+
+
+@given(st.floats(0.05, 20.0))
+@settings(max_examples=15, deadline=None)
+def test_folds_of_the_cusp_normal_form(lam):
+    exact = 2.0 * (lam / 3.0) ** 1.5
+    x0 = -2.0 * np.sqrt(lam)
+    mu0 = x0**3 - lam * x0
+    branch = continue_branch(cusp_form(lam), [x0], mu0, bounds=(-abs(mu0) - 1.0, abs(mu0) + 1.0))
+    assert kinds(branch) == ["fold", "fold"]
+    for fold, sign in zip(branch.special_points, (1.0, -1.0), strict=True):
+        assert abs(fold.p - sign * exact) <= 1e-13 * (1.0 + exact)
+        assert abs(fold.p - sign * exact) <= fold.error_estimate + 4e-16 * exact
+
+
+@pytest.mark.parametrize("beta", [1.01, 1.5, 3.0])
+def test_spinodal_fields_of_the_curie_weiss_model(beta):
+    flow = Settings(flow="-F")
+    field = curie_weiss_spinodal(beta)
+    branch = continue_branch(curie_weiss(beta), [0.99], 0.5, bounds=(-0.5 - field, 0.5 + field), settings=flow)
+    assert kinds(branch) == ["fold", "fold"]
+    for fold in branch.special_points:
+        assert abs(abs(fold.p) - field) <= max(fold.error_estimate, 1e-15)
+    unstable = ~branch.stable
+    assert np.all(np.abs(branch.x[unstable, 0]) < np.sqrt(1.0 - 1.0 / beta) + 1e-12)
+
+
+def test_a_pitchfork_is_a_branch_point_from_the_symmetric_side():
+    branch = continue_branch(lambda x, p: p * x - x**3, [0.0], -1.0, bounds=(-1.0, 1.0))
+    assert kinds(branch) == ["branch-point"]
+    assert abs(branch.special_points[0].p) <= max(branch.special_points[0].error_estimate, 1e-15)
+
+
+def test_a_pitchfork_is_one_branch_point_and_no_fold_from_the_side_branch():
+    branch = continue_branch(lambda x, p: p * x - x**3, [1.0], 1.0, bounds=(-1.0, 1.0))
+    assert kinds(branch) == ["branch-point"]
+    assert abs(branch.special_points[0].p) < 1e-12
+    assert branch.x[0, 0] * branch.x[-1, 0] == pytest.approx(-1.0)
+
+
+def test_a_transcritical_point_is_a_branch_point():
+    branch = continue_branch(lambda x, p: p * x - x**2, [0.0], -1.0, bounds=(-1.0, 1.0))
+    assert kinds(branch) == ["branch-point"]
+
+
+@pytest.mark.parametrize("imperfection", [1e-2, 1e-4, 1e-6, 1e-8])
+def test_an_imperfect_pitchfork_has_a_fold_and_no_branch_point(imperfection):
+    branch = continue_branch(lambda x, p: imperfection + p * x - x**3, [-1.0], 1.0, bounds=(-1.0, 1.0))
+    assert kinds(branch) == ["fold"]
+    exact = (27.0 / 4.0 * imperfection**2) ** (1.0 / 3.0)
+    assert branch.special_points[0].p == pytest.approx(exact, rel=1e-12)
+
+
+def test_branches_that_meet_with_a_kernel_of_two_dimensions_are_found():
+    def function(x, p):
+        return np.array([p * x[0] - x[0] ** 3 - 2 * x[0] * x[1] ** 2, p * x[1] - x[1] ** 3 - 2 * x[1] * x[0] ** 2])
+
+    branch = continue_branch(function, [0.0, 0.0], -1.0, bounds=(-1.0, 1.0))
+    assert kinds(branch) == ["branch-point"]
+    assert abs(branch.special_points[0].p) < 1e-12
+
+
+@pytest.mark.parametrize("start", [(1.0, 0.2), (0.0, 0.7), (0.0, -0.3)])
+def test_an_isola_is_traversed_once(start):
+    branch = continue_branch(lambda x, p: x**2 + 4.0 * (p - 0.2) ** 2 - 1.0, [start[0]], start[1])
+    assert branch.closed
+    assert branch.stop_reason == "closed loop"
+    assert sorted(point.p for point in branch.special_points) == pytest.approx([-0.3, 0.7], abs=1e-13)
+    turned = np.unwrap(np.arctan2(branch.x[:, 0], 2.0 * (branch.p - 0.2)))
+    assert abs(turned[-1] - turned[0]) == pytest.approx(2.0 * np.pi, abs=1e-6)
+
+
+def test_a_start_on_a_fold_reports_it_and_follows_both_sides():
+    branch = continue_branch(lambda x, p: p - x**2, [0.0], 0.0, bounds=(-1.0, 1.0))
+    assert kinds(branch) == ["fold"]
+    assert sorted([branch.x[0, 0], branch.x[-1, 0]]) == pytest.approx([-1.0, 1.0])
+
+
+def test_a_start_beside_a_fold_takes_the_nearest_solution():
+    branch = continue_branch(lambda x, p: p - x**2, [0.01], -0.01, bounds=(-1.0, 1.0))
+    assert kinds(branch) == ["fold"]
+
+
+def test_zeros_of_events_are_special_points_of_their_name():
+    events = {"height": lambda x, p: x[0] - 0.25, "p-half": lambda x, p: p - 0.5}
+    branch = continue_branch(lambda x, p: x - p**2, [0.01], 0.1, bounds=(0.0, 1.0), events=events)
+    assert len(branch.special_points) == 2
+    for point in branch.special_points:
+        assert abs(point.p - 0.5) <= max(point.error_estimate, 1e-15)
+
+
+def test_two_zeros_of_an_event_within_one_step_are_both_found():
+    events = {"dip": lambda x, p: (p - 0.503) ** 2 - 1e-6}
+    steps = Settings(largest_step=0.05, step=0.05)
+    branch = continue_branch(lambda x, p: x - p, [0.0], 0.0, bounds=(0.0, 1.0), events=events, settings=steps)
+    assert sorted(point.p for point in branch.special_points) == pytest.approx([0.502, 0.504], abs=1e-12)
+
+
+def test_an_event_that_jumps_is_not_called_a_zero():
+    events = {"jump": lambda x, p: 1.0 if p > 0.5 else -1.0}
+    branch = continue_branch(lambda x, p: x - p, [0.0], 0.0, bounds=(0.0, 1.0), events=events)
+    assert all(not point.converged for point in branch.special_points)
+
+
+def test_bounds_on_a_component_end_the_branch_exactly_there():
+    branch = continue_branch(lambda x, p: x - np.exp(p), [1.0], 0.0, bounds={"p": (0.0, 5.0), "x0": (0.0, 3.0)})
+    assert branch.x[-1, 0] == pytest.approx(3.0, abs=1e-12)
+    assert "x0 reached 3" in branch.stop_reason
+
+
+def test_the_ends_of_the_parameter_range_are_reached_exactly():
+    branch = continue_branch(lambda x, p: x - np.tanh(p), [0.0], 0.0, bounds=(-1.5, 2.5))
+    assert branch.p[0] == -1.5
+    assert branch.p[-1] == 2.5
+    assert np.max(np.abs(branch.x[:, 0] - np.tanh(branch.p))) < 1e-12
+
+
+@pytest.mark.parametrize("failure", ["raise", "nan"])
+def test_a_function_that_fails_returns_the_branch_so_far_with_the_reason(failure):
+    def function(x, p):
+        if p > 0.5:
+            if failure == "raise":
+                raise RuntimeError("no further")
+            return np.full_like(x, np.nan)
+        return x - p
+
+    branch = continue_branch(function, [0.0], 0.0, bounds=(0.0, 1.0))
+    assert branch.p[-1] == pytest.approx(0.5, abs=1e-6)
+    assert ("no further" if failure == "raise" else "not finite") in branch.stop_reason
+
+
+def test_no_solution_at_the_start_is_said():
+    with pytest.raises(NoBranchError, match="no solution at the start"):
+        continue_branch(lambda x, p: x**2 + 1.0 + 0.0 * p, [0.5], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"), [((1.0, 0.0), "not below"), ((0.5, 1.0), "outside its bounds"), ({"z": (0.0, 1.0)}, "neither")]
+)
+def test_bounds_that_are_none_are_refused(bounds, message):
+    with pytest.raises(ValueError, match=message):
+        continue_branch(lambda x, p: x - p, [0.0], 0.0, bounds=bounds)
+
+
+def test_it_stops_at_the_kinds_asked_for():
+    branch = continue_branch(cusp_form(1.0), [-2.0], -6.0, settings=Settings(stop_at=("fold",), both_directions=False))
+    assert kinds(branch) == ["fold"]
+    assert "stopped" in branch.stop_reason
+
+
+def test_a_given_wrong_shape_is_said():
+    with pytest.raises(NoBranchError, match="shape"):
+        continue_branch(lambda x, p: np.array([1.0, 2.0]), [0.0], 0.0)
+
+
+def test_functions_that_take_no_complex_numbers_are_differentiated_otherwise():
+    def function(x, p):
+        return np.array([float(np.real(x[0])) - abs(float(np.real(p))) ** 3 - 0.1])
+
+    branch = continue_branch(function, [0.225], 0.5, bounds=(0.2, 1.0))
+    assert np.max(np.abs(branch.x[:, 0] - branch.p**3 - 0.1)) < 1e-11
+
+
+def test_a_branch_becomes_a_dataset_and_a_figure(tmp_path):
+    branch = continue_branch(cusp_form(1.0), [-2.0], -6.0, bounds=(-6.0, 6.0))
+    dataset = branch.to_xarray()
+    assert dataset.sizes == {"point": len(branch), "special_point": 2}
+    branch.plot(tmp_path / "branch.png")
+    assert (tmp_path / "branch.png").stat().st_size > 5000
