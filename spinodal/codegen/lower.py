@@ -89,6 +89,9 @@ def lower(derived: Derived) -> Program:
         conditions=tuple(c.meaning for c in derived.conditions),
         finite_difference=missing,
         comments=tuple(f"{d.symbol}: {d.meaning}" for d in derived.definitions),
+        origin=tuple(derived.origin.items()),
+        trivial=tuple(derived.trivial.items()),
+        constrained=derived.constrained,
     )
 
 

@@ -56,6 +56,9 @@ class Derived:
         saturating: overlaps bounded by a self-overlap, q <= q_d, with that bound.
         moments: the activation's moments, for random features.
         pieces: the parts of the free entropy besides the channels.
+        origin: a guess of each order parameter at small alpha, where the branch cannot begin at alpha = 0.
+        trivial: where the ansatz has a trivial state: the order parameters (and the constrained overlap) by what they equal.
+        constrained: the overlap that is a parameter.
     """
 
     spec: Spec
@@ -77,3 +80,6 @@ class Derived:
     saturating: Mapping[str, sp.Expr] = field(hash=False)
     moments: Moments | None
     pieces: Mapping[str, sp.Expr] = field(hash=False)
+    origin: Mapping[str, sp.Expr] = field(hash=False, default_factory=dict)
+    trivial: Mapping[str, str] = field(hash=False, default_factory=dict)
+    constrained: str = ""

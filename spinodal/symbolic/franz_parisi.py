@@ -311,6 +311,9 @@ def derive_franz_parisi(spec: Spec, derive_reference: object) -> Derived:
         },
         moments=coupled.student.given.moments,
         pieces={"pairing": coupled.pairing, "block": coupled.block},
+        origin=_origin(coupled, saddle),
+        trivial=_trivial(coupled),
+        constrained=str(T),
     )
 
 
@@ -504,3 +507,26 @@ def _observables(coupled: Coupled, base: Derived, slope: sp.Expr, values: Mappin
         if name in base.observables and not base.tilts:
             found[f"{name}{_SUFFIX}"] = coupled.rename(base.observables[name])
     return found
+
+
+def _origin(coupled: Coupled, saddle: _Saddle) -> dict[str, sp.Expr]:
+    """Without data q = t^2 and s = 0; data make room between them, a little, which the equations need to make sense."""
+    room = ALPHA * (1 - T**2) ** 2 / 2
+    found: dict[sp.Symbol, sp.Expr] = {
+        Q: T**2 + room,
+        S: T * ALPHA / 2,
+        coupled.rename(Q): ALPHA / 2,
+        with_hat(T): T,
+        with_hat(S): ALPHA * T / 2,
+        with_hat(Q): ALPHA / 2,
+        coupled.rename(with_hat(Q)): ALPHA / 2,
+    }
+    return {str(x): found[x] for x in saddle.unknowns if x in found}
+
+
+def _trivial(coupled: Coupled) -> dict[str, str]:
+    """With t at the typical overlap the probe is one more typical solution: every overlap is the reference's."""
+    r = coupled.rename
+    overlaps = {S: r(Q), T: r(Q), Q: r(Q), Q_D: r(Q_D), P: r(P), P_S: r(P), P_T: r(P), P_D: r(P_D), R: r(R)}
+    pairs = {x: y for x, y in overlaps.items() if x in dict(coupled.pairs)}
+    return {str(a): str(b) for x, y in pairs.items() for a, b in ((x, y), (with_hat(x), with_hat(y)))}
