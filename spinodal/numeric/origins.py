@@ -55,7 +55,7 @@ def _direct(system: System, module: ModuleType, p: Array, bounded: Mask, setting
 
 
 def _relaxed(system: System, module: ModuleType, x: Array, p: Array, overlaps: Mask) -> Array:
-    """Sweeps until Newton can take over: the constrained overlap's conjugate first, then all conjugates and overlaps in turn.
+    """Sweeps until Newton can take over: the constrained overlap's conjugate first, then conjugates and overlaps in turn.
 
     The constrained overlap grows with its conjugate and ever more slowly, so that Newton from below does not overshoot.
     """
