@@ -12,6 +12,7 @@ from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.moments import Moments
 from spinodal.symbolic.observables import Tilt
+from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.system import System
 
 
@@ -75,7 +76,7 @@ class Derived:
     tilts: Mapping[tuple[str, str], Tilt] = field(hash=False)
     conditions: tuple[Condition, ...]
     leaves: Mapping[str, Leaf] = field(hash=False)
-    channels: tuple[Channel, ...]
+    channels: tuple[Channel | ProbeChannel, ...]
     fixed: Mapping[str, sp.Expr] = field(hash=False)
     saturating: Mapping[str, sp.Expr] = field(hash=False)
     moments: Moments | None

@@ -202,12 +202,9 @@ class Coupled:
         return table
 
     @cached_property
-    def uses(self) -> tuple[ChannelUse, ChannelUse]:
-        """Prior and output channel of the probe, with their arguments in order parameters."""
+    def channels(self) -> tuple[ProbeChannel, ProbeChannel]:
+        """Prior and output channel of the probe."""
         prior_ref, output_ref = (self.rename.channel(u.channel) for u in self.reference.uses)
-        ref_arguments = [
-            {self.rename(k): self.rename(v) for k, v in u.arguments.items()} for u in self.reference.identified_uses
-        ]
         prior = ProbeChannel(
             "probe_prior",
             prior_ref,
@@ -226,6 +223,15 @@ class Coupled:
             symbol("_explained_h_ref"),
             symbol("_residual_h_ref"),
         )
+        return prior, output
+
+    @cached_property
+    def uses(self) -> tuple[ChannelUse, ChannelUse]:
+        """Prior and output channel of the probe, with their arguments in order parameters."""
+        prior, output = self.channels
+        ref_arguments = [
+            {self.rename(k): self.rename(v) for k, v in u.arguments.items()} for u in self.reference.identified_uses
+        ]
         hats = {v: v for v in (Q_D_HAT, with_hat(Q), with_hat(S), with_hat(T), R_HAT)}
         first = {v: {**hats, **ref_arguments[0]}[v] for v in prior.variables}
         second = {v: {**self.covariance, **ref_arguments[1]}[v] for v in output.variables}
@@ -303,7 +309,7 @@ def derive_franz_parisi(spec: Spec, derive_reference: object) -> Derived:
         tilts={},
         conditions=tuple(dict.fromkeys([*conditions, *_conditions(coupled)])),
         leaves={**coupled.uses[0].channel.leaves, **coupled.uses[1].channel.leaves},
-        channels=(coupled.student.prior, coupled.student.output.channel),
+        channels=coupled.channels,
         fixed={},
         saturating={
             **{rename.name(k): rename(v) for k, v in base.saturating.items()},
@@ -332,9 +338,7 @@ class _Saddle:
         ]
         self.joint = (*self.reference, *own)
         self.unknowns = tuple(self.joint[i] for i in self.order)
-        use = coupled.uses[0]
-        channel = use.channel
-        assert isinstance(channel, ProbeChannel)
+        use, channel = coupled.uses[0], coupled.channels[0]
         combination = 2 * use.name((with_hat(Q),))
         if Q_D_HAT in channel.variables:
             combination += 2 * use.name((Q_D_HAT,))
@@ -461,9 +465,7 @@ def _definitions(coupled: Coupled, base: Derived) -> tuple[Definition, ...]:
     found.append(Definition(VARIANCE_H, FIELD_DIAGONAL - _Q, "variance of the probe's field within a state"))
     hat = Q_D_HAT if coupled.student.diagonal_hat != 0 else sp.Integer(0)
     found.append(Definition(VARIANCE_W, hat - with_hat(Q), "quadratic tilt of the probe's prior"))
-    for use, within in zip(coupled.uses, (rename(VARIANCE_W), rename(VARIANCE_H)), strict=True):
-        channel = use.channel
-        assert isinstance(channel, ProbeChannel)
+    for channel, within in zip(coupled.channels, (rename(VARIANCE_W), rename(VARIANCE_H)), strict=True):
         explained = _explained(channel)
         found.append(
             Definition(channel.residual, within - explained, "what is left of a reference's variance given its probe")
@@ -484,13 +486,11 @@ def _explained(channel: ProbeChannel) -> sp.Expr:
 
 def _conditions(coupled: Coupled) -> list[Condition]:
     found = [Condition(VARIANCE_H, "the variance of the probe's field within a state")]
-    for use, what in zip(coupled.uses, ("conjugate field", "field"), strict=True):
-        channel = use.channel
-        assert isinstance(channel, ProbeChannel)
-        table = {v: e for v, e in use.arguments.items() if use is coupled.uses[0]}
-        found.append(Condition(_free(channel).subs(table), f"the variance of the probe's {what} given the references'"))
-        if use is coupled.uses[1]:
-            found.append(Condition(channel.residual, "the variance of the reference's field given the probe's"))
+    prior, output = coupled.channels
+    free_hat = _free(prior).subs(dict(coupled.uses[0].arguments))
+    found.append(Condition(free_hat, "the variance of the probe's conjugate field given the references'"))
+    found.append(Condition(_free(output), "the variance of the probe's field given the references'"))
+    found.append(Condition(output.residual, "the variance of the reference's field given the probe's"))
     return found
 
 

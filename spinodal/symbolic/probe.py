@@ -204,6 +204,10 @@ class ProbeChannel:
         variance = self.reference.variance
         norm = leaf.log_derivative(0, omega, variance)
         total: sp.Expr = sp.Integer(0)
+        if order == 0:  # the weights sum to 1 where they meet nothing that depends on them
+            terms = sp.Add.make_args(expand_outside(integrand))
+            total = sp.Add(*(term for term in terms if not term.has(h)))
+            integrand = sp.Add(*(term for term in terms if term.has(h)))
         for value, level in zip(leaf.values, leaf.log_levels, strict=True):
             if order and value == 0:
                 continue
