@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from spinodal.report import Derivation
 
 _DISCRETE = ("binary", "discrete")
-_DERIVED = ("replica-symmetric", "bayes-optimal")
+_DERIVED = ("replica-symmetric", "bayes-optimal", "franz-parisi")
 #: Where special points along alpha are searched by default.
 _ALPHA_RANGE = (1e-3, 20.0)
 #: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.

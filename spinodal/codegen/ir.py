@@ -164,3 +164,6 @@ class Program:
     conditions: tuple[str, ...]
     finite_difference: tuple[str, ...]
     comments: tuple[str, ...]
+    origin: tuple[tuple[str, sp.Expr], ...] = ()
+    trivial: tuple[tuple[str, str], ...] = ()
+    constrained: str = ""

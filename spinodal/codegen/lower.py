@@ -55,13 +55,15 @@ def lower(derived: Derived) -> Program:
             "parameter_derivative", "dF/dp.", [Result("parameter_derivative", (n, len(derived.parameters)), columns)]
         )
     )
-    directional = context.routine(
-        "jacobian_directional",
-        "d/dt (dF/dx)(x + t v) at t = 0.",
-        [Result("jacobian_directional", (n, n), tuple(system.directional))],
-        directions=system.directions,
-    )
-    if _too_high(directional):
+    directional = None
+    if system.directional is not None:
+        directional = context.routine(
+            "jacobian_directional",
+            "d/dt (dF/dx)(x + t v) at t = 0.",
+            [Result("jacobian_directional", (n, n), tuple(system.directional))],
+            directions=system.directions,
+        )
+    if directional is None or _too_high(directional):
         missing = (*missing, "jacobian_directional")
     else:
         routines.append(directional)
@@ -87,6 +89,9 @@ def lower(derived: Derived) -> Program:
         conditions=tuple(c.meaning for c in derived.conditions),
         finite_difference=missing,
         comments=tuple(f"{d.symbol}: {d.meaning}" for d in derived.definitions),
+        origin=tuple(derived.origin.items()),
+        trivial=tuple(derived.trivial.items()),
+        constrained=derived.constrained,
     )
 
 

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.origins import begins_inside, from_origin
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, Failure, State
@@ -76,8 +77,10 @@ def trivial_state(module: ModuleType, batch: int) -> Array:
 
 
 def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
-    """The branch that starts at alpha = 0, followed to each row of p [B, k]."""
+    """The branch that starts at alpha = 0 (or at the module's own origin), followed to each row of p [B, k]."""
     module = system.module
+    if begins_inside(module):
+        return from_origin(system, module, p, is_overlap(module), settings)
     origin = p.copy()
     origin[:, module.PARAMETERS.index("alpha")] = 0.0
     start = trivial_state(module, len(p))

@@ -12,6 +12,7 @@ from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.moments import Moments
 from spinodal.symbolic.observables import Tilt
+from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.system import System
 
 
@@ -56,6 +57,9 @@ class Derived:
         saturating: overlaps bounded by a self-overlap, q <= q_d, with that bound.
         moments: the activation's moments, for random features.
         pieces: the parts of the free entropy besides the channels.
+        origin: a guess of each order parameter at small alpha, where the branch cannot begin at alpha = 0.
+        trivial: where the ansatz has a trivial state: the order parameters (and the constrained overlap) by what they equal.
+        constrained: the overlap that is a parameter.
     """
 
     spec: Spec
@@ -72,8 +76,11 @@ class Derived:
     tilts: Mapping[tuple[str, str], Tilt] = field(hash=False)
     conditions: tuple[Condition, ...]
     leaves: Mapping[str, Leaf] = field(hash=False)
-    channels: tuple[Channel, ...]
+    channels: tuple[Channel | ProbeChannel, ...]
     fixed: Mapping[str, sp.Expr] = field(hash=False)
     saturating: Mapping[str, sp.Expr] = field(hash=False)
     moments: Moments | None
     pieces: Mapping[str, sp.Expr] = field(hash=False)
+    origin: Mapping[str, sp.Expr] = field(hash=False, default_factory=dict)
+    trivial: Mapping[str, str] = field(hash=False, default_factory=dict)
+    constrained: str = ""

@@ -136,6 +136,6 @@ def _hidden_parameters(channel: Channel) -> set[sp.Symbol]:
 
 def _symbols_in(system: System) -> set[sp.Symbol]:
     found: set[sp.Symbol] = set()
-    for expression in (*system.residual, *system.jacobian, *system.directional):
+    for expression in (*system.residual, *system.jacobian, *(system.directional or ())):
         found |= expression.free_symbols
     return found

@@ -16,6 +16,8 @@ from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
 _INDENT = "    "
+#: Where branches begin whose equations' domain has alpha = 0 on its boundary.
+_ORIGIN_ALPHA = 0.05
 
 
 def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> str:
@@ -35,6 +37,8 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
         parts.append(_teacher_density(program))
     for routine in program.routines:
         parts.append(_routine(routine, program))
+    if program.origin:
+        parts.append(_origin(program))
     parts.append(_interface(program))
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -338,6 +342,27 @@ def _kernel(
 def _step_arguments(step: StepInZ) -> str:
     parts = [step.offset, step.slope] if step.sharpness == 1 else [step.offset, step.slope, step.sharpness]
     return ", ".join(source(sp.sympify(part)) for part in parts)
+
+
+def _origin(program: Program) -> str:
+    """The state where the branch begins, for modules whose branch does not begin at alpha = 0."""
+    guesses = dict(program.origin)
+    used = {str(s) for e in guesses.values() for s in e.free_symbols}
+    lines = [
+        f"ORIGIN_ALPHA = {_ORIGIN_ALPHA!r}",
+        f"CONSTRAINED = {program.constrained!r}",
+        f"TRIVIAL = {dict(program.trivial)!r}  # at this overlap the probe is one more typical state",
+        "",
+        "",
+        "def origin(p):",
+        '    """A guess of the state at small alpha, [B, n]."""',
+        *(f"    {name_of(sp.Symbol(name))} = p[:, {j}]" for j, name in enumerate(program.parameters) if name in used),
+        f"    out_origin = np.zeros((len(p), {len(program.order_parameters)}))",
+    ]
+    for j, name in enumerate(program.order_parameters):
+        if name in guesses:
+            lines.append(f"    out_origin[:, {j}] = {source(guesses[name])}")
+    return "\n".join([*lines, "    return out_origin"])
 
 
 def _inner_functions(
