@@ -28,13 +28,14 @@ class _BoundModule(Protocol):
     def conditions(self, x: Array, p: Array) -> Array: ...
 
 
-def saturated_state(system: _BoundModule, p: Array, context: str) -> State | None:
+def saturated_state(system: _BoundModule, p: Array, context: str, *, with_observables: bool = True) -> State | None:
     """The saturated state at one parameter point [1, k], or None if there is none.
 
     Args:
         system: a module bound to a rule.
         p: the parameter point.
         context: what to say first in the warning (why the state is reported).
+        with_observables: whether their limits are taken too, which may cost many times what the state does.
     """
     module = system.module
     names = list(module.ORDER_PARAMETERS)
@@ -63,13 +64,14 @@ def saturated_state(system: _BoundModule, p: Array, context: str) -> State | Non
     new_gap = gaps * bound + f[:, q]
     if not np.all(new_gap[4:] < 0.05 * gaps[4:] * bound) or np.any(np.abs(updated - bound) > 2.0 * gaps[:, None]):
         return None
-    free_entropy, error = _limit(module.free_entropy(x, points, system.rule), gaps)
+    conjugate = float(np.max(np.abs(x[:, ~overlaps]) * np.sqrt(gaps)[:, None], initial=0.0))
+    free_entropy, error = _limit(module.free_entropy(x, points, system.rule), gaps, conjugate)
     if not np.isfinite(free_entropy) or error > 1e-3 * (1.0 + abs(free_entropy)):
         return None
     observables = {}
-    for name, column in module.observables(x, points, system.rule).items():
+    for name, column in module.observables(x, points, system.rule).items() if with_observables else ():
         if np.all(np.isfinite(column)):
-            observables[name] = _limit(column, gaps)[0]
+            observables[name] = _limit(column, gaps, conjugate)[0]
     note = f"q = {bound:g} to double precision"
     if np.any(x[-1, ~overlaps] > 2.0 * x[-4, ~overlaps]):
         note += ", and the conjugates diverge there (values shown: at a gap of 2^-48)"
@@ -86,13 +88,24 @@ def saturated_state(system: _BoundModule, p: Array, context: str) -> State | Non
     )
 
 
-def _limit(values: Array, gaps: Array) -> tuple[float, float]:
-    """The limit of a sequence a + b sqrt(g) + c g + ... as the gap g goes to 0, and an error estimate."""
-    roots = np.sqrt(gaps)
-    estimates = []
-    for stop in (values.size - 2, values.size):
-        use = slice(stop - 6, stop)
-        design = np.stack([np.ones(6), roots[use] / roots[use][0], (roots[use] / roots[use][0]) ** 2], axis=1)
-        estimates.append(float(np.linalg.lstsq(design, values[use])[0][0]))
-    spread = 4.0 * abs(estimates[1] - estimates[0]) + 64.0 * np.finfo(float).eps * (1.0 + float(np.max(np.abs(values))))
-    return estimates[1], spread
+def _limit(values: Array, gaps: Array, conjugate: float) -> tuple[float, float]:
+    """The limit of a sequence a + b sqrt(g) + c g + ... as the gap g goes to 0, and an error estimate.
+
+    Wide gaps leave higher orders, narrow ones the rounding of terms as large as the conjugates: the window of gaps is
+    chosen in which both together are smallest.
+
+    Args:
+        values: the sequence, [gaps].
+        gaps: falling by a constant factor.
+        conjugate: sqrt(gap) times the conjugates: terms of their size cancel in the values.
+    """
+    roots, width = np.sqrt(gaps), 6
+    noise = 8.0 * np.finfo(float).eps * (1.0 + float(np.max(np.abs(values))) + conjugate / roots)
+    # the gaps are geometric, so that one linear functional extrapolates in every window
+    weights = np.linalg.pinv(np.vander(roots[:width] / roots[0], 4, increasing=True))[0]
+    found = np.array([float(weights @ values[i : i + width]) for i in range(values.size - width + 1)])
+    rounding = np.array([float(np.abs(weights) @ noise[i : i + width]) for i in range(found.size)])
+    change = np.abs(np.diff(found))
+    errors = 2.0 * np.maximum(change[1:], change[:-1]) + rounding[1:-1]
+    best = int(np.argmin(errors))
+    return float(found[best + 1]), float(errors[best])

@@ -146,7 +146,7 @@ def limits_of(problem: ModuleProblem) -> tuple[dict[str, Event], dict[str, Event
 def saturated_entropy(problem: ModuleProblem, value: float) -> tuple[float, float] | None:
     """(phi, error) of the saturated (perfect) state at a value of the parameter, if there is one."""
     try:
-        state = saturated_state(problem.system, problem.point(value), "")
+        state = saturated_state(problem.system, problem.point(value), "", with_observables=False)
     except (ArithmeticError, ValueError):
         return None
     return None if state is None else (state.free_entropy, state.error_estimate)
