@@ -220,6 +220,10 @@ class Model:
         kinds = self._standard_kinds(module)
         for name in zeros:
             kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}").observable
+        for kind in settings.stop_at if settings else ():
+            if kind not in (*KINDS[:-1], *kinds):
+                known = ", ".join(dict.fromkeys((*KINDS[:-1], *kinds)))
+                raise SpecError(f"{kind}: not a kind of special point", cure=f"use one of {known}", source="--stop-at")
         tracked = track(
             Bound(module, rule or module.RULE), self._point({line.name: line.low}, values, parameters), line, kinds=kinds,
             continuous=not self._discrete, start=start, settings=settings, tolerance=tol, checkpoint=checkpoint,

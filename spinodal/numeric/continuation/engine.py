@@ -72,6 +72,7 @@ def continue_branch(
 
     Source: Keller (1977); Allgower and Georg, Numerical Continuation Methods (1990); Govaerts (2000).
     """
+    _check_kinds(settings or Settings(), events or {})
     problem = Problem(F, jac, dFdp, second)
     problem.check_derivatives(np.append(np.atleast_1d(np.asarray(x0, dtype=float)).ravel(), float(p0)))
     return follow_problem(
@@ -106,7 +107,7 @@ def follow_problem(
     start = np.atleast_1d(np.asarray(x0, dtype=float)).ravel()
     events = dict(events or {})
     labels = tuple(names) if names is not None else tuple(f"x{i}" for i in range(start.size))
-    _check_arguments(start, labels, settings, events)
+    _check_arguments(start, labels, settings)
     limits = _limits(bounds, events, labels, float(p0), parameter)
     limits += [Limit(name, function, 0.0, np.inf, validity=True) for name, function in (validity or {}).items()]
     width = next((limit.high - limit.low for limit in limits if limit.is_parameter), np.inf)
@@ -153,7 +154,7 @@ def follow_problem(
 _KINDS = ("fold", "branch-point", "boundary", "cusp")
 
 
-def _check_arguments(start: Array, names: Sequence[str], settings: Settings, events: Mapping[str, Event]) -> None:
+def _check_arguments(start: Array, names: Sequence[str], settings: Settings) -> None:
     """Refuse what cannot be meant.
 
     Raises:
@@ -168,6 +169,9 @@ def _check_arguments(start: Array, names: Sequence[str], settings: Settings, eve
             raise ValueError(f"settings.{name} must be positive, not {getattr(settings, name)}")
     if settings.newton < 2 or settings.points < 1:
         raise ValueError("settings.newton is at least 2 and settings.points at least 1")
+
+
+def _check_kinds(settings: Settings, events: Mapping[str, Event]) -> None:
     for kind in settings.stop_at:
         if kind not in (*_KINDS, *events):
             known = ", ".join((*_KINDS, *events))
