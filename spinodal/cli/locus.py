@@ -22,7 +22,7 @@ from spinodal.spec.names import OBSERVABLES
 if TYPE_CHECKING:
     from spinodal.numeric.results import Locus, SpecialPoint
 
-_KINDS = ("capacity", "zero-entropy", "replicon", "fold", "branch-point", "crossing", "boundary")
+_KINDS = ("capacity", "zero-entropy", "replicon", "fold", "branch-point", "cusp", "crossing", "boundary")
 _ZERO = "zero:"
 _DATA = (".nc", ".csv")
 _PICTURES = (".png", ".svg", ".pdf")

@@ -58,8 +58,13 @@ def special_points(task: Task, before: Node | None, segment: Segment) -> list[Lo
     for piece in _pieces(task, before, segment):
         here = branch_points(task, piece)
         if piece.start.t[-1] * piece.end.t[-1] < 0.0:
-            point = locate_fold(task.problem, fold_guess(piece), piece.scale, task.settings.tolerance)
+            guess = fold_guess(piece)
+            point = locate_fold(task.problem, guess, piece.scale, task.settings.tolerance)
             if not (point.converged and piece.holds(point.u)):
+                beside = [np.linalg.norm((other.u - guess) / piece.scale) for other in here if other.converged]
+                if beside and min(beside) < 0.2 * piece.length:
+                    found += here  # the turn is that of a side branch at its branch point
+                    continue
                 point = _bisected_fold(task, piece, point)
             if not point.converged:  # where a symmetry makes branches meet, the turn is no regular fold
                 meeting = locate_branch_point(task.problem, point.u, piece.scale, task.settings.tolerance)
