@@ -21,10 +21,12 @@ import sympy as sp
 from spinodal.codegen.cache import execute
 from spinodal.codegen.lower import lower
 from spinodal.codegen.numpy_target.emit import emit
+from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.quadrature import Automatic
 from spinodal.numeric.results import Array
+from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.runtime import difference
-from spinodal.numeric.solve import is_overlap, quadrature_error, trivial_state
+from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, quadrature_error, trivial_state
 from spinodal.spec import Ansatz
 from spinodal.symbolic.action import action_of
 from spinodal.symbolic.channel import Channel
@@ -61,10 +63,10 @@ def run_checks(derived: Derived) -> tuple[Check, ...]:
     from pathlib import Path
 
     module = execute(source, "spinodal_check", Path("<check>"))
-    if derived.origin is not None:
+    if derived.symmetric is not None:
         symmetric = derive(replace(derived.spec, ansatz=Ansatz("replica-symmetric"), observables=()))
         base = emit(lower(symmetric), identity="check", equations={})
-        vars(module)["ORIGIN_MODULE"] = execute(base, "spinodal_check_origin", Path("<check>"))
+        vars(module)["SYMMETRIC_MODULE"] = execute(base, "spinodal_check_origin", Path("<check>"))
     x, p = _points(derived, module)
     if len(x) == 0:
         return (Check("no state inside the domain was found at the default parameters", float("nan"), 0.0, made=False),)
@@ -73,7 +75,7 @@ def run_checks(derived: Derived) -> tuple[Check, ...]:
         _jacobian(module, x, p),
         _directional(module, x, p),
         _parameters(module, x, p),
-        (_coupled if derived.channels[0].concentrated else _replicated)(derived, module, x, p),
+        (_coupled if getattr(derived.channels[0], "concentrated", False) else _replicated)(derived, module, x, p),
         _moments(derived),
     )
     return tuple(check for check in made if check is not None)
@@ -87,6 +89,8 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
     p = np.repeat(p, 64, axis=0)
     column = list(module.PARAMETERS).index("alpha")
     p[:, column] = generator.uniform(0.2, 0.9, len(p))
+    if begins_inside(module):
+        return _near_the_branch(module, p[:count], generator)
     x = trivial_state(module, len(p))
     overlap = is_overlap(module)
     for j, name in enumerate(module.ORDER_PARAMETERS):
@@ -96,8 +100,8 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
             x[:, j] = generator.uniform(0.05, 0.35, len(p))
         elif name in ("q_d", "p_d"):
             x[:, j] = generator.uniform(0.9, 1.4, len(p))
-    if derived.origin is not None:
-        p[:, list(module.PARAMETERS).index(derived.origin.parameter)] = generator.uniform(0.55, 0.8, len(p))
+    if derived.symmetric is not None:
+        p[:, list(module.PARAMETERS).index(derived.symmetric.parameter)] = generator.uniform(0.55, 0.8, len(p))
         for j, name in enumerate(module.ORDER_PARAMETERS):
             if name == "p1":
                 x[:, j] = generator.uniform(0.5, 0.8, len(p))
@@ -112,6 +116,15 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
     margins = module.conditions(x, p)
     good = np.all(np.isfinite(f), axis=1) & np.all(np.isfinite(j), axis=(1, 2)) & np.all(margins > 0.02, axis=1)
     return x[good][:count], p[good][:count]
+
+
+def _near_the_branch(module: ModuleType, p: Array, generator: np.random.Generator) -> tuple[Array, Array]:
+    """States close to solved ones, where the domain is too narrow to be met at random."""
+    system = Bound(module, module.RULE)
+    roots = from_small_alpha(system, p, NewtonSettings()).roots
+    x = roots.x * (1.0 + 0.005 * generator.uniform(-1.0, 1.0, roots.x.shape))
+    good = roots.converged & np.all(module.conditions(x, p) > 0.0, axis=1)
+    return x[good], p[good]
 
 
 def _default(value: float | None) -> float:
@@ -131,9 +144,6 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
     anywhere is: phi's gradient (by differences) at the solved state vanishes.
     """
     name = "gradient of the free entropy at the state that solves the equations (differences)"
-    from spinodal.numeric.roots import NewtonSettings, newton
-    from spinodal.numeric.solve import Bound, from_small_alpha
-
     system = Bound(module, Automatic(200))
     path = from_small_alpha(system, p, NewtonSettings())
     roots = path.roots if path.roots.converged.any() else newton(system, x, p)
@@ -141,9 +151,9 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
     if not good.any():
         return Check(name, float("nan"), 1e-8, made=False)
     states, points = roots.x[good], p[good]
-    slopes = [
-        difference(lambda s: module.free_entropy(s, points, Automatic(200)), states, j) for j in range(states.shape[1])
-    ]
+    # the saddle point of a reference belongs to the order below: phi is not stationary there
+    own = [j for j, name in enumerate(module.ORDER_PARAMETERS) if "_ref" not in name]
+    slopes = [difference(lambda s: module.free_entropy(s, points, Automatic(200)), states, j) for j in own]
     usable = np.isfinite(np.array(slopes))
     # the differences see the quadrature error of phi divided by their step
     noise = float(np.max(quadrature_error(system, states, points)[0])) / (2e-3 * 1e-2)
@@ -241,6 +251,8 @@ def _coupled_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float], y:
         total -= action.inputs_per_weight * symbol("r") * symbol("r_hat")
     value = float(sp.N(total.xreplace(size).xreplace(table)))
     for channel in derived.channels:
+        if not isinstance(channel, Channel):
+            return None
         found = _coupled_channel(derived, channel, table, y)
         if found is None:
             return None
@@ -305,6 +317,8 @@ def _replicated_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float])
     total = float(pieces.xreplace(table))
     bayes = derived.spec.ansatz.scheme == "bayes-optimal"
     for channel in derived.channels:
+        if not isinstance(channel, Channel):
+            return None
         overlap = channel.overlap
         teacher = channel.teacher
         lookup = dict(table)
@@ -323,6 +337,7 @@ def _replicated_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float])
 
 def _replicated_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, sp.Float], n: float) -> float | None:
     """(1/n) log E_teacher E_omega [Z(omega)^n], from the leaves' defining sums and integrals."""
+    assert isinstance(channel, Channel)
     overlap = float(table[channel.overlap])
     variance = float(table[channel.variance])
     teacher = float(sp.sympify(channel.teacher).xreplace(table))

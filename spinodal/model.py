@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from spinodal.report import Derivation
 
 _DISCRETE = ("binary", "discrete")
-_DERIVED = ("replica-symmetric", "bayes-optimal", "real-replicas", "1rsb")
+_DERIVED = ("replica-symmetric", "bayes-optimal", "real-replicas", "1rsb", "franz-parisi")
 #: Where special points along alpha are searched by default.
 _ALPHA_RANGE = (1e-3, 20.0)
 #: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.
@@ -119,9 +119,9 @@ class Model:
                 return generate(self.spec, identity)
 
         module = cache.load(self.spec, build)
-        if getattr(module, "ORIGIN", None) is not None:  # the branch begins at the replica-symmetric state
+        if getattr(module, "SYMMETRIC", None) is not None:  # the branch begins at the replica-symmetric state
             symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
-            vars(module)["ORIGIN_MODULE"] = Model(symmetric).solver()
+            vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
         if self.spec.ansatz.overlap == "extremised":
             vars(module)["CONSTRAINED_MODULE"] = Model(with_overlap(self.spec, "given")).solver()
         return module
@@ -236,7 +236,11 @@ class Model:
         self._check_start(module, start)
         kinds = self._standard_kinds(module)
         for name in zeros:
-            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}").observable
+            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}", "--zero").observable
+        for kind in settings.stop_at if settings else ():
+            if kind not in (*KINDS[:-1], *kinds):
+                known = ", ".join(dict.fromkeys((*KINDS[:-1], *kinds)))
+                raise SpecError(f"{kind}: not a kind of special point", cure=f"use one of {known}", source="--stop-at")
         tracked = track(
             Bound(module, rule or module.RULE), self._point({line.name: line.low}, values, parameters), line, kinds=kinds,
             continuous=not self._discrete, start=start, settings=settings, tolerance=tol, checkpoint=checkpoint,
@@ -270,7 +274,7 @@ class Model:
         self._check_start(module, start)
         kinds = self._standard_kinds(module)
         for name in zeros:
-            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}").observable
+            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}", "--zero").observable
         found = track_all(
             Bound(module, rule or module.RULE), self._point({line.name: line.low}, values, parameters), line, kinds=kinds,
             continuous=not self._discrete, start=start, settings=settings, tolerance=tol, progress=progress,
@@ -367,6 +371,10 @@ class Model:
             numbers = np.atleast_1d(np.asarray(over[1], dtype=float))
             grid = [1.0 / v for v in numbers] if over[0].startswith("1/") else [float(v) for v in numbers]
             second = self._line(over[0].removeprefix("1/"), (min(grid), max(grid) + (min(grid) == max(grid))), "--over")
+        if of == "cusp" and second is None:
+            raise SpecError(
+                "a cusp lies on a fold curve", cure="give a second parameter: --over NAME=LOW:HIGH:N", source="--of"
+            )
         module = self.solver()
         wanted = self._wanted(module, of)
         self._check_start(module, start)
@@ -395,7 +403,7 @@ class Model:
             followed.curve,
         )
 
-    def _wanted(self, module: ModuleType, of: str) -> Wanted:
+    def _wanted(self, module: ModuleType, of: str, option: str = "--of") -> Wanted:
         from spinodal.numeric.special_loci import Wanted
 
         if of in ("fold", "branch-point", "crossing", "boundary", "cusp", "local-entropy-transition"):
@@ -410,7 +418,7 @@ class Model:
         raise SpecError(
             f"{of}: not a kind of special point that this version locates",
             cure=f"use one of {', '.join(KINDS)}, NAME being one of {', '.join(module.OBSERVABLES)}",
-            source="--of",
+            source=option,
         )
 
     def _repr_markdown_(self) -> str:

@@ -16,6 +16,7 @@ from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.derive import derive
 from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.probe import ProbeChannel
 
 #: LaTeX names of the derivation's own symbols.
 _NAMES = {
@@ -291,9 +292,9 @@ def _steps(derived: Derived) -> list[Step]:
 
 
 def _given(derived: Derived) -> str:
-    if derived.origin is None:
+    if derived.symmetric is None:
         return ""
-    return f" The overlap {derived.origin.parameter} is given; its equation determines a conjugate."
+    return f" The overlap {derived.symmetric.parameter} is given; its equation determines a conjugate."
 
 
 def _declared(derived: Derived) -> Step:
@@ -319,13 +320,21 @@ def _declared(derived: Derived) -> Step:
     return Step("The model", "; ".join(parts) + ". Single-site partition functions:", tuple(equations))
 
 
-def _channel_step(channel: Channel, derived: Derived) -> Step:
-    title = "Prior channel" if channel.name == "prior" else "Output channel"
+def _channel_step(channel: Channel | ProbeChannel, derived: Derived) -> Step:
+    title = "Prior channel" if channel.name.endswith("prior") else "Output channel"
+    if isinstance(channel, ProbeChannel):
+        reason = "first order in the number of probes: a mean in the measure of the reference"
+    else:
+        reason = _copies(channel)
+    nodes = [a for a in averages_in(derived.free_entropy) if str(a.measure.fields[:1]).find(channel.name) >= 0]
+    total = sp.Add(*(derived.free_entropy.coeff(node) * node for node in nodes))
+    return Step(title, reason, (_relation(rf"\phi_{{\mathrm{{{channel.name.replace('_', ' ')}}}}}", total),))
+
+
+def _copies(channel: Channel) -> str:
     reason = "n copies with a common field: the power n becomes a logarithm as n goes to 0" + (
         "; the teacher weighs the common field." if channel.teacher != 0 else "."
     )
     if channel.concentrated:
         reason += " Infinitely many coupled copies concentrate at the maximum of their weight (Laplace's method)."
-    nodes = [a for a in averages_in(derived.free_entropy) if str(a.measure.fields[:1]).find(channel.name) >= 0]
-    total = sp.Add(*(derived.free_entropy.coeff(node) * node for node in nodes))
-    return Step(title, reason, (_relation(rf"\phi_{{\mathrm{{{channel.name}}}}}", total),))
+    return reason

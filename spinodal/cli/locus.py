@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spinodal.numeric.results import Locus, SpecialPoint
 
 _KINDS = (
-    *("capacity", "zero-entropy", "replicon", "fold", "branch-point", "crossing", "boundary"),
+    *("capacity", "zero-entropy", "replicon", "fold", "branch-point", "cusp", "crossing", "boundary"),
     "local-entropy-transition",
 )
 #: The kind that is located with the overlap of real replicas among the order parameters.

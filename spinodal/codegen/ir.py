@@ -223,4 +223,7 @@ class Program:
     finite_difference: tuple[str, ...]
     comments: tuple[str, ...]
     unbounded: tuple[str, ...] = ()
-    origin: Origin | None = None
+    symmetric: Origin | None = None
+    origin: tuple[tuple[str, sp.Expr], ...] = ()
+    trivial: tuple[tuple[str, str], ...] = ()
+    constrained: str = ""

@@ -57,7 +57,7 @@ def lower(derived: Derived) -> Program:
         )
     )
     directional = None
-    if system.directional:
+    if system.directional is not None:
         directional = context.routine(
             "jacobian_directional",
             "d/dt (dF/dx)(x + t v) at t = 0.",
@@ -91,7 +91,10 @@ def lower(derived: Derived) -> Program:
         finite_difference=missing,
         comments=tuple(f"{d.symbol}: {d.meaning}" for d in derived.definitions),
         unbounded=derived.unbounded,
-        origin=derived.origin,
+        symmetric=derived.symmetric,
+        origin=tuple(derived.origin.items()),
+        trivial=tuple(derived.trivial.items()),
+        constrained=derived.constrained,
     )
 
 

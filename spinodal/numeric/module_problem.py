@@ -6,12 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spinodal.numeric.continuation.locate import rounding
 from spinodal.numeric.continuation.problem import Problem
 from spinodal.numeric.results import Array
 from spinodal.numeric.solve import Bound
-
-__all__ = ["ModuleProblem", "Observed", "rounding"]
 
 
 class ModuleProblem(Problem):

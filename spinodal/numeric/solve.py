@@ -11,13 +11,14 @@ from types import ModuleType
 
 import numpy as np
 
-from spinodal.numeric.origin import follow_constraint, why_not_reached
+from spinodal.numeric.origins import begins_inside, from_origin
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
 from spinodal.numeric.rows import Mask, is_inside
 from spinodal.numeric.saturation import saturated_state
+from spinodal.numeric.symmetric import follow_constraint, why_not_reached
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
 _REFINEMENTS = 3
@@ -77,10 +78,12 @@ def trivial_state(module: ModuleType, batch: int) -> Array:
 
 
 def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
-    """The branch that starts at alpha = 0, followed to each row of p [B, k]."""
+    """The branch that starts at alpha = 0 (or at the module's own origin), followed to each row of p [B, k]."""
     module = system.module
-    if getattr(module, "ORIGIN", None) is not None:
+    if getattr(module, "SYMMETRIC", None) is not None:
         return _from_symmetric_state(system, p, settings)
+    if begins_inside(module):
+        return from_origin(system, module, p, is_overlap(module), settings)
     origin = p.copy()
     origin[:, module.PARAMETERS.index("alpha")] = 0.0
     start = trivial_state(module, len(p))
@@ -100,7 +103,7 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
 
 
 def _from_symmetric_state(system: Bound, p: Array, settings: NewtonSettings) -> Path:
-    base = Bound(system.module.ORIGIN_MODULE, system.rule)
+    base = Bound(system.module.SYMMETRIC_MODULE, system.rule)
     first = from_small_alpha(base, p, settings)
     return follow_constraint(system, first, p, is_overlap(system.module), settings)
 
@@ -130,7 +133,7 @@ def solve_points(
     if start is None:
         roots, reached = _followed(system, p, settings)
         method = "followed from alpha = 0"
-        if getattr(module, "ORIGIN", None) is not None:
+        if getattr(module, "SYMMETRIC", None) is not None:
             method = "followed from the replica-symmetric state"
     else:
         guess = complete_start(system, p, start)
@@ -351,8 +354,8 @@ def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: floa
         where = f"residual {residual:.2e}" if np.isfinite(residual) else "it lies outside the equations' domain"
         reason = f"Newton did not converge from the given start ({where})"
         advice = "start nearer to the state, or leave the start out to follow the branch from small alpha; --all searches"
-    elif getattr(module, "ORIGIN", None) is not None:
-        (base,) = solve_points(module.ORIGIN_MODULE, p[None])
+    elif getattr(module, "SYMMETRIC", None) is not None:
+        (base,) = solve_points(module.SYMMETRIC_MODULE, p[None])
         reason, advice = why_not_reached(module, p, base, reached)
     elif reached <= 0.0:
         reason, advice = _why_no_origin(module, p)

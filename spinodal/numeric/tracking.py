@@ -193,7 +193,7 @@ def track(
     watch = watch_for(problem, line, kinds, value, continuous=continuous, with_crossings=with_crossings, settings=settings)
     try:
         branch = follow_problem(problem, x, value, checkpoint=checkpoint, progress=progress, **watch.arguments())
-    except NoBranchError as failure:
+    except (NoBranchError, ValueError) as failure:
         raise NoStateError(Failure(str(failure), "give a start (--start), or another range")) from failure
     return watch.finish(branch, tolerance, with_states=with_states)
 

@@ -131,7 +131,8 @@ def _franz_parisi(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ..
             "kappa_ref", 'kappa_ref = "max" needs a reference that depends on kappa_ref', "write it into the reference"
         )
     ansatz = Ansatz("franz-parisi", reference=reference, kappa_ref_max=largest)
-    return ansatz, (added,) if mentioned and not largest else ()
+    overlap = Parameter("t", None, "overlap with the reference")
+    return ansatz, (added, overlap) if mentioned and not largest else (overlap,)
 
 
 def _reference(table: Table) -> Reference:

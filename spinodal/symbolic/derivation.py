@@ -12,6 +12,7 @@ from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.moments import Moments
 from spinodal.symbolic.observables import Tilt
+from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.system import System
 
 
@@ -72,7 +73,10 @@ class Derived:
         moments: the activation's moments, for random features.
         pieces: the parts of the free entropy besides the channels.
         unbounded: overlaps that may grow without bound (differences of levels times the number of replicas).
-        origin: where the branch begins, if not at alpha = 0.
+        symmetric: the replica-symmetric state where the branch of a constrained overlap begins.
+        origin: a guess of each order parameter at small alpha, where the branch cannot begin at alpha = 0.
+        trivial: where the ansatz has a trivial state: the order parameters (and the constrained overlap) by what they equal.
+        constrained: the overlap that is a parameter.
     """
 
     spec: Spec
@@ -89,10 +93,13 @@ class Derived:
     tilts: Mapping[tuple[str, str], Tilt] = field(hash=False)
     conditions: tuple[Condition, ...]
     leaves: Mapping[str, Leaf] = field(hash=False)
-    channels: tuple[Channel, ...]
+    channels: tuple[Channel | ProbeChannel, ...]
     fixed: Mapping[str, sp.Expr] = field(hash=False)
     saturating: Mapping[str, sp.Expr] = field(hash=False)
     moments: Moments | None
     pieces: Mapping[str, sp.Expr] = field(hash=False)
     unbounded: tuple[str, ...] = ()
-    origin: Origin | None = None
+    symmetric: Origin | None = None
+    origin: Mapping[str, sp.Expr] = field(hash=False, default_factory=dict)
+    trivial: Mapping[str, str] = field(hash=False, default_factory=dict)
+    constrained: str = ""

@@ -20,6 +20,7 @@ from spinodal.symbolic.derivation import Derived, Origin
 from spinodal.symbolic.domain import conditions_of, definitions_of
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol, to_sympy
+from spinodal.symbolic.franz_parisi import derive_franz_parisi
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.replicon import replicon_of
@@ -33,6 +34,8 @@ def derive(spec: Spec) -> Derived:
     Raises:
         DerivationError: if the declared model has no theory here; says where in the spec and why.
     """
+    if spec.ansatz.scheme == "franz-parisi":
+        return derive_franz_parisi(spec, derive)
     action = action_of(gather(spec))
     saddle = saddle_of(action)
     definitions = definitions_of(action)
@@ -62,7 +65,7 @@ def derive(spec: Spec) -> Derived:
         moments=action.given.moments,
         pieces={"pairing": action.identified(action.pairing), "block": action.identified(action.block)},
         unbounded=_unbounded(action),
-        origin=_origin(action, tuple(str(x) for x in unknowns)),
+        symmetric=_origin(action, tuple(str(x) for x in unknowns)),
     )
 
 

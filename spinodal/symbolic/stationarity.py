@@ -172,6 +172,6 @@ def completed(action: Action, saddle: Saddle, rows: Iterable[Iterable[sp.Expr | 
 
 def _symbols_in(system: System) -> set[sp.Symbol]:
     found: set[sp.Symbol] = set()
-    for expression in (*system.residual, *system.jacobian, *system.directional):
+    for expression in (*system.residual, *system.jacobian, *(system.directional or ())):
         found |= expression.free_symbols
     return found

@@ -80,7 +80,7 @@ class System:
         updates: each order parameter as a function of the others, ``x = update`` (textbook form).
         residual: F_i = x_i - update_i, in a form that keeps its precision when an overlap saturates.
         jacobian: dF_i/dx_j.
-        directional: d/dt J(x + t v) at t = 0, in the symbols of ``directions``; empty where it is left to differences.
+        directional: d/dt J(x + t v) at t = 0, in the symbols of ``directions``; None where differences are cheaper.
         directions: the symbols v.
     """
 
@@ -88,7 +88,7 @@ class System:
     updates: tuple[sp.Expr, ...]
     residual: tuple[sp.Expr, ...]
     jacobian: sp.ImmutableDenseMatrix
-    directional: sp.ImmutableDenseMatrix
+    directional: sp.ImmutableDenseMatrix | None
     directions: tuple[sp.Symbol, ...]
 
     def mapped(self, function: Callable[[sp.Expr], sp.Expr]) -> System:

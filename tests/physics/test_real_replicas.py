@@ -184,8 +184,8 @@ def test_a_finite_number_of_copies(q1: float, copies: float, phi: float) -> None
 
 
 def test_many_copies_tend_to_infinitely_many_as_one_over_their_number_with_the_complexity_as_coefficient() -> None:
-    (limit,) = storage().solve(alpha=0.75, q1=0.8).states
-    states = coupled().solve(alpha=0.75, q1=0.8, copies=np.array([200.0, 400.0])).states
+    (limit,) = storage().solve(alpha=0.75, q1=0.7).states
+    states = coupled().solve(alpha=0.75, q1=0.7, copies=np.array([200.0, 400.0])).states
     first, second = (s.parameters["copies"] * (s.free_entropy - limit.free_entropy) for s in states)
     assert 2.0 * second - first == pytest.approx(limit.observables["complexity"], abs=2e-5)
 

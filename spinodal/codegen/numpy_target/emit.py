@@ -17,6 +17,8 @@ from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
 _INDENT = "    "
+#: Where branches begin whose equations' domain has alpha = 0 on its boundary.
+_ORIGIN_ALPHA = 0.05
 
 
 def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> str:
@@ -36,6 +38,8 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
         parts.append(_teacher_density(program))
     for routine in program.routines:
         parts.append(_routine(routine, program))
+    if program.origin:
+        parts.append(_origin(program))
     parts.append(_interface(program))
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -73,17 +77,21 @@ SATURATING = {dict(program.saturating)!r}  # overlap: the self-overlap (a number
 OBSERVABLES = {program.observables!r}
 CONDITIONS = {program.conditions!r}
 FINITE_DIFFERENCES = {program.finite_difference!r}  # derivatives without a symbolic form
-RULE = quadrature.Automatic(100)""" + _origin_lines(program)
+RULE = quadrature.Automatic(100)""" + _symmetric_lines(program)
 
 
-def _origin_lines(program: Program) -> str:
+def _symmetric_lines(program: Program) -> str:
     """Where the branch begins, for models that do not begin at alpha = 0."""
-    if program.origin is None:
+    if program.symmetric is None:
         return ""
-    origin = {"parameter": program.origin.parameter, "overlap": program.origin.overlap, "state": dict(program.origin.state)}
+    state = {
+        "parameter": program.symmetric.parameter,
+        "overlap": program.symmetric.overlap,
+        "state": dict(program.symmetric.state),
+    }
     return (
         f"\nUNBOUNDED = {program.unbounded!r}  # overlaps that may grow without bound"
-        f"\nORIGIN = {origin!r}  # the replica-symmetric state, where the branch begins"
+        f"\nORIGIN = {state!r}  # the replica-symmetric state, where the branch begins"
     )
 
 
@@ -353,6 +361,27 @@ def _kernel(
 def _step_arguments(step: StepInZ) -> str:
     parts = [step.offset, step.slope] if step.sharpness == 1 else [step.offset, step.slope, step.sharpness]
     return ", ".join(source(sp.sympify(part)) for part in parts)
+
+
+def _origin(program: Program) -> str:
+    """The state where the branch begins, for modules whose branch does not begin at alpha = 0."""
+    guesses = dict(program.origin)
+    used = {str(s) for e in guesses.values() for s in e.free_symbols}
+    lines = [
+        f"ORIGIN_ALPHA = {_ORIGIN_ALPHA!r}",
+        f"CONSTRAINED = {program.constrained!r}",
+        f"TRIVIAL = {dict(program.trivial)!r}  # at this overlap the probe is one more typical state",
+        "",
+        "",
+        "def origin(p):",
+        '    """A guess of the state at small alpha, [B, n]."""',
+        *(f"    {name_of(sp.Symbol(name))} = p[:, {j}]" for j, name in enumerate(program.parameters) if name in used),
+        f"    out_origin = np.zeros((len(p), {len(program.order_parameters)}))",
+    ]
+    for j, name in enumerate(program.order_parameters):
+        if name in guesses:
+            lines.append(f"    out_origin[:, {j}] = {source(guesses[name])}")
+    return "\n".join([*lines, "    return out_origin"])
 
 
 def _inner_functions(

@@ -15,14 +15,14 @@ from spinodal.numeric.results import Array
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """The scaled variables: unknowns by 1 + |x|, the parameter by a fixed width."""
+    """The scaled variables: every unknown by 1 + its size, the parameter by no more than the width of its bounds."""
 
-    width: float
+    width: float = np.inf
 
     def at(self, u: Array) -> Array:
         """Scale of each component of u, [n + 1]."""
         scale = 1.0 + np.abs(u)
-        scale[-1] = self.width
+        scale[-1] = min(scale[-1], self.width)
         return scale
 
 

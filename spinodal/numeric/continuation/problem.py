@@ -87,7 +87,7 @@ class Problem:
 
     def _split(self, u: Array) -> tuple[Array, tuple[float, ...]]:
         k = self.parameters
-        return u[:-k], tuple(map(float, u[-k:]))
+        return u[:-k].copy(), tuple(map(float, u[-k:]))
 
     def residual(self, u: Array) -> Array:
         """F alone.
@@ -198,6 +198,56 @@ class Problem:
             near, far = (values[2] - values[1]) / (2 * h), (values[3] - values[0]) / (4 * h)
             return np.asarray((4.0 * near - far) / 3.0)
         raise EvaluationError("F cannot be differentiated: it is not finite beside this point")
+
+    def check_derivatives(self, u: Array) -> None:
+        """Compare given derivatives with a difference of F along one direction.
+
+        Raises:
+            ValueError: if they disagree by more than a hundredth.
+        """
+        if self._jac is None and not any(self._dfdp):
+            return
+        try:
+            here = self(u)
+        except EvaluationError:
+            return
+        n = u.size - self.parameters
+        for name, part in (("jac", slice(0, n)), ("dFdp", slice(n, u.size))):
+            if not (self._jac if name == "jac" else any(self._dfdp)):
+                continue
+            direction = np.zeros(u.size)
+            direction[part] = np.cos(np.arange(u.size)[part] + 1.0)
+            h = 1e-5 * (1.0 + float(np.max(np.abs(u[part]))))
+            try:
+                difference = (self.residual(u + h * direction) - self.residual(u - h * direction)) / (2 * h)
+            except EvaluationError:
+                continue
+            given = here.f_u @ direction
+            # the scale of each equation's own terms: large ones may cancel along the direction
+            size = np.abs(here.f_u) @ np.abs(direction) + np.abs(difference)
+            if np.any(np.abs(given - difference) > 1e-2 * size + 1e-7):
+                worst = int(np.argmax(np.abs(given - difference) - 1e-2 * size))
+                raise ValueError(
+                    f"{name} disagrees with F at the start: along one direction it gives {given[worst]:.6g} for equation "
+                    f"{worst}, a difference of F gives {difference[worst]:.6g}"
+                )
+
+    def noise(self, here: Evaluation) -> Array:
+        """Rounding level of F at a point [n]: its scatter about the linearisation at a few points nearby, and the floor.
+
+        The floor are the terms of the linearisation; cancellation inside F (a large number added and taken away) shows in
+        the scatter alone.
+        """
+        floor = 4.0 * np.finfo(float).eps * (np.abs(here.f_u) @ np.abs(here.u) + np.abs(here.f))
+        scatter = np.zeros_like(floor)
+        for k in range(1, 5):
+            shift = 1e-9 * (1.0 + np.abs(here.u)) * np.cos(k * (np.arange(here.u.size) + 1.0))
+            try:
+                found = np.abs(self.residual(here.u + shift) - here.f - here.f_u @ shift)
+            except EvaluationError:
+                continue
+            scatter = np.maximum(scatter, found)
+        return np.asarray(np.maximum(floor, scatter))
 
     def inside(self, u: Array) -> bool:
         """Whether F is meant at a point: where it is defined but not smooth on one side, differences keep to the other."""

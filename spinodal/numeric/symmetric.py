@@ -1,8 +1,8 @@
 """Models with a constrained overlap: their branch begins at the replica-symmetric state of the same model.
 
-The generated module names that state (``ORIGIN``: the constrained parameter, the overlap that it equals there, and every
+The generated module names that state (``SYMMETRIC``: the constrained parameter, the overlap that it equals there, and every
 order parameter in terms of replica-symmetric ones) and carries the replica-symmetric module, which has the same parameters
-(``ORIGIN_MODULE``). All levels of overlaps coincide there, at a regular root of the constrained system.
+(``SYMMETRIC_MODULE``). All levels of overlaps coincide there, at a regular root of the constrained system.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class ModuleSystem(System, Protocol):
 
 def symmetric_start(module: ModuleType, base: Array) -> Array:
     """The state [B, n] where the branch begins, from replica-symmetric states [B, m]."""
-    names = list(module.ORIGIN_MODULE.ORDER_PARAMETERS)
+    names = list(module.SYMMETRIC_MODULE.ORDER_PARAMETERS)
 
     def column(name: str) -> Array:
-        entry = module.ORIGIN["state"][name]
+        entry = module.SYMMETRIC["state"][name]
         return base[:, names.index(entry)] if isinstance(entry, str) else np.full(len(base), float(entry))
 
     return np.stack([column(name) for name in module.ORDER_PARAMETERS], axis=1)
@@ -58,10 +58,10 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
     """
     module = system.module
     start = symmetric_start(module, first.roots.x)
-    names = list(module.ORIGIN_MODULE.ORDER_PARAMETERS)
-    column = module.PARAMETERS.index(module.ORIGIN["parameter"])
+    names = list(module.SYMMETRIC_MODULE.ORDER_PARAMETERS)
+    column = module.PARAMETERS.index(module.SYMMETRIC["parameter"])
     begin = p.copy()
-    begin[:, column] = first.roots.x[:, names.index(module.ORIGIN["overlap"])]
+    begin[:, column] = first.roots.x[:, names.index(module.SYMMETRIC["overlap"])]
     usable = first.roots.converged & (p[:, column] >= begin[:, column] - _ROUNDING)
     bounded = overlaps & np.array([name not in module.UNBOUNDED for name in module.ORDER_PARAMETERS])
     path = follow(system, start, begin, np.where(usable[:, None], p, begin), bounded, settings)
@@ -71,12 +71,12 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
 
 def why_not_reached(module: ModuleType, p: Array, base: State, reached: float) -> tuple[str, str]:
     """Why the constrained overlap was not reached, and what to try."""
-    name, wanted = module.ORIGIN["parameter"], float(p[module.PARAMETERS.index(module.ORIGIN["parameter"])])
+    name, wanted = module.SYMMETRIC["parameter"], float(p[module.PARAMETERS.index(module.SYMMETRIC["parameter"])])
     if not base.converged:
         reason = base.failure.reason if base.failure is not None else "it was not found"
         advice = base.failure.advice if base.failure is not None else "solve the replica-symmetric model first"
         return f"there is no replica-symmetric state to begin from: {reason}", advice
-    overlap = module.ORIGIN["overlap"]
+    overlap = module.SYMMETRIC["overlap"]
     typical = base.order_parameters[overlap]
     if reached < 0.0:
         return (
