@@ -18,7 +18,7 @@ from spinodal.codegen import cache
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Locus, Solution
 from spinodal.numeric.solve import Bound, all_states, solve_points
-from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_overlap
+from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_copies, with_overlap
 
 if TYPE_CHECKING:
     from spinodal.numeric.continuation import Settings
@@ -122,6 +122,8 @@ class Model:
         if getattr(module, "SYMMETRIC", None) is not None:  # the branch begins at the replica-symmetric state
             symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
             vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
+            if module.SYMMETRIC["size"]:  # and continues with a given number of copies
+                vars(module)["SIZED_MODULE"] = Model(with_copies(self.spec)).solver()
         if self.spec.ansatz.overlap == "extremised":
             vars(module)["CONSTRAINED_MODULE"] = Model(with_overlap(self.spec, "given")).solver()
         return module
