@@ -251,6 +251,7 @@ class Watch:
         pairs = [
             (labelled(problem, line, point, self.kinds.get(point.kind, ""), tolerance), position)
             for point, position in zip(branch.special_points, branch.positions, strict=True)
+            if point.kind not in self.gaps
         ]
         if self.continuous:
             pairs += _capacities(problem, branch, line, tolerance)
