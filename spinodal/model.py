@@ -6,7 +6,7 @@ Deriving needs SymPy, which is imported only when a derivation is asked for or a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +18,7 @@ from spinodal.codegen import cache
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Locus, Solution
 from spinodal.numeric.solve import Bound, all_states, solve_points
-from spinodal.spec import Spec, SpecError, check_parameters, located, read_spec
+from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_overlap
 
 if TYPE_CHECKING:
     from spinodal.numeric.continuation import Settings
@@ -28,11 +28,22 @@ if TYPE_CHECKING:
     from spinodal.report import Derivation
 
 _DISCRETE = ("binary", "discrete")
-_DERIVED = ("replica-symmetric", "bayes-optimal", "franz-parisi")
+_DERIVED = ("replica-symmetric", "bayes-optimal", "real-replicas", "1rsb", "franz-parisi")
 #: Where special points along alpha are searched by default.
 _ALPHA_RANGE = (1e-3, 20.0)
 #: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.
-KINDS = ("fold", "branch-point", "cusp", "crossing", "boundary", "zero-entropy", "capacity", "replicon", "zero:NAME")
+KINDS = (
+    "fold",
+    "branch-point",
+    "cusp",
+    "crossing",
+    "boundary",
+    "zero-entropy",
+    "capacity",
+    "replicon",
+    "local-entropy-transition",
+    "zero:NAME",
+)
 
 
 def load(source: str | Path, *, ansatz: str | None = None, overrides: Mapping[str, Any] | None = None) -> Model:
@@ -107,7 +118,13 @@ class Model:
             with _located(self.spec):
                 return generate(self.spec, identity)
 
-        return cache.load(self.spec, build)
+        module = cache.load(self.spec, build)
+        if getattr(module, "SYMMETRIC", None) is not None:  # the branch begins at the replica-symmetric state
+            symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
+            vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
+        if self.spec.ansatz.overlap == "extremised":
+            vars(module)["CONSTRAINED_MODULE"] = Model(with_overlap(self.spec, "given")).solver()
+        return module
 
     def solver(self) -> ModuleType:
         """The generated module: from the cache, or derived and generated now.
@@ -342,6 +359,11 @@ class Model:
         """
         from spinodal.numeric.special_loci import Followed, follow, locate_first
 
+        if of == "local-entropy-transition" and self.spec.ansatz.overlap == "given":
+            return Model(with_overlap(self.spec, "extremised")).locus(
+                of, along, over, values, bounds=bounds, start=start, settings=settings, tol=tol, rule=rule,
+                checkpoint=checkpoint, progress=progress, **parameters,
+            )  # fmt: skip
         line = self._line(along, bounds, "--along")
         grid: list[float] = []
         second = None
@@ -384,7 +406,7 @@ class Model:
     def _wanted(self, module: ModuleType, of: str, option: str = "--of") -> Wanted:
         from spinodal.numeric.special_loci import Wanted
 
-        if of in ("fold", "branch-point", "crossing", "boundary", "cusp"):
+        if of in ("fold", "branch-point", "crossing", "boundary", "cusp", "local-entropy-transition"):
             return Wanted(of)
         if of == "zero-entropy" or (of == "capacity" and self._discrete):
             return Wanted(of, "entropy")

@@ -18,6 +18,7 @@ from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
 from spinodal.numeric.rows import Mask, is_inside
 from spinodal.numeric.saturation import saturated_state
+from spinodal.numeric.symmetric import follow_constraint, why_not_reached
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
 _REFINEMENTS = 3
@@ -79,6 +80,8 @@ def trivial_state(module: ModuleType, batch: int) -> Array:
 def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
     """The branch that starts at alpha = 0 (or at the module's own origin), followed to each row of p [B, k]."""
     module = system.module
+    if getattr(module, "SYMMETRIC", None) is not None:
+        return _from_symmetric_state(system, p, settings)
     if begins_inside(module):
         return from_origin(system, module, p, is_overlap(module), settings)
     origin = p.copy()
@@ -97,6 +100,12 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
         chosen = overlaps if sweep % 2 == 0 else ~overlaps
         start = np.where(chosen & np.isfinite(f), start - f, start)
     return follow(system, best, origin, p, overlaps, settings)
+
+
+def _from_symmetric_state(system: Bound, p: Array, settings: NewtonSettings) -> Path:
+    base = Bound(system.module.SYMMETRIC_MODULE, system.rule)
+    first = from_small_alpha(base, p, settings)
+    return follow_constraint(system, first, p, is_overlap(system.module), settings)
 
 
 def solve_points(
@@ -124,6 +133,8 @@ def solve_points(
     if start is None:
         roots, reached = _followed(system, p, settings)
         method = "followed from alpha = 0"
+        if getattr(module, "SYMMETRIC", None) is not None:
+            method = "followed from the replica-symmetric state"
     else:
         guess = complete_start(system, p, start)
         roots, reached, method = newton(system, guess, p, settings), np.ones(len(p)), "Newton from the given start"
@@ -343,6 +354,9 @@ def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: floa
         where = f"residual {residual:.2e}" if np.isfinite(residual) else "it lies outside the equations' domain"
         reason = f"Newton did not converge from the given start ({where})"
         advice = "start nearer to the state, or leave the start out to follow the branch from small alpha; --all searches"
+    elif getattr(module, "SYMMETRIC", None) is not None:
+        (base,) = solve_points(module.SYMMETRIC_MODULE, p[None])
+        reason, advice = why_not_reached(module, p, base, reached)
     elif reached <= 0.0:
         reason, advice = _why_no_origin(module, p)
     else:

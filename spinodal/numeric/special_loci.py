@@ -16,6 +16,7 @@ from spinodal.numeric.continuation.engine import NoBranchError
 from spinodal.numeric.continuation.locate import Located
 from spinodal.numeric.continuation.loci import follow_locus
 from spinodal.numeric.continuation.settings import Settings
+from spinodal.numeric.local_entropy import KIND, transition
 from spinodal.numeric.module_problem import ModuleProblem, Observed
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, Failure, SpecialPoint
@@ -72,6 +73,12 @@ def locate_first(
 ) -> SpecialPoint:
     """The first special point of a kind on the branch of a state along a line."""
     problem = ModuleProblem(system, p, (line.column,))
+    if wanted.kind == KIND:
+        located = transition(system, np.asarray(p, dtype=float), line, tolerance)
+        if located is not None:
+            return located
+        reason = f"no local-entropy transition was found for {line.name} between {line.low:g} and {line.high:g}"
+        return missing(problem, line.name, reason, wanted.kind)
     kinds = {wanted.kind: wanted.observable} if wanted.observable else {}
     stop = (wanted.kind,) if wanted.kind != "crossing" else ()
     settings = replace(settings or Settings(), stop_at=stop)

@@ -66,6 +66,14 @@ class Leaf:
         """Whether log Z is an elementary expression, integrable or not."""
         return self.kind in ("half-line", "quadratic", "two-cosh")
 
+    @property
+    def single_peaked(self) -> bool:
+        """Whether ``log Z(t) - (t - omega)^2/(2D)`` is known to have one maximum only: Z log-concave, or quadratic.
+
+        An indicator of an interval is log-concave, and so is its average over a Gaussian (Prekopa).
+        """
+        return self.kind in ("half-line", "quadratic") or (self.kind == "intervals" and len(self.edges) == 1)
+
     def log_derivative(self, order: int, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
         """The derivative of that order in omega of log Z, in closed form or as a :class:`Primitive`."""
         match self.kind:
