@@ -12,6 +12,7 @@ import numpy as np
 
 from spinodal.numeric.capacity import capacity_beyond
 from spinodal.numeric.continuation.branch import Branch
+from spinodal.numeric.continuation.checkpoint import CheckpointError
 from spinodal.numeric.continuation.crossing import crossings
 from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.locate import Event, Located
@@ -193,6 +194,8 @@ def track(
     watch = watch_for(problem, line, kinds, value, continuous=continuous, with_crossings=with_crossings, settings=settings)
     try:
         branch = follow_problem(problem, x, value, checkpoint=checkpoint, progress=progress, **watch.arguments())
+    except CheckpointError:
+        raise
     except (NoBranchError, ValueError) as failure:
         raise NoStateError(Failure(str(failure), "give a start (--start), or another range")) from failure
     return watch.finish(branch, tolerance, with_states=with_states)
@@ -248,6 +251,7 @@ class Watch:
         pairs = [
             (labelled(problem, line, point, self.kinds.get(point.kind, ""), tolerance), position)
             for point, position in zip(branch.special_points, branch.positions, strict=True)
+            if point.kind not in self.gaps
         ]
         if self.continuous:
             pairs += _capacities(problem, branch, line, tolerance)

@@ -293,3 +293,20 @@ def test_events_that_say_nothing_are_remarked_upon():
 def test_arguments_that_cannot_be_meant(arguments, message):
     with pytest.raises(ValueError, match=message):
         continue_branch(lambda x, p: x - p, [0.0], 0.0, **arguments)
+
+
+@pytest.mark.parametrize(("x_size", "p_size"), [(1e4, 1e-5), (1e-4, 1.0), (1e-4, 1e-5), (1e3, 1e3)])
+def test_isolas_of_any_shape_have_two_folds(x_size, p_size):
+    branch = continue_branch(
+        lambda x, p: (x / x_size) ** 2 + (p / p_size) ** 2 - 1.0, [x_size], 0.0, bounds=(-3.0 * p_size, 3.0 * p_size)
+    )
+    assert branch.closed
+    assert kinds(branch) == ["fold", "fold"]
+    for point in branch.special_points:
+        assert abs(abs(point.p) - p_size) <= point.error_estimate
+
+
+@pytest.mark.parametrize("distance", [0.1, 0.01, 0.001])
+def test_neighbouring_branch_points_of_one_equation(distance):
+    branch = continue_branch(lambda x, p: x * p * (p - distance) - x**3, [0.0], -1.0, bounds=(-1.0, 1.3))
+    assert [point.p for point in branch.special_points] == pytest.approx([0.0, distance], abs=1e-12)

@@ -48,3 +48,8 @@ class Settings:
     stop_at: tuple[str, ...] = ()
     special_points: int = 0
     flow: Literal["F", "-F"] = "F"
+
+    def __post_init__(self) -> None:
+        """A single kind stands for itself."""
+        if isinstance(self.stop_at, str):
+            object.__setattr__(self, "stop_at", (self.stop_at,))
