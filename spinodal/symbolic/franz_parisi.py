@@ -578,6 +578,10 @@ def _origin(coupled: Coupled, saddle: _Saddle) -> dict[str, sp.Expr]:
         with_hat(Q): ALPHA / 2,
         coupled.rename(with_hat(Q)): ALPHA / 2,
     }
+    # projections of weights that know nothing of the inputs have the weights' overlaps
+    same = {P: Q, P_S: S, coupled.rename(P): coupled.rename(Q)}
+    found |= {p: found[q] for p, q in same.items()}
+    found |= {P_T: T, **{d: sp.Integer(1) for x in (P_D, Q_D) for d in (x, coupled.rename(x))}}
     return {str(x): found[x] for x in saddle.unknowns if x in found}
 
 
