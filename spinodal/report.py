@@ -39,6 +39,15 @@ _NAMES = {
     "p_d_hat": r"\hat p_d",
     "r_hat": r"\hat r",
     "_prior_gap": "g",
+    "_dQ": r"\delta Q",
+    "dq": r"\delta q",
+    "dp": r"\delta p",
+    "dq_hat": r"\delta\hat q",
+    "dp_hat": r"\delta\hat p",
+    **{f"_Q{level}": f"Q_{level}" for level in range(3)},
+    **{f"{x}{level}": f"{x}_{level}" for x in "qp" for level in range(3)},
+    **{f"{x}{level}_hat": rf"\hat {x}_{level}" for x in "qp" for level in range(3)},
+    "_t": "t",
     "_s": "s",
     "_w_star": r"w_\star",
     "_xi": r"\xi",
@@ -107,9 +116,9 @@ class Derivation:
         return self.derived.system.jacobian.xreplace(dict(self.derived.channel_values))
 
     @property
-    def replicon(self) -> sp.Expr:
-        """The determinant of the replicon sector."""
-        return self.derived.observables["replicon"]
+    def replicon(self) -> sp.Expr | None:
+        """The determinant of the replicon sector, under an ansatz for which it is derived."""
+        return self.derived.observables.get("replicon")
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
@@ -258,7 +267,7 @@ def _steps(derived: Derived) -> list[Step]:
         Step(
             "Saddle-point equations",
             "phi is stationary in every order parameter; derivatives of Gaussian averages by Price's theorem and the heat "
-            "equation of the partition functions, so that no square root of an overlap is differentiated.",
+            "equation of the partition functions, so that no square root of an overlap is differentiated." + _given(derived),
             tuple(_relation(latex(left), right) for left, right in derived.textbook),
         )
     )
@@ -280,6 +289,12 @@ def _steps(derived: Derived) -> list[Step]:
         )
     )
     return found
+
+
+def _given(derived: Derived) -> str:
+    if derived.symmetric is None:
+        return ""
+    return f" The overlap {derived.symmetric.parameter} is given; its equation determines a conjugate."
 
 
 def _declared(derived: Derived) -> Step:
@@ -317,6 +332,9 @@ def _channel_step(channel: Channel | ProbeChannel, derived: Derived) -> Step:
 
 
 def _copies(channel: Channel) -> str:
-    return "n copies with a common field: the power n becomes a logarithm as n goes to 0" + (
+    reason = "n copies with a common field: the power n becomes a logarithm as n goes to 0" + (
         "; the teacher weighs the common field." if channel.teacher != 0 else "."
     )
+    if channel.concentrated:
+        reason += " Infinitely many coupled copies concentrate at the maximum of their weight (Laplace's method)."
+    return reason

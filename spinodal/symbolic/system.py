@@ -137,13 +137,15 @@ def assemble(
     residual: Sequence[sp.Expr],
     uses: Sequence[ChannelUse],
     aliases: Sequence[Alias] = (),
+    *,
+    second: bool = True,
 ) -> System:
-    """Differentiate a residual twice."""
+    """Differentiate a residual, twice unless told otherwise."""
     differentiator = Differentiator(uses, aliases)
     jacobian = sp.Matrix([[differentiator.total(f, x) for x in unknowns] for f in residual])
     directions = tuple(sp.Symbol(f"_v_{x}", real=True) for x in unknowns)
     along = dict(zip(unknowns, directions, strict=True))
-    directional = jacobian.applyfunc(lambda entry: differentiator.along(entry, along))
+    directional = jacobian.applyfunc(lambda entry: differentiator.along(entry, along)) if second else sp.zeros(0, 0)
     return System(
         tuple(unknowns),
         tuple(updates),
