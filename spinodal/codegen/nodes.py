@@ -16,11 +16,12 @@ from spinodal.codegen.ir import Assign, Call, Function, Inner, StepInZ
 from spinodal.symbolic.averages import Average, Measure, explicit_fields, standard_normals
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import symbol
-from spinodal.symbolic.functions import Density, LogTail, LogTwoCosh, Primitive, Tail, Tilted
+from spinodal.symbolic.functions import ConditionalTail, Density, LogTail, LogTwoCosh, Primitive, Tail, Tilted
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.nested import LogAverage, TiltedAverage
 
 NESTED = (LogAverage, TiltedAverage, Average)
+_SPECIAL = (LogTail, Tail, Density, ConditionalTail, LogTwoCosh, Primitive, Tilted)
 
 
 class Context(Protocol):
@@ -122,7 +123,7 @@ class NodeBuilder:
         """The integrand with every special function and every nested node replaced by the output of a call or a pass."""
         nested: dict[sp.Expr, sp.Expr] = {node: self._nested(node) for node in outermost_nested(expression)}
         flat = expression.xreplace(nested)
-        atoms = sorted(flat.atoms(LogTail, Tail, Density, LogTwoCosh, Primitive, Tilted), key=sp.default_sort_key)
+        atoms = sorted(flat.atoms(*_SPECIAL), key=sp.default_sort_key)
         table: dict[sp.Expr, sp.Expr] = {atom: self._call(atom) for atom in atoms}
         rewritten = flat.xreplace(table)
         left = {f: self._argument(f) for f in sorted(self.known_fields, key=str) if rewritten.has(f)}
@@ -200,6 +201,11 @@ class NodeBuilder:
             case Tail() | Density():
                 self.step(atom.args[0])
                 return self._output("tail" if isinstance(atom, Tail) else "density", (self._argument(atom.args[0]),), 0)
+            case ConditionalTail():
+                x, y, r = atom.args
+                self.step(x)
+                self.step(y)
+                return self._output("conditional_tail", (self._argument(x), self._argument(y), self.scalar(r)), 0)
             case Primitive():
                 tag, order, omega, variance, label = atom.args
                 self._leaf_steps(self.context.leaves[str(tag)], omega, variance)

@@ -49,7 +49,10 @@ def from_origin(system: System, module: ModuleType, p: Array, bounded: Mask, set
 def _direct(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
     origin = p.copy()
     column = module.PARAMETERS.index("alpha")
-    origin[:, column] = np.minimum(p[:, column], module.ORIGIN_ALPHA)
+    factor = np.minimum(1.0, module.ORIGIN_ALPHA / np.maximum(p[:, column], module.ORIGIN_ALPHA))
+    for name in ("alpha", "alpha_T"):  # little data for the inputs too
+        if name in module.PARAMETERS:
+            origin[:, module.PARAMETERS.index(name)] *= factor
     start = _relaxed(system, module, module.origin(origin), origin, bounded)
     return follow(system, start, origin, p, bounded, settings)
 

@@ -28,7 +28,7 @@ from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import generalization_errors
 from spinodal.symbolic.probe import ProbeChannel
-from spinodal.symbolic.replicas import Copies, InvariantMatrix, Join, Replica, form, invariant
+from spinodal.symbolic.replicas import Copies, InvariantMatrix, Join, Replica, invariant, kinds_of
 from spinodal.symbolic.symbols import (
     ALPHA,
     FIELD_DIAGONAL,
@@ -186,12 +186,11 @@ class Coupled:
             return sp.Integer(0)
         overlap, conjugate = self._matrix("q", hat=False), self._matrix("p", hat=True)
         kernel = overlap.identity() - overlap @ conjugate
-        total = -kernel.log_det() / 2
+        total = -_log_det_order(kernel) / 2
         if self.has_teacher:
             norm = sp.sqrt(self.student.teacher_variance)
-            sources = (self.rename(R_HAT) * norm, R_HAT * norm)
-            total += form(kernel.inverse() @ overlap, TREE, sources) / 2
-        return self.student.inputs_per_weight * sp.factor(sp.together(self._first_order(total)))
+            total += _source_order(kernel, overlap, (self.rename(R_HAT) * norm, R_HAT * norm)) / 2
+        return self.student.inputs_per_weight * total
 
     @cached_property
     def covariance(self) -> Mapping[sp.Symbol, sp.Expr]:
@@ -213,6 +212,8 @@ class Coupled:
             with_hat(T),
             symbol("_explained_w_ref"),
             symbol("_residual_w_ref"),
+            symbol("_unused"),
+            symbol("_unused"),
         )
         output = ProbeChannel(
             "probe_output",
@@ -222,6 +223,8 @@ class Coupled:
             _T,
             symbol("_explained_h_ref"),
             symbol("_residual_h_ref"),
+            symbol("_residual_u"),
+            symbol("_common_u_h"),
         )
         return prior, output
 
@@ -241,6 +244,44 @@ class Coupled:
     def free_entropy(self) -> sp.Expr:
         """Pairing, block and channels, closed."""
         return self.pairing + self.block + sp.Add(*(u.factor * u.finish(u.channel.value) for u in self.uses))
+
+
+def _orders(matrix: sp.Matrix) -> tuple[sp.Matrix, sp.Matrix, sp.Matrix, sp.Matrix]:
+    """A matrix polynomial in n and the number of probes at 0, and its derivatives in n, in probes, and in both."""
+    origin = {N_REPLICAS: 0, _PROBES: 0}
+    in_n = matrix.diff(N_REPLICAS)
+    found = [m.subs(origin).applyfunc(sp.expand) for m in (matrix, in_n, matrix.diff(_PROBES), in_n.diff(_PROBES))]
+    return found[0], found[1], found[2], found[3]
+
+
+def _inverse(matrix: sp.Matrix) -> sp.Matrix:
+    """The inverse of a block at no probes, which is triangular: probes do not act on references."""
+    return matrix.inv().applyfunc(sp.factor)
+
+
+def _log_det_order(kernel: InvariantMatrix) -> sp.Expr:
+    """The first order in n and in probes of the logarithm of a determinant, without forming it: traces of small blocks."""
+    total: sp.Expr = sp.Integer(0)
+    for sector in kernel.sectors:
+        zero, in_n, in_probes, mixed = _orders(sp.Matrix(sector.block))
+        times, times_n, times_probes, times_both = (m[0, 0] for m in _orders(sp.Matrix([[sector.multiplicity]])))
+        inverse = _inverse(zero)
+        second = (inverse * mixed).trace() - (inverse * in_probes * inverse * in_n).trace()
+        total += times_both * sp.log(sp.factor(zero.det()))
+        total += times_n * (inverse * in_probes).trace() + times_probes * (inverse * in_n).trace() + times * second
+    return total
+
+
+def _source_order(kernel: InvariantMatrix, overlap: InvariantMatrix, source: tuple[sp.Expr, sp.Expr]) -> sp.Expr:
+    """The same order of the quadratic form of ``kernel^-1 overlap`` on a source constant on each kind."""
+    weights = sp.Matrix([[number * v for (_, number), v in zip(kinds_of(TREE), source, strict=True)]])
+    column = overlap.trivial() * sp.Matrix(list(source))
+    _, row, _, row_probes = _orders(weights)
+    right, _, right_probes, _ = _orders(sp.Matrix(column))
+    zero, _, in_probes, _ = _orders(sp.Matrix(kernel.trivial()))
+    inverse = _inverse(zero)
+    terms = row_probes * inverse * right - row * inverse * in_probes * inverse * right + row * inverse * right_probes
+    return terms[0, 0]
 
 
 def coupled_of(spec: Spec) -> Coupled:
@@ -263,10 +304,6 @@ def coupled_of(spec: Spec) -> Coupled:
             "the reference's and the student's loss treat the labels differently",
             place="ansatz.reference",
             cure="let both read the label y, or neither",
-        )
-    if any(b.teacher is not None for b in first):
-        raise DerivationError(
-            "a reference beside a teacher with discrete labels is not derived by this version", place="ansatz.scheme"
         )
     names = [symbol(name) for name in (*spec.parameter_names(), "_kappa_1", "_kappa_star_sq", "_w_star", "h", "w", "_s")]
     names += [symbol(name) for name in ("_xi", "_xi_noise", "_teacher_rms", "normal", "half_normal", "teacher_density")]
@@ -348,8 +385,8 @@ class _Saddle:
         self.residual = [self._residual(x, update) for x, update in zip(own, self.updates, strict=True)]
 
     def _gradient(self, x: sp.Symbol) -> sp.Expr:
-        """D phi / dx in channel symbols, without the pairing."""
-        total = self.coupled.block.diff(x)
+        """The channels' part of d phi / dx, in channel symbols."""
+        total: sp.Expr = sp.Integer(0)
         for use in self.coupled.uses:
             for variable, argument in use.arguments.items():
                 slope = argument.diff(x)
@@ -365,7 +402,10 @@ class _Saddle:
         partner = x if x == with_hat(T) else dict([*coupled.pairs, *((b, a) for a, b in coupled.pairs)])[x]
         bare = T if x == with_hat(T) else x
         coefficient = coupled.pairing.diff(bare, partner)
-        return sp.Add(*(sp.cancel(-term / coefficient) for term in sp.Add.make_args(sp.expand(self._gradient(partner)))))
+        # the feature block is long and rational: it stays as it is
+        block = -coupled.block.diff(partner) / coefficient
+        terms = sp.Add.make_args(sp.expand(self._gradient(partner)))
+        return block + sp.Add(*(sp.cancel(-term / coefficient) for term in terms))
 
     def _residual(self, x: sp.Symbol, update: sp.Expr) -> sp.Expr:
         if x == Q:
@@ -414,8 +454,8 @@ class _Saddle:
 
     @property
     def slope(self) -> sp.Expr:
-        """D phi / dt in channel symbols."""
-        return self.coupled.pairing.diff(T) + self._gradient(T)
+        """The derivative of phi in t, in channel symbols."""
+        return self.coupled.pairing.diff(T) + self.coupled.block.diff(T) + self._gradient(T)
 
     @property
     def textbook(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
@@ -470,7 +510,20 @@ def _definitions(coupled: Coupled, base: Derived) -> tuple[Definition, ...]:
         found.append(
             Definition(channel.residual, within - explained, "what is left of a reference's variance given its probe")
         )
+    if coupled.has_teacher and coupled.student.output.channel.branches[0].teacher is not None:
+        output = coupled.channels[1]
+        own, teacher = _gains(output)
+        left = coupled.student.teacher_variance - output.reference.teacher**2 / output.reference.overlap - teacher**2
+        found.append(Definition(output.teacher_residual, left, "what is left of the teacher's variance given the others"))
+        found.append(Definition(output.common, -own * teacher, "covariance of teacher and reference given the others"))
     return tuple(dict.fromkeys(found))
+
+
+def _gains(channel: ProbeChannel) -> tuple[sp.Expr, sp.Expr]:
+    """How reference and teacher follow the probe's field at given omega, in units of its standard deviation."""
+    root = Root(_free(channel))
+    beyond = channel.probe.teacher - channel.across * channel.reference.teacher / channel.reference.overlap
+    return Ratio(channel.own - channel.across, root), Ratio(beyond, root)
 
 
 def _free(channel: ProbeChannel) -> sp.Expr:
@@ -491,6 +544,10 @@ def _conditions(coupled: Coupled) -> list[Condition]:
     found.append(Condition(free_hat, "the variance of the probe's conjugate field given the references'"))
     found.append(Condition(_free(output), "the variance of the probe's field given the references'"))
     found.append(Condition(output.residual, "the variance of the reference's field given the probe's"))
+    if output.probe.branches[0].teacher is not None:
+        found.append(Condition(output.teacher_residual, "the variance of the teacher's field given the others"))
+        joint = output.residual * output.teacher_residual - output.common**2
+        found.append(Condition(joint, "the joint variance of teacher and reference given the probe"))
     return found
 
 
@@ -521,6 +578,10 @@ def _origin(coupled: Coupled, saddle: _Saddle) -> dict[str, sp.Expr]:
         with_hat(Q): ALPHA / 2,
         coupled.rename(with_hat(Q)): ALPHA / 2,
     }
+    # projections of weights that know nothing of the inputs have the weights' overlaps
+    same = {P: Q, P_S: S, coupled.rename(P): coupled.rename(Q)}
+    found |= {p: found[q] for p, q in same.items()}
+    found |= {P_T: T, **{d: sp.Integer(1) for x in (P_D, Q_D) for d in (x, coupled.rename(x))}}
     return {str(x): found[x] for x in saddle.unknowns if x in found}
 
 

@@ -131,6 +131,31 @@ class LogTail(sp.Function):
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
 
 
+class ConditionalTail(sp.Function):
+    """``ConditionalTail(x, y, r)``: P(X > x | Y > y) for standard normals of correlation r."""
+
+    nargs = 3
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """One variable at its edge leaves the other's tail; quotients of small tails are taken in the exponent."""
+        x, y, r = self.args
+        width = sp.sqrt(1 - r**2)
+        log_tail = LogTail(sp.Integer(0), y)
+        if argindex == 1:
+            edge = LogTail(sp.Integer(0), (y - r * x) / width)
+            return -sp.exp(edge - log_tail - x**2 / 2) / sp.sqrt(2 * sp.pi)
+        if argindex == 2:
+            return -LogTail(sp.Integer(1), y) * (self - Tail((x - r * y) / width))
+        if argindex == 3:
+            return sp.exp(-(x**2 - 2 * r * x * y + y**2) / (2 * width**2) - log_tail) / (2 * sp.pi * width)
+        raise ArgumentIndexError(self, argindex)
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        x, y, r = (printer._print(argument) for argument in self.args)
+        body = rf"P_{{{r}}}\!\left(X > {x} \mid Y > {y}\right)"
+        return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
+
+
 class LogTwoCosh(sp.Function):
     """``LogTwoCosh(k, x)``: the k-th derivative of log(2 cosh x)."""
 

@@ -26,7 +26,8 @@ import sympy as sp
 
 from spinodal.symbolic.averages import Average, Measure, average, expand_outside, map_averages
 from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
-from spinodal.symbolic.functions import LinearPartition, LogPartition
+from spinodal.symbolic.errors import DerivationError
+from spinodal.symbolic.functions import ConditionalTail, LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.nested import tilted_average
 
@@ -43,6 +44,8 @@ class ProbeChannel:
         own: its covariance with the reference of its own block.
         explained: the symbol of the variance of the reference's field that the probe's explains beyond omega.
         residual: the symbol of what is left of it.
+        teacher_residual: the symbol of what is left of the teacher's variance, omega and h given.
+        common: the symbol of the covariance of teacher and reference, omega and h given.
     """
 
     name: str
@@ -52,6 +55,8 @@ class ProbeChannel:
     own: sp.Symbol
     explained: sp.Symbol
     residual: sp.Symbol
+    teacher_residual: sp.Symbol
+    common: sp.Symbol
 
     @cached_property
     def variables(self) -> tuple[sp.Symbol, ...]:
@@ -125,8 +130,20 @@ class ProbeChannel:
         inner = LogPartition(sp.Symbol(branch.student), order, h, self.probe.diagonal - self.probe.overlap)
         covariance = sp.Matrix([[spread + self.explained, spread, own], [spread, spread, across], [own, across, probe]])
         # the average is never sampled in this form (see closed), so that its loading is not needed
-        measure = Measure([a, omega, h], [mean_omega, mean_omega, mean_h], covariance, sp.zeros(3, 2), branch.planted)
-        return average(weight * norm * inner, measure)
+        if branch.teacher is None:
+            measure = Measure([a, omega, h], [mean_omega, mean_omega, mean_h], covariance, sp.zeros(3, 2), branch.planted)
+            return average(weight * norm * inner, measure)
+        # the teacher's field shares m_ref with H and with omega, m with h; its own share is as free as H's
+        tau = self._teacher_field(index)
+        m, m_ref = self.probe.teacher, self.reference.teacher
+        column = sp.Matrix([[m_ref], [m_ref], [m]])
+        covariance = covariance.row_join(column).col_join(column.T.row_join(sp.Matrix([[self.teacher_residual]])))
+        weight *= LinearPartition(sp.Symbol(branch.teacher), sp.Integer(0), tau, self.teacher_residual)
+        return average(weight * norm * inner, Measure([a, omega, h, tau], [0, 0, 0, 0], covariance, sp.zeros(4, 2)))
+
+    def _teacher_field(self, index: int) -> sp.Symbol:
+        suffix = "" if len(self.probe.branches) == 1 else f"_{index}"
+        return sp.Symbol(f"_omega_{self.name}_teacher{suffix}", real=True)
 
     def keys(self, order: int) -> tuple[tuple[sp.Symbol, ...], ...]:
         """The derivatives of one order, as sorted tuples of variables."""
@@ -152,14 +169,16 @@ class ProbeChannel:
         return map_averages(expression, self._close)
 
     def _close(self, node: Average) -> sp.Expr:
-        a, omega, h = node.measure.fields
+        a, omega, h, *_teacher = node.measure.fields
         index = next(i for i in range(len(self.probe.branches)) if self._fields(i)[0] == a)
         branch, reference = self._branches()[index]
-        order = sp.Integer(0)
+        order = teacher_order = sp.Integer(0)
         rest: sp.Expr = sp.S.One
         for factor in sp.Mul.make_args(node.integrand):
-            if isinstance(factor, LinearPartition):
+            if isinstance(factor, LinearPartition) and factor.args[2] == a:
                 order = factor.args[1]
+            elif isinstance(factor, LinearPartition):
+                teacher_order = factor.args[1]
             elif not isinstance(factor, sp.exp):  # exp(-log Z_ref(omega)) normalises, which is done here otherwise
                 rest *= factor
         leaf = self.reference.leaves[reference.student]
@@ -169,7 +188,11 @@ class ProbeChannel:
         slope = across / spread
         centre = mean_h + slope * (omega - mean_omega)
         free = probe - slope * across  # Var[h | omega]
-        if leaf.kind in ("two-cosh", "discrete"):
+        if branch.teacher is not None:
+            inner = self._beside_teacher(
+                index, branch, leaf, (int(teacher_order), int(order)), closed, (centre, own - across, free)
+            )
+        elif leaf.kind in ("two-cosh", "discrete"):
             inner = self._summed(leaf, int(order), closed, omega, h, centre, own - across, free)
         else:
             root = Root(free)
@@ -184,6 +207,45 @@ class ProbeChannel:
             inner = tilted_average(_bell(int(order), leaf, a, self.residual) * closed, exponent, measure)
         outer = Measure([omega], [mean_omega], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]), branch.planted)
         return average(inner, outer)
+
+    def _beside_teacher(
+        self,
+        index: int,
+        branch: Branch,
+        leaf: Leaf,
+        orders: tuple[int, int],
+        integrand: sp.Expr,
+        given: tuple[sp.Expr, sp.Expr, sp.Expr],
+    ) -> sp.Expr:
+        """Given omega and h, teacher and reference are two correlated Gaussians that both have to lie beyond an edge.
+
+        The reference's weight tilts h; beside it stands the derivative of the joint probability over the reference's.
+        """
+        assert branch.teacher is not None
+        teacher = self.probe.leaves[branch.teacher]
+        if teacher.kind != "half-line" or leaf.kind != "half-line":
+            raise DerivationError(
+                "a reference beside a teacher needs a label and a constraint with one threshold each",
+                place="ansatz.scheme",
+                cure='labels such as sign(u + sqrt(Delta)*noise), and a reference such as "y*h >= kappa_ref"',
+            )
+        a, omega, h = self._fields(index)
+        tau = self._teacher_field(index)
+        centre, coupling, free = given
+        m, m_ref, spread = self.probe.teacher, self.reference.teacher, self.reference.overlap
+        root = Root(free)
+        gains = sp.Matrix([[Ratio(coupling, root)], [root], [Ratio(m - self.across * m_ref / spread, root)]])
+        measure = Measure([a, h, tau], [omega, centre, m_ref / spread * omega], gains * gains.T, gains)
+        first, y = _edge(leaf, a, self.residual)
+        second, x = _edge(teacher, tau, self.teacher_residual)
+        width = sp.sqrt((self.residual + leaf.smoothing) * (self.teacher_residual + teacher.smoothing))
+        ratio: sp.Expr = ConditionalTail(x, y, first * second * self.common / width)
+        log_weight = leaf.log_derivative(0, a, self.residual)
+        for _ in range(orders[0]):
+            ratio = ratio.diff(tau)
+        for _ in range(orders[1]):  # d(g Z)/da over Z
+            ratio = ratio.diff(a) + ratio * log_weight.diff(a)
+        return tilted_average(expand_outside(ratio) * integrand, log_weight, measure)
 
     def _log(self, tag: str, order: int, field: sp.Expr) -> sp.Expr:
         channel = self.probe if tag in self.probe.leaves else self.reference
@@ -215,6 +277,15 @@ class ProbeChannel:
             measure = Measure([h], [centre + coupling * value], sp.Matrix([[free]]), sp.Matrix([[Root(free)]]))
             total += value**order * weight * average(integrand, measure)
         return expand_outside(total)
+
+
+def _edge(leaf: Leaf, field: sp.Expr, variance: sp.Expr) -> tuple[int, sp.Expr]:
+    """(+-1, x) such that the leaf asks a standard normal, times the sign, to exceed x."""
+    (interval,) = leaf.edges
+    scale = 1 / sp.sqrt(variance + leaf.smoothing)
+    if interval.upper == sp.oo:
+        return 1, (interval.lower - field) * scale
+    return -1, (field - interval.upper) * scale
 
 
 def _bell(order: int, leaf: Leaf, field: sp.Expr, variance: sp.Expr) -> sp.Expr:

@@ -64,7 +64,7 @@ def _header(program: Program, identity: str, equations: Mapping[str, str]) -> st
 
 import numpy as np
 
-from spinodal.numeric import envelope, interval, nested, pieces, quadrature, runtime, special, tilted
+from spinodal.numeric import bivariate, envelope, interval, nested, pieces, quadrature, runtime, special, tilted
 
 MODEL = {program.name!r}
 ANSATZ = {program.scheme!r}
@@ -494,6 +494,9 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
     match item.function:
         case "tail":
             return f"{name_of(names[0])} = special.gaussian_tail({first})"
+        case "conditional_tail":
+            arguments = ", ".join(source(sp.sympify(a)) for a in item.arguments)
+            return f"{name_of(names[0])} = bivariate.conditional_tail({arguments})"
         case "density":
             return f"{name_of(names[0])} = special.gaussian({first})"
         case "tilted":

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.printing.numpy import NumPyPrinter
 
 #: Names that generated code uses itself. The derivation's own symbols begin with an underscore, which no parameter may.
-_TAKEN = frozenset({"np", "special", "interval", "pieces", "tilted", "nested", "quadrature", "runtime"})
+_TAKEN = frozenset({"np", "special", "interval", "pieces", "tilted", "nested", "bivariate", "quadrature", "runtime"})
 _TAKEN |= {
     "x",
     "p",
