@@ -23,7 +23,7 @@ class _BoundModule(Protocol):
     @property
     def rule(self) -> Rule: ...
 
-    def residual_and_jacobian(self, x: Array, p: Array) -> tuple[Array, Array]: ...
+    def residual(self, x: Array, p: Array) -> Array: ...
 
     def conditions(self, x: Array, p: Array) -> Array: ...
 
@@ -51,11 +51,11 @@ def saturated_state(system: _BoundModule, p: Array, context: str, *, with_observ
     x[:, overlaps] = bound * (1.0 - gaps)[:, None]  # exact: the gaps are powers of two
     points = np.broadcast_to(p, (gaps.size, p.shape[1]))
     for _ in range(2):
-        f, _ = system.residual_and_jacobian(x, points)
+        f = system.residual(x, points)
         if not np.all(np.isfinite(f)):
             return None
         x = np.where(overlaps, x, x - f)
-    f, _ = system.residual_and_jacobian(x, points)
+    f = system.residual(x, points)
     updated = (x - f)[:, overlaps]
     if not np.all(np.isfinite(f)) or np.any(x[:, ~overlaps] < 1.0):
         return None

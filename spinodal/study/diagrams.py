@@ -48,7 +48,7 @@ def _branch(axes: Axes, data: xr.Dataset) -> None:
         axes.plot([0.2, where], [1.0, 1.0], "-", color=_GREEN, alpha=0.4)
         axes.plot([where, where], [height, 1.0], ":", color="0.4", lw=0.9)
         axes.plot(where, height, "D", color=_RED, mfc="white", mew=1.1, zorder=5)
-        _name(axes, "transition\n(zero entropy)", (where, height), (-6, 2), "right")
+        _name(axes, "transition\n(zero entropy)", (where, height), (-11, 3), "right")
         _name(axes, "perfect state", (0.25, 1.0), (0, -3), "left", "top", color=_GREEN)
     if "fold" in special:
         where, height = special["fold"]
@@ -70,8 +70,12 @@ def _field_noise(axes: Axes, data: xr.Dataset) -> None:
     axes.plot(x[order], y[order], "-", color=_RED)
     axes.plot(end, top, "^", color="k", mfc="white", mew=1.1, ms=4.5, zorder=5)
     _name(axes, "critical\npoint", (end, top), (0, 5), "center", "bottom")
-    upper = alpha.argmin()
-    del upper
+    # between the transition and the upper spinodal the good state exists and is best, but is not reached
+    upper = slice(0, int(np.argmax(alpha)) + 1) if alpha[0] > alpha[-1] else slice(int(np.argmax(alpha)), None)
+    ahead = np.argsort(noise[upper])
+    axes.fill_between(
+        x[order], y[order], np.interp(x[order], noise[upper][ahead], alpha[upper][ahead]), color="0.92", lw=0, zorder=0
+    )
     at = 0.45 * end
     _name(
         axes,
@@ -91,11 +95,12 @@ def _field_noise(axes: Axes, data: xr.Dataset) -> None:
         "top",
         color=_RED,
     )
-    axes.text(0.1 * end, 1.43, "hard", fontsize=8, ha="left", va="center", color="0.25")
+    axes.text(0.155 * end, 1.45, "hard", fontsize=8, ha="center", va="center", color="0.25")
     axes.text(0.62 * end, 1.0, "poor state only", fontsize=8, ha="center", va="center", color="0.25")
     axes.text(0.35 * end, 1.75, "easy", fontsize=8, ha="center", va="center", color="0.25")
     axes.set_xlim(0.0, 1.2 * end)
     axes.set_ylim(top=1.9)
+    axes.set_xticks([0.0, 0.005, 0.01, 0.015], ["0", "0.005", "0.01", "0.015"])
     axes.set_xlabel(r"variance $\Delta$ of the noise")
     axes.set_ylabel(r"$\alpha = P/N$")
 
@@ -178,8 +183,8 @@ def perceptrons(data: xr.Dataset) -> Any:
 
 
 def _name(
-    axes: Axes, text: str, where: tuple[float, float], offset: tuple[float, float], horizontal: str, vertical: str = "center",
-    *, color: str = "0.15",
+    axes: Axes, text: str, where: tuple[float, float], offset: tuple[float, float], horizontal: str,
+    vertical: str = "center", *, color: str = "0.15",
 ) -> None:  # fmt: skip
     axes.annotate(
         text, where, xytext=offset, textcoords="offset points", ha=horizontal, va=vertical, fontsize=8, color=color

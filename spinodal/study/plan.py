@@ -73,7 +73,7 @@ class Plan:
     learning_range: tuple[float, float] = (0.2, 5.0)
     smallest_noise: float = 1e-3
     noises: int = 12
-    flips: tuple[float, ...] = (0.001, 0.005, *_grid(0.01, 0.1, 10))
+    flips: tuple[float, ...] = (0.001, *_grid(0.02, 0.1, 5))
     perceptrons: tuple[Perceptron, ...] = (
         Perceptron("binary", "binary-perceptron", _grid(-1.0, 2.0, 25), _grid(-1.0, 2.0, 25)),
         Perceptron("spherical", "spherical-perceptron", _grid(-1.0, 2.0, 25), (*_grid(-1.0, -0.125, 8), -0.0625, -0.03125)),

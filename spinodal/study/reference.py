@@ -1,8 +1,8 @@
 """Reference values that the study is read against.
 
-All are replica-symmetric values, to the digits given; without another source, of the model of C. Baldassi et al., Phys.
-Rev. E 106, 014116 (2022), arXiv:2110.00683, at margin 0. They were obtained by numerics that share nothing with this package (free entropies
-coded by hand, automatic differentiation, dense quadrature).
+All are replica-symmetric values, to the digits given. Where no other source is named they are of the model of C. Baldassi
+et al., Phys. Rev. E 106, 014116 (2022), arXiv:2110.00683, at margin 0, and were obtained by numerics that share nothing
+with this package (free entropies coded by hand, automatic differentiation, dense quadrature).
 """
 
 from __future__ import annotations
