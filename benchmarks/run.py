@@ -2,7 +2,8 @@
 
 Channels: residual + Jacobian of 10,000 states, as a multiple of one call of scipy.special.log_ndtr on all the nodes of
 their averages (the bar is 2). A hand-written, cache-blocked numpy version of the storage model is measured beside them.
-Everything else: seconds, with a bar, and a ratio to a smaller piece of work measured in the same run.
+Continuation: evaluations of F with its Jacobian per point (the bar is 4). Everything else: seconds, with a bar, and a ratio
+to a smaller piece of work measured in the same run.
 
 Candidates take turns and the best round counts; BLAS runs on one thread. Ratios can be compared between machines,
 seconds only on one.
@@ -23,7 +24,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is imported, hence the order below
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import channels, commands
+from benchmarks import channels, commands, continuation
 
 BASELINE = Path(__file__).resolve().with_name("baseline.json")
 Results = dict[str, dict[str, float]]
@@ -35,6 +36,11 @@ def measure(*, batch: int = 10_000, rounds: int = 30, processes: int = 3) -> dic
     results["calls"] = {
         "one solve, default guess": commands.solve(2 * rounds),
         "one zero-entropy point": commands.special_point(rounds),
+    }
+    results["continuation"] = {
+        "evaluations per point of a branch": continuation.evaluations_per_point(),
+        "spinodal of the binary teacher-student": continuation.spinodal_point(max(2, rounds // 3)),
+        "alpha_c(kappa), 31 points": continuation.capacity_line(max(1, rounds // 10)),
     }
     if processes:
         results["processes"] = {"spinodal --help": commands.command_start(2 * processes)}

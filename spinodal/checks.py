@@ -11,7 +11,7 @@ Points are drawn in the domain with a fixed seed. A check that cannot be made sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import mpmath
@@ -21,11 +21,18 @@ import sympy as sp
 from spinodal.codegen.cache import execute
 from spinodal.codegen.lower import lower
 from spinodal.codegen.numpy_target.emit import emit
+from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.quadrature import Automatic
 from spinodal.numeric.results import Array
+from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.runtime import difference
-from spinodal.numeric.solve import is_overlap, quadrature_error, trivial_state
+from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, quadrature_error, trivial_state
+from spinodal.spec import Ansatz
+from spinodal.symbolic.action import action_of
+from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Derived
+from spinodal.symbolic.derive import derive, gather
+from spinodal.symbolic.features import pairing, random_feature_block
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.observables import log_weight
 
@@ -56,6 +63,10 @@ def run_checks(derived: Derived) -> tuple[Check, ...]:
     from pathlib import Path
 
     module = execute(source, "spinodal_check", Path("<check>"))
+    if derived.symmetric is not None:
+        symmetric = derive(replace(derived.spec, ansatz=Ansatz("replica-symmetric"), observables=()))
+        base = emit(lower(symmetric), identity="check", equations={})
+        vars(module)["SYMMETRIC_MODULE"] = execute(base, "spinodal_check_origin", Path("<check>"))
     x, p = _points(derived, module)
     if len(x) == 0:
         return (Check("no state inside the domain was found at the default parameters", float("nan"), 0.0, made=False),)
@@ -64,7 +75,7 @@ def run_checks(derived: Derived) -> tuple[Check, ...]:
         _jacobian(module, x, p),
         _directional(module, x, p),
         _parameters(module, x, p),
-        _replicated(derived, module, x, p),
+        (_coupled if getattr(derived.channels[0], "concentrated", False) else _replicated)(derived, module, x, p),
         _moments(derived),
     )
     return tuple(check for check in made if check is not None)
@@ -78,6 +89,8 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
     p = np.repeat(p, 64, axis=0)
     column = list(module.PARAMETERS).index("alpha")
     p[:, column] = generator.uniform(0.2, 0.9, len(p))
+    if begins_inside(module):
+        return _near_the_branch(module, p[:count], generator)
     x = trivial_state(module, len(p))
     overlap = is_overlap(module)
     for j, name in enumerate(module.ORDER_PARAMETERS):
@@ -87,12 +100,31 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
             x[:, j] = generator.uniform(0.05, 0.35, len(p))
         elif name in ("q_d", "p_d"):
             x[:, j] = generator.uniform(0.9, 1.4, len(p))
+    if derived.symmetric is not None:
+        p[:, list(module.PARAMETERS).index(derived.symmetric.parameter)] = generator.uniform(0.55, 0.8, len(p))
+        for j, name in enumerate(module.ORDER_PARAMETERS):
+            if name == "p1":
+                x[:, j] = generator.uniform(0.5, 0.8, len(p))
+            elif name.removesuffix("_hat") in module.UNBOUNDED:
+                x[:, j] = generator.uniform(0.1, 0.6, len(p))
     f, _ = module.residual_and_jacobian(x, p)
-    x = np.where(~overlap & np.isfinite(f), x - f * generator.uniform(0.7, 1.2, x.shape), x)
+    free = ~overlap & np.array(
+        [n.removesuffix("_hat") not in getattr(module, "UNBOUNDED", ()) for n in module.ORDER_PARAMETERS]
+    )
+    x = np.where(free & np.isfinite(f), x - f * generator.uniform(0.7, 1.2, x.shape), x)
     f, j = module.residual_and_jacobian(x, p)
     margins = module.conditions(x, p)
     good = np.all(np.isfinite(f), axis=1) & np.all(np.isfinite(j), axis=(1, 2)) & np.all(margins > 0.02, axis=1)
     return x[good][:count], p[good][:count]
+
+
+def _near_the_branch(module: ModuleType, p: Array, generator: np.random.Generator) -> tuple[Array, Array]:
+    """States close to solved ones, where the domain is too narrow to be met at random."""
+    system = Bound(module, module.RULE)
+    roots = from_small_alpha(system, p, NewtonSettings()).roots
+    x = roots.x * (1.0 + 0.005 * generator.uniform(-1.0, 1.0, roots.x.shape))
+    good = roots.converged & np.all(module.conditions(x, p) > 0.0, axis=1)
+    return x[good], p[good]
 
 
 def _default(value: float | None) -> float:
@@ -112,9 +144,6 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
     anywhere is: phi's gradient (by differences) at the solved state vanishes.
     """
     name = "gradient of the free entropy at the state that solves the equations (differences)"
-    from spinodal.numeric.roots import NewtonSettings, newton
-    from spinodal.numeric.solve import Bound, from_small_alpha
-
     system = Bound(module, Automatic(200))
     path = from_small_alpha(system, p, NewtonSettings())
     roots = path.roots if path.roots.converged.any() else newton(system, x, p)
@@ -122,14 +151,16 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
     if not good.any():
         return Check(name, float("nan"), 1e-8, made=False)
     states, points = roots.x[good], p[good]
-    slopes = [
-        difference(lambda s: module.free_entropy(s, points, Automatic(200)), states, j) for j in range(states.shape[1])
-    ]
+    # the saddle point of a reference belongs to the order below: phi is not stationary there
+    own = [j for j, name in enumerate(module.ORDER_PARAMETERS) if "_ref" not in name]
+    slopes = [difference(lambda s: module.free_entropy(s, points, Automatic(200)), states, j) for j in own]
     usable = np.isfinite(np.array(slopes))
     # the differences see the quadrature error of phi divided by their step
     noise = float(np.max(quadrature_error(system, states, points)[0])) / (2e-3 * 1e-2)
     largest = float(np.max(np.abs(np.array(slopes)[usable]), initial=0.0))
-    return Check(name, largest, max(1e-7, 4.0 * noise), made=bool(usable.any()))
+    # where a kink is born phi has a finite number of derivatives, which differences feel
+    smooth = 1e-6 if getattr(module, "UNBOUNDED", ()) else 1e-7
+    return Check(name, largest, max(smooth, 4.0 * noise), made=bool(usable.any()))
 
 
 def _jacobian(module: ModuleType, x: Array, p: Array) -> Check:
@@ -178,19 +209,116 @@ def _replicated(derived: Derived, module: ModuleType, x: Array, p: Array) -> Che
     return Check(name, worst if made else float("nan"), 1e-6, made=made)
 
 
-def _replicated_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float]) -> float | None:
+def _coupled(derived: Derived, module: ModuleType, x: Array, p: Array) -> Check:
+    """The free entropy of y coupled copies, extrapolated in 1/y, against that of infinitely many.
+
+    Pairing and block are evaluated on the tree with y copies, channels as (1/y) log E_xi [Z^y] by sums over a dense grid.
+    """
+    name = "y coupled replicas against infinitely many"
+    values = module.free_entropy(x, p, Automatic(200))
+    worst, made = 0.0, False
+    for i in range(min(2, len(x))):
+        point = {symbol(k): sp.Float(v) for k, v in zip(module.ORDER_PARAMETERS, x[i], strict=True)}
+        point |= {symbol(k): sp.Float(v) for k, v in zip(module.PARAMETERS, p[i], strict=True)}
+        found = [_coupled_free_entropy(derived, point, y) for y in (400.0, 800.0, 1600.0)]
+        if any(value is None or not np.isfinite(value) for value in found):
+            continue
+        a, b, c = (float(value) for value in found if value is not None)
+        first, second = 2.0 * b - a, 2.0 * c - b
+        made = True
+        worst = max(worst, abs((4.0 * second - first) / 3.0 - float(values[i])) / (1.0 + abs(float(values[i]))))
+    return Check(name, worst if made else float("nan"), 1e-6, made=made)
+
+
+def _coupled_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float], y: float) -> float | None:
+    action = action_of(gather(derived.spec))
+    structure = action.structure
+    assert structure.infinite is not None
+    size = {structure.infinite: sp.Float(y)}
+    table = _with_definitions(derived, point)
+    if table is None or (symbol("q_d_hat") not in table and action.diagonal_hat != 0):
+        return None
+
+    q, q_hat = (*structure.levels("q"), action.diagonal), (*structure.levels("q", hat=True), action.diagonal_hat)
+    total = pairing(structure.tree, q, q_hat)
+    if action.random:
+        p = (*structure.levels("p"), symbol("p_d"))
+        p_hat = (*structure.levels("p", hat=True), symbol("p_d_hat"))
+        source = symbol("r_hat") * sp.sqrt(action.teacher_variance) if action.has_teacher else sp.Integer(0)
+        inputs = pairing(structure.tree, p, p_hat) + random_feature_block(structure.tree, q, p_hat, source)
+        total += action.inputs_per_weight * inputs
+    if action.has_teacher:
+        total -= action.inputs_per_weight * symbol("r") * symbol("r_hat")
+    value = float(sp.N(total.xreplace(size).xreplace(table)))
+    for channel in derived.channels:
+        if not isinstance(channel, Channel):
+            return None
+        found = _coupled_channel(derived, channel, table, y)
+        if found is None:
+            return None
+        value += found * (1.0 if channel.name == "prior" else float(point[symbol("alpha")]))
+    return value
+
+
+def _coupled_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, sp.Float], y: float) -> float | None:
+    """E_omega (1/y) log E_xi Z(omega + xi)^y, xi ~ N(0, D/y), from the leaves' defining sums and integrals."""
+    top, spread = (float(table[v]) for v in channel.levels)
+    outer = top - spread / y
+    teacher = float(sp.sympify(channel.teacher).xreplace(table))
+    z = np.linspace(-8.5, 8.5, 2001)  # fine enough for slopes that jump
+    weight = np.exp(-z * z / 2)
+    weight /= weight.sum()
+    total = 0.0
+    for branch in channel.branches:
+        if branch.planted:
+            return None
+        share = float(sp.sympify(branch.weight).xreplace(table))
+        mean = teacher * float(sp.sympify(branch.mean_slope).xreplace(table))
+        variance = outer + teacher**2 * float(sp.sympify(branch.smeared).xreplace(table))
+        omega = mean + np.sqrt(variance) * z
+        reach = 8.0 * np.sqrt(spread) + 2.0 * spread
+        t = np.linspace(omega[0] - reach, omega[-1] + reach, 8001)
+        logs = _direct_log_partition(derived, branch.student, t, float(table[channel.variance]), table)
+        if logs is None:
+            return None
+        norm = np.log((t[1] - t[0]) / np.sqrt(2.0 * np.pi * spread / y))
+        parts = np.array_split(omega, 20)
+        logs_of = [_log_sums(y * (logs - (t - part[:, None]) ** 2 / (2.0 * spread))) for part in parts]
+        heights = (np.concatenate(logs_of) + norm) / y
+        factor = weight
+        if branch.teacher is not None:
+            residual = float(sp.sympify(channel.teacher_variance).xreplace(table)) - teacher**2 / outer
+            seen = _direct_log_partition(derived, branch.teacher, teacher / np.sqrt(outer) * z, residual, table)
+            if seen is None:
+                return None
+            factor = weight * np.exp(seen)
+        total += share * float(np.sum(factor * heights))
+    return total
+
+
+def _with_definitions(derived: Derived, point: dict[sp.Symbol, sp.Float]) -> dict[sp.Symbol, sp.Float] | None:
+    """Order parameters, parameters and auxiliary quantities at a point; None where these are not numbers."""
     table = dict(point)
     for definition in derived.definitions:
         value = sp.N(sp.sympify(definition.expression).xreplace(table).doit())
         if value.free_symbols or not value.is_number:
             return None
         table[definition.symbol] = sp.Float(value)
+    return table
+
+
+def _replicated_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float]) -> float | None:
+    table = _with_definitions(derived, point)
+    if table is None:
+        return None
     pieces = sp.Add(*derived.pieces.values())
     if symbol("q_d_hat") in pieces.free_symbols and symbol("q_d_hat") not in table:
         table[symbol("q_d_hat")] = table[symbol("_variance_w")] + table[symbol("q_hat")]
     total = float(pieces.xreplace(table))
     bayes = derived.spec.ansatz.scheme == "bayes-optimal"
     for channel in derived.channels:
+        if not isinstance(channel, Channel):
+            return None
         overlap = channel.overlap
         teacher = channel.teacher
         lookup = dict(table)
@@ -207,10 +335,8 @@ def _replicated_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float])
     return total
 
 
-def _replicated_channel(derived: Derived, channel: object, table: dict[sp.Symbol, sp.Float], n: float) -> float | None:
+def _replicated_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, sp.Float], n: float) -> float | None:
     """(1/n) log E_teacher E_omega [Z(omega)^n], from the leaves' defining sums and integrals."""
-    from spinodal.symbolic.channel import Channel
-
     assert isinstance(channel, Channel)
     overlap = float(table[channel.overlap])
     variance = float(table[channel.variance])
@@ -277,8 +403,16 @@ def _direct_log_partition(
         with np.errstate(all="ignore"):
             log_density = np.asarray(function(h)) + 0.0 * h - (h - o) ** 2 / (2 * variance)
         top = np.max(log_density)
+        if top == -np.inf:
+            result[k] = top
+            continue
         result[k] = top + np.log(np.sum(mass * np.exp(log_density - top)) / np.sqrt(2 * np.pi * variance))
     return result
+
+
+def _log_sums(logs: Array) -> Array:
+    top = np.max(logs, axis=1)
+    return np.asarray(top + np.log(np.sum(np.exp(logs - top[:, None]), axis=1)))
 
 
 def _log_sum(logs: Array, spacing: float) -> float:

@@ -6,7 +6,7 @@ Deriving needs SymPy, which is imported only when a derivation is asked for or a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +18,7 @@ from spinodal.codegen import cache
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Locus, Solution
 from spinodal.numeric.solve import Bound, all_states, solve_points
-from spinodal.spec import Spec, SpecError, check_parameters, located, read_spec
+from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_overlap
 
 if TYPE_CHECKING:
     from spinodal.numeric.continuation import Settings
@@ -28,11 +28,22 @@ if TYPE_CHECKING:
     from spinodal.report import Derivation
 
 _DISCRETE = ("binary", "discrete")
-_DERIVED = ("replica-symmetric", "bayes-optimal")
+_DERIVED = ("replica-symmetric", "bayes-optimal", "real-replicas", "1rsb", "franz-parisi")
 #: Where special points along alpha are searched by default.
 _ALPHA_RANGE = (1e-3, 20.0)
 #: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.
-KINDS = ("fold", "branch-point", "cusp", "crossing", "boundary", "zero-entropy", "capacity", "replicon", "zero:NAME")
+KINDS = (
+    "fold",
+    "branch-point",
+    "cusp",
+    "crossing",
+    "boundary",
+    "zero-entropy",
+    "capacity",
+    "replicon",
+    "local-entropy-transition",
+    "zero:NAME",
+)
 
 
 def load(source: str | Path, *, ansatz: str | None = None, overrides: Mapping[str, Any] | None = None) -> Model:
@@ -71,13 +82,13 @@ class Model:
         Raises:
             SpecError: if the spec has no theory here (where, why, and what would help).
         """
-        self._check_scheme()
+        self.check_scheme()
         from spinodal.report import derivation
 
         with _located(self.spec):
             return derivation(self.spec)
 
-    def _check_scheme(self) -> None:
+    def check_scheme(self) -> None:
         """Refuse an ansatz that is not derived yet before anything heavy is imported."""
         if self.ansatz not in _DERIVED:
             raise located(
@@ -99,7 +110,7 @@ class Model:
 
     @cached_property
     def _module(self) -> ModuleType:
-        self._check_scheme()
+        self.check_scheme()
 
         def build(identity: str) -> str:
             from spinodal.codegen.generate import generate
@@ -107,7 +118,13 @@ class Model:
             with _located(self.spec):
                 return generate(self.spec, identity)
 
-        return cache.load(self.spec, build)
+        module = cache.load(self.spec, build)
+        if getattr(module, "SYMMETRIC", None) is not None:  # the branch begins at the replica-symmetric state
+            symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
+            vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
+        if self.spec.ansatz.overlap == "extremised":
+            vars(module)["CONSTRAINED_MODULE"] = Model(with_overlap(self.spec, "given")).solver()
+        return module
 
     def solver(self) -> ModuleType:
         """The generated module: from the cache, or derived and generated now.
@@ -219,13 +236,50 @@ class Model:
         self._check_start(module, start)
         kinds = self._standard_kinds(module)
         for name in zeros:
-            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}").observable
+            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}", "--zero").observable
+        for kind in settings.stop_at if settings else ():
+            if kind not in (*KINDS[:-1], *kinds):
+                known = ", ".join(dict.fromkeys((*KINDS[:-1], *kinds)))
+                raise SpecError(f"{kind}: not a kind of special point", cure=f"use one of {known}", source="--stop-at")
         tracked = track(
             Bound(module, rule or module.RULE), self._point({line.name: line.low}, values, parameters), line, kinds=kinds,
             continuous=not self._discrete, start=start, settings=settings, tolerance=tol, checkpoint=checkpoint,
             progress=progress,
         )  # fmt: skip
         return state_branch(tracked, self.name, self.ansatz)
+
+    def branches(
+        self,
+        along: str,
+        bounds: tuple[float, float] | None = None,
+        values: Mapping[str, float] | None = None,
+        *,
+        start: Mapping[str, float] | None = None,
+        zeros: Sequence[str] = (),
+        settings: Settings | None = None,
+        tol: float = 1e-10,
+        rule: Rule | None = None,
+        progress: Callable[[int], None] | None = None,
+        **parameters: float,
+    ) -> tuple[StateBranch, ...]:
+        """Every branch found along a parameter: that of :meth:`branch` first, those that leave it, disconnected ones.
+
+        Arguments and errors are those of :meth:`branch`.
+        """
+        from spinodal.numeric.families import track_all
+        from spinodal.numeric.state_branch import state_branch
+
+        module = self.solver()
+        line = self._line(along, bounds, "--along")
+        self._check_start(module, start)
+        kinds = self._standard_kinds(module)
+        for name in zeros:
+            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}", "--zero").observable
+        found = track_all(
+            Bound(module, rule or module.RULE), self._point({line.name: line.low}, values, parameters), line, kinds=kinds,
+            continuous=not self._discrete, start=start, settings=settings, tolerance=tol, progress=progress,
+        )  # fmt: skip
+        return tuple(state_branch(tracked, self.name, self.ansatz) for tracked in found)
 
     @property
     def _discrete(self) -> bool:
@@ -305,6 +359,11 @@ class Model:
         """
         from spinodal.numeric.special_loci import Followed, follow, locate_first
 
+        if of == "local-entropy-transition" and self.spec.ansatz.overlap == "given":
+            return Model(with_overlap(self.spec, "extremised")).locus(
+                of, along, over, values, bounds=bounds, start=start, settings=settings, tol=tol, rule=rule,
+                checkpoint=checkpoint, progress=progress, **parameters,
+            )  # fmt: skip
         line = self._line(along, bounds, "--along")
         grid: list[float] = []
         second = None
@@ -312,6 +371,10 @@ class Model:
             numbers = np.atleast_1d(np.asarray(over[1], dtype=float))
             grid = [1.0 / v for v in numbers] if over[0].startswith("1/") else [float(v) for v in numbers]
             second = self._line(over[0].removeprefix("1/"), (min(grid), max(grid) + (min(grid) == max(grid))), "--over")
+        if of == "cusp" and second is None:
+            raise SpecError(
+                "a cusp lies on a fold curve", cure="give a second parameter: --over NAME=LOW:HIGH:N", source="--of"
+            )
         module = self.solver()
         wanted = self._wanted(module, of)
         self._check_start(module, start)
@@ -340,10 +403,10 @@ class Model:
             followed.curve,
         )
 
-    def _wanted(self, module: ModuleType, of: str) -> Wanted:
+    def _wanted(self, module: ModuleType, of: str, option: str = "--of") -> Wanted:
         from spinodal.numeric.special_loci import Wanted
 
-        if of in ("fold", "branch-point", "crossing", "boundary", "cusp"):
+        if of in ("fold", "branch-point", "crossing", "boundary", "cusp", "local-entropy-transition"):
             return Wanted(of)
         if of == "zero-entropy" or (of == "capacity" and self._discrete):
             return Wanted(of, "entropy")
@@ -355,7 +418,7 @@ class Model:
         raise SpecError(
             f"{of}: not a kind of special point that this version locates",
             cure=f"use one of {', '.join(KINDS)}, NAME being one of {', '.join(module.OBSERVABLES)}",
-            source="--of",
+            source=option,
         )
 
     def _repr_markdown_(self) -> str:

@@ -16,6 +16,7 @@ from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.derive import derive
 from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.probe import ProbeChannel
 
 #: LaTeX names of the derivation's own symbols.
 _NAMES = {
@@ -38,6 +39,15 @@ _NAMES = {
     "p_d_hat": r"\hat p_d",
     "r_hat": r"\hat r",
     "_prior_gap": "g",
+    "_dQ": r"\delta Q",
+    "dq": r"\delta q",
+    "dp": r"\delta p",
+    "dq_hat": r"\delta\hat q",
+    "dp_hat": r"\delta\hat p",
+    **{f"_Q{level}": f"Q_{level}" for level in range(3)},
+    **{f"{x}{level}": f"{x}_{level}" for x in "qp" for level in range(3)},
+    **{f"{x}{level}_hat": rf"\hat {x}_{level}" for x in "qp" for level in range(3)},
+    "_t": "t",
     "_s": "s",
     "_w_star": r"w_\star",
     "_xi": r"\xi",
@@ -106,9 +116,9 @@ class Derivation:
         return self.derived.system.jacobian.xreplace(dict(self.derived.channel_values))
 
     @property
-    def replicon(self) -> sp.Expr:
-        """The determinant of the replicon sector."""
-        return self.derived.observables["replicon"]
+    def replicon(self) -> sp.Expr | None:
+        """The determinant of the replicon sector, under an ansatz for which it is derived."""
+        return self.derived.observables.get("replicon")
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
@@ -257,18 +267,19 @@ def _steps(derived: Derived) -> list[Step]:
         Step(
             "Saddle-point equations",
             "phi is stationary in every order parameter; derivatives of Gaussian averages by Price's theorem and the heat "
-            "equation of the partition functions, so that no square root of an overlap is differentiated.",
+            "equation of the partition functions, so that no square root of an overlap is differentiated." + _given(derived),
             tuple(_relation(latex(left), right) for left, right in derived.textbook),
         )
     )
-    found.append(
-        Step(
-            "Stability",
-            "One more level of replicas with zero row sums is inserted; the determinant of the second variation, "
-            "conjugates eliminated. Negative: unstable (de Almeida-Thouless).",
-            (_relation(r"\mathrm{replicon}", derived.observables["replicon"]),),
+    if "replicon" in derived.observables:
+        found.append(
+            Step(
+                "Stability",
+                "One more level of replicas with zero row sums is inserted; the determinant of the second variation, "
+                "conjugates eliminated. Negative: unstable (de Almeida-Thouless).",
+                (_relation(r"\mathrm{replicon}", derived.observables["replicon"]),),
+            )
         )
-    )
     others = {k: v for k, v in derived.observables.items() if k != "replicon"}
     found.append(
         Step(
@@ -278,6 +289,12 @@ def _steps(derived: Derived) -> list[Step]:
         )
     )
     return found
+
+
+def _given(derived: Derived) -> str:
+    if derived.symmetric is None:
+        return ""
+    return f" The overlap {derived.symmetric.parameter} is given; its equation determines a conjugate."
 
 
 def _declared(derived: Derived) -> Step:
@@ -303,11 +320,21 @@ def _declared(derived: Derived) -> Step:
     return Step("The model", "; ".join(parts) + ". Single-site partition functions:", tuple(equations))
 
 
-def _channel_step(channel: Channel, derived: Derived) -> Step:
-    title = "Prior channel" if channel.name == "prior" else "Output channel"
+def _channel_step(channel: Channel | ProbeChannel, derived: Derived) -> Step:
+    title = "Prior channel" if channel.name.endswith("prior") else "Output channel"
+    if isinstance(channel, ProbeChannel):
+        reason = "first order in the number of probes: a mean in the measure of the reference"
+    else:
+        reason = _copies(channel)
+    nodes = [a for a in averages_in(derived.free_entropy) if str(a.measure.fields[:1]).find(channel.name) >= 0]
+    total = sp.Add(*(derived.free_entropy.coeff(node) * node for node in nodes))
+    return Step(title, reason, (_relation(rf"\phi_{{\mathrm{{{channel.name.replace('_', ' ')}}}}}", total),))
+
+
+def _copies(channel: Channel) -> str:
     reason = "n copies with a common field: the power n becomes a logarithm as n goes to 0" + (
         "; the teacher weighs the common field." if channel.teacher != 0 else "."
     )
-    nodes = [a for a in averages_in(derived.free_entropy) if str(a.measure.fields[:1]).find(channel.name) >= 0]
-    total = sp.Add(*(derived.free_entropy.coeff(node) * node for node in nodes))
-    return Step(title, reason, (_relation(rf"\phi_{{\mathrm{{{channel.name}}}}}", total),))
+    if channel.concentrated:
+        reason += " Infinitely many coupled copies concentrate at the maximum of their weight (Laplace's method)."
+    return reason

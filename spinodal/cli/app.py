@@ -28,6 +28,7 @@ COMMANDS = {
     "solve": "solve the saddle-point equations at one parameter point",
     "branch": "follow a state along a parameter, through its folds, to what is special on the way",
     "locus": "locate a special point, once or as a locus over a second parameter",
+    "verify": "check the equations that a document claims against the derivation",
     "reproduce": "run the study of typical solutions of arXiv:2110.00683",
 }
 

@@ -1,6 +1,7 @@
 """Locate a special point along one parameter, once or for each value of a second parameter.
 
-KIND is fold, branch-point, cusp, crossing, zero-entropy, capacity, replicon, or zero:NAME for the zero of an observable.
+KIND is fold, branch-point, cusp, crossing, zero-entropy, capacity, replicon, local-entropy-transition (of real replicas),
+or zero:NAME for the zero of an observable.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ from spinodal.cli.options import declare_spec, read_model
 from spinodal.cli.solve import start_of
 from spinodal.cli.terminal import note, print_json, print_table, progress, show, show_error, show_point, warn, working
 from spinodal.cli.values import Range, grid_range, search_range
-from spinodal.spec import Spec, SpecError, check_parameters
+from spinodal.spec import Spec, SpecError, check_parameters, with_overlap
 from spinodal.spec.errors import clip, did_you_mean
 from spinodal.spec.names import OBSERVABLES
 
 if TYPE_CHECKING:
     from spinodal.numeric.results import Locus, SpecialPoint
 
-_KINDS = ("capacity", "zero-entropy", "replicon", "fold", "branch-point", "crossing", "boundary")
+_KINDS = (
+    *("capacity", "zero-entropy", "replicon", "fold", "branch-point", "cusp", "crossing", "boundary"),
+    "local-entropy-transition",
+)
+#: The kind that is located with the overlap of real replicas among the order parameters.
+_EXTREMISED = "local-entropy-transition"
 _ZERO = "zero:"
 _DATA = (".nc", ".csv")
 _PICTURES = (".png", ".svg", ".pdf")
@@ -51,6 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Locate, write, and print the points."""
     spec, given = read_model(arguments)
     kind = _kind(arguments.of, spec)
+    if kind == _EXTREMISED and spec.ansatz.overlap == "given":
+        spec = with_overlap(spec, "extremised")
+        given.pop("q1", None)
     along = search_range(arguments.along)
     over = grid_range(arguments.over) if arguments.over else None
     output = output_file(arguments.output, suffixes=_DATA) if arguments.output else None

@@ -52,7 +52,7 @@ def read_model(arguments: argparse.Namespace) -> tuple[Spec, dict[str, float]]:
     """The spec that the arguments name, and the numbers given with ``--set``, not yet checked against it.
 
     Raises:
-        SpecError: about the spec, an override, or a text that is no ``NAME=NUMBER``.
+        SpecError: about the spec, its ansatz, an override, or a text that is no ``NAME=NUMBER``.
     """
     settings = list(arguments.set)
     source = arguments.spec
@@ -66,7 +66,12 @@ def read_model(arguments: argparse.Namespace) -> tuple[Spec, dict[str, float]]:
         settings.remove(source)
     overrides = dict(override(text) for text in arguments.overrides)
     given = assignments(settings, option="--set", example="alpha=0.8")
-    return read_spec(source, overrides=overrides, ansatz=arguments.ansatz), given
+    spec = read_spec(source, overrides=overrides, ansatz=arguments.ansatz)
+
+    from spinodal.model import Model
+
+    Model(spec).check_scheme()  # before its parameters: one that only this ansatz has says little while it is not derived
+    return spec, given
 
 
 def _tolerance(text: str) -> float:

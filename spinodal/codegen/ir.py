@@ -8,7 +8,7 @@ What this representation does *not* support, and where it would go:
 
 * several quadrature variables at one level besides planted ones: a kernel has at most one standard normal ``z``, and so
   has every pass inside it (:class:`Inner`, to any depth);
-* control flow: envelopes (y -> infinity) will be instructions like :class:`Call`, with their own derivatives.
+* control flow: a maximum over a field (y -> infinity) is a kernel of its own, :class:`PeakKernel`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Literal
 
 import sympy as sp
 
+from spinodal.symbolic.derivation import Origin
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
@@ -126,6 +127,63 @@ class Kernel:
 
 
 @dataclass(frozen=True, slots=True)
+class PeakKernel:
+    """One pass over the nodes of a maximiser that follows a Gaussian field ``omega = mean + root z``, with its kinks.
+
+    Attributes:
+        name: of the function that is emitted.
+        comment: what is averaged over.
+        z: the standard normal variable behind the field.
+        t: the maximiser at a node.
+        planted: outer variables.
+        inputs: scalar symbols it reads.
+        hoisted: assignments that do not depend on nodes.
+        mean, root, spread: of the field, and D in ``max_t [L(t) - (t - omega)^2/(2D)]``.
+        t_steps: where L changes fast.
+        z_steps: where other factors of the integrands change fast.
+        slopes_body: what L and its derivatives need, at ``t``.
+        slopes: L, L', L''.
+        body: assignments and calls on the nodes.
+        averages: (average's symbol, node expression).
+        kink_variables: omega and the maximisers below and above, at a kink.
+        kink_body: assignments and calls at kinks.
+        kink_sums: (sum's symbol, expression at a kink).
+        single: whether only one maximum is possible, so that there are no kinks.
+    """
+
+    name: str
+    comment: str
+    z: sp.Symbol
+    t: sp.Symbol
+    planted: tuple[Planted, ...]
+    inputs: tuple[sp.Symbol, ...]
+    hoisted: tuple[Assign, ...]
+    mean: sp.Expr
+    root: sp.Expr
+    spread: sp.Expr
+    t_steps: tuple[StepInZ, ...]
+    z_steps: tuple[StepInZ, ...]
+    slopes_body: tuple[Assign | Call | Inner, ...]
+    slopes: tuple[sp.Expr, ...]
+    body: tuple[Assign | Call | Inner, ...]
+    averages: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    kink_variables: tuple[sp.Symbol, ...]
+    kink_body: tuple[Assign | Call | Inner, ...]
+    kink_sums: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    single: bool
+
+    @property
+    def outputs(self) -> tuple[tuple[sp.Symbol, sp.Expr], ...]:
+        """Averages, then sums."""
+        return (*self.averages, *self.kink_sums)
+
+    @property
+    def items(self) -> tuple[Assign | Call | Inner, ...]:
+        """Everything that is computed at nodes."""
+        return (*self.slopes_body, *self.body, *self.kink_body)
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """An output array: flat expressions and the shape per state."""
 
@@ -140,7 +198,7 @@ class Routine:
 
     name: str
     doc: str
-    stages: tuple[Assign | Kernel, ...]
+    stages: tuple[Assign | Kernel | PeakKernel, ...]
     results: tuple[Result, ...]
     directions: tuple[sp.Symbol, ...] = ()
 
@@ -164,3 +222,8 @@ class Program:
     conditions: tuple[str, ...]
     finite_difference: tuple[str, ...]
     comments: tuple[str, ...]
+    unbounded: tuple[str, ...] = ()
+    symmetric: Origin | None = None
+    origin: tuple[tuple[str, sp.Expr], ...] = ()
+    trivial: tuple[tuple[str, str], ...] = ()
+    constrained: str = ""

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, Call, Inner, Kernel, Planted, Program, Result, Routine
+from spinodal.codegen.ir import Assign, Call, Inner, Kernel, PeakKernel, Planted, Program, Result, Routine
 from spinodal.codegen.nodes import NodeBuilder, reads, targets
-from spinodal.symbolic.averages import Average, Measure, averages_in, explicit_fields, standard_normals
+from spinodal.codegen.peaks import PeakGroup, peak_group, peak_kernel
+from spinodal.symbolic.averages import Average, Evaluated, Measure, averages_in, explicit_fields, standard_normals
 from spinodal.symbolic.channel import Ratio
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import generic_values, kinks, symbol, to_sympy
@@ -55,13 +56,15 @@ def lower(derived: Derived) -> Program:
             "parameter_derivative", "dF/dp.", [Result("parameter_derivative", (n, len(derived.parameters)), columns)]
         )
     )
-    directional = context.routine(
-        "jacobian_directional",
-        "d/dt (dF/dx)(x + t v) at t = 0.",
-        [Result("jacobian_directional", (n, n), tuple(system.directional))],
-        directions=system.directions,
-    )
-    if _too_high(directional):
+    directional = None
+    if system.directional is not None:
+        directional = context.routine(
+            "jacobian_directional",
+            "d/dt (dF/dx)(x + t v) at t = 0.",
+            [Result("jacobian_directional", (n, n), tuple(system.directional))],
+            directions=system.directions,
+        )
+    if directional is None or _too_high(directional):
         missing = (*missing, "jacobian_directional")
     else:
         routines.append(directional)
@@ -87,6 +90,11 @@ def lower(derived: Derived) -> Program:
         conditions=tuple(c.meaning for c in derived.conditions),
         finite_difference=missing,
         comments=tuple(f"{d.symbol}: {d.meaning}" for d in derived.definitions),
+        unbounded=derived.unbounded,
+        symmetric=derived.symmetric,
+        origin=tuple(derived.origin.items()),
+        trivial=tuple(derived.trivial.items()),
+        constrained=derived.constrained,
     )
 
 
@@ -94,8 +102,8 @@ def _too_high(routine: Routine) -> bool:
     return any(
         call.function == "primitive" and any(k > HIGHEST_ORDER for k, _ in call.outputs)
         for stage in routine.stages
-        if isinstance(stage, Kernel)
-        for call in _calls(stage.body)
+        if not isinstance(stage, Assign)
+        for call in _calls(stage.items if isinstance(stage, PeakKernel) else stage.body)
     )
 
 
@@ -122,18 +130,18 @@ class _Context:
 
     def routine(self, name: str, doc: str, results: Sequence[Result], directions: tuple[sp.Symbol, ...] = ()) -> Routine:
         """Lower one set of results."""
-        marks: dict[Average, sp.Symbol] = {}
+        marks: dict[Evaluated, sp.Symbol] = {}
         expressions = [self._explicit(e) for r in results for e in r.expressions]
         finals = [self._mark(e, marks) for e in expressions]
         prelude = self._prelude(finals, list(marks), marks)
         replacements, reduced = sp.cse(finals, symbols=sp.numbered_symbols("_s"), order="none")
-        stages: list[Assign | Kernel] = []
+        stages: list[Assign | Kernel | PeakKernel] = []
         pending = dict(marks)
 
         def emit_kernels(available: set[sp.Symbol] | None) -> None:
             """Kernels whose measures are known; definitions may themselves be averages, so this runs twice."""
             ready = {a: m for a, m in pending.items() if available is None or m in available}
-            for kernel in self._kernels(ready, start=sum(isinstance(s, Kernel) for s in stages)):
+            for kernel in self._kernels(ready, start=sum(not isinstance(s, Assign) for s in stages)):
                 stages.append(kernel)
             for a in ready:
                 del pending[a]
@@ -156,18 +164,18 @@ class _Context:
     def _explicit(self, expression: sp.Expr) -> sp.Expr:
         return expression.xreplace(dict(self.derived.channel_values))
 
-    def _mark(self, expression: sp.Expr, marks: dict[Average, sp.Symbol]) -> sp.Expr:
+    def _mark(self, expression: sp.Expr, marks: dict[Evaluated, sp.Symbol]) -> sp.Expr:
         table = {}
         for node in averages_in(expression):
             mark = marks.setdefault(node, sp.Symbol(f"_average_{len(marks)}", real=True))
             table[node] = mark
         return expression.xreplace(table)
 
-    def _prelude(self, finals: Iterable[sp.Expr], nodes: list[Average], marks: dict[Average, sp.Symbol]) -> list[Assign]:
+    def _prelude(self, finals: Iterable[sp.Expr], nodes: list[Evaluated], marks: dict[Evaluated, sp.Symbol]) -> list[Assign]:
         """The definitions that are needed, in order; averages inside definitions get marks too."""
         needed: set[sp.Symbol] = set().union(*(e.free_symbols for e in finals), *(a.free_symbols for a in nodes))
         for node in nodes:  # planted variables' splits and leaves' data read parameters, which are always there
-            needed |= node.measure.free_symbols
+            needed |= node.measure.free_symbols if isinstance(node, Average) else node.free_symbols
         chosen: list[Assign] = []
         for definition in reversed(self.derived.definitions):
             if definition.symbol in needed:
@@ -178,11 +186,18 @@ class _Context:
                 chosen.append(Assign(definition.symbol, self._mark(expression, marks)))
         return chosen[::-1]
 
-    def _kernels(self, marks: Mapping[Average, sp.Symbol], start: int) -> list[Kernel]:
-        groups: dict[Measure, list[tuple[sp.Symbol, sp.Expr]]] = {}
+    def _kernels(self, marks: Mapping[Evaluated, sp.Symbol], start: int) -> list[Kernel | PeakKernel]:
+        groups: dict[Measure | PeakGroup, list[tuple[sp.Symbol, Evaluated]]] = {}
         for node, mark in marks.items():
-            groups.setdefault(node.measure, []).append((mark, node.integrand))
-        return [self._kernel(start + i, m, outputs) for i, (m, outputs) in enumerate(groups.items())]
+            groups.setdefault(peak_group(node) or node.measure, []).append((mark, node))
+        found: list[Kernel | PeakKernel] = []
+        for index, (key, nodes) in enumerate(groups.items(), start):
+            if isinstance(key, PeakGroup):
+                splits = {v: self._planted_splits(v, [n for _, n in nodes]) for v, _ in key.planted}
+                found.append(peak_kernel(self, index, key, nodes, splits))
+            else:
+                found.append(self._kernel(index, key, [(mark, node.integrand) for mark, node in nodes]))
+        return found
 
     def _kernel(self, index: int, measure: Measure, outputs: list[tuple[sp.Symbol, sp.Expr]]) -> Kernel:
         normals = standard_normals(measure)

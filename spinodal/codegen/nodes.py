@@ -177,17 +177,18 @@ class NodeBuilder:
     def step(self, expression: sp.Expr, sharpness: sp.Expr = sp.S.One) -> None:
         """Note that the integrand changes where the expression vanishes, over 1/sharpness of it.
 
-        The surrounding pass, whose integrand this one's average is, is told the same: the tilt may follow the step.
+        The surrounding pass, whose integrand this one's average is, is told how sharp that still is.
         """
         offset, slope = self._affine(expression)
         if slope != 0:
             key = (self.scalar(offset), self.scalar(slope))
             self.steps[key] = sp.Max(self.steps.get(key, sharpness), sharpness)
         if self.parent is not None:
-            self.parent.step(offset, sp.Max(sharpness, self._sharpness()))
+            self.parent.step(offset, self._passed_on(sharpness, slope))
 
-    def _sharpness(self) -> sp.Expr:
-        return sp.S.One
+    def _passed_on(self, sharpness: sp.Expr, slope: sp.Expr) -> sp.Expr:
+        """How sharp a step still is after this pass's average."""
+        return sharpness / sp.sqrt(1 + (sharpness * self.scalar(slope)) ** 2)
 
     def _call(self, atom: sp.Expr) -> sp.Symbol:
         match atom:
@@ -242,12 +243,15 @@ class NodeBuilder:
 
 
 class _InnerBuilder(NodeBuilder):
-    """The builder of an inner pass: what it tells the surrounding pass about steps depends on the tilt."""
+    """The builder of an inner pass: what it tells the surrounding pass about steps depends on its weight."""
 
     tilt_strength: sp.Expr = sp.S.One
 
-    def _sharpness(self) -> sp.Expr:
-        return self.tilt_strength
+    def _passed_on(self, sharpness: sp.Expr, slope: sp.Expr) -> sp.Expr:
+        """With a weight Z^m the average may follow the step, or choose between its two sides m times as sharply."""
+        if self.tilt_strength == 1:
+            return super()._passed_on(sharpness, slope)
+        return sp.Max(sharpness, self.tilt_strength)
 
 
 class _InnerPass:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from spinodal.numeric.extrapolation import extrapolate
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.results import Array, Failure, SpecialPoint
 from spinodal.numeric.solve import REPLICON_NOISE, Bound
@@ -151,32 +152,3 @@ def _at_gap(problem: ModuleProblem, x0: Array, value0: float, gap: float) -> tup
             return x, value
         previous = size
     return None
-
-
-def extrapolate(gaps: Array, values: Array) -> tuple[float, float]:
-    """The limit of values(g) at g = 0 by polynomials in g or in sqrt(g), with an error estimate.
-
-    The estimate is the largest difference between the chosen extrapolation and its neighbours (the one from the points
-    before, and one order lower), so that rounding noise, which grows as g falls, is seen as well as truncation.
-    """
-    best, error = float(values[-1]), float("inf")
-    for power in (0.5, 1.0):
-        t = gaps**power
-        for order in (1, 2, 3, 4, 5, 6):
-            for stop in range(order + 2, len(t) + 1):
-                fit = _neville(t[stop - order - 1 : stop], values[stop - order - 1 : stop])
-                before = _neville(t[stop - order - 2 : stop - 1], values[stop - order - 2 : stop - 1])
-                lower = _neville(t[stop - order : stop], values[stop - order : stop])
-                change = max(abs(fit - before), abs(fit - lower)) + 1e-15 * abs(fit)
-                if change < error:
-                    best, error = fit, change
-    # the smallest of many differences is an optimistic one
-    return best, 16.0 * error + 4e-12 * abs(best)
-
-
-def _neville(t: Array, values: Array) -> float:
-    """Polynomial through the points, at t = 0."""
-    table = values.astype(float).copy()
-    for k in range(1, len(t)):
-        table[:-k] = (t[k:] * table[:-k] - t[:-k] * table[1 : len(table) - k + 1]) / (t[k:] - t[:-k])
-    return float(table[0])

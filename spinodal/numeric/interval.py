@@ -32,7 +32,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .special import _Tail
+from .gaussian_tail import _Tail
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Edges: TypeAlias = Sequence[tuple[ArrayLike, ArrayLike]]
@@ -44,7 +44,7 @@ _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 @dataclass
-class _Component:
+class Component:
     """Cumulants of x in one interval.
 
     excess is Var x - 1; above and below are the distances of <x> from the edges alpha and beta, both >= 0; at_lower and
@@ -62,19 +62,19 @@ class _Component:
     at_lower: FloatArray
     at_upper: FloatArray
 
-    def reflected(self) -> _Component:
+    def reflected(self) -> Component:
         """The component of the interval (-beta, -alpha)."""
         swapped = (self.below, self.above, self.at_upper, self.at_lower)
-        return _Component(self.log_mass, -self.mean, self.excess, self.variance, -self.third, self.fourth, *swapped)
+        return Component(self.log_mass, -self.mean, self.excess, self.variance, -self.third, self.fourth, *swapped)
 
 
-def _half_line(alpha: FloatArray, order: int) -> _Component:
+def _half_line(alpha: FloatArray, order: int) -> Component:
     """The component x > alpha."""
     tail = _Tail(alpha)
     m, d = tail.mills()
     zero = np.zeros_like(m)
     above = np.where(tail.negative, m - tail.x, d)
-    part = _Component(tail.log_tail(), m, zero, zero, zero, zero, above, zero, m, zero)
+    part = Component(tail.log_tail(), m, zero, zero, zero, zero, above, zero, m, zero)
     if order >= 2:
         slopes = tail.derivatives(max(order, 3))
         part.excess = slopes[1]
@@ -91,7 +91,7 @@ def _variance_above(alpha: FloatArray, m: FloatArray, d: FloatArray, slopes: lis
     return np.where(right, d * d + slopes[2] / np.where(right, np.minimum(m, 1e300), 1.0), 1.0 + slopes[1])
 
 
-def _wide(alpha: FloatArray, beta: FloatArray, delta: FloatArray, order: int) -> tuple[_Component, FloatArray]:
+def _wide(alpha: FloatArray, beta: FloatArray, delta: FloatArray, order: int) -> tuple[Component, FloatArray]:
     """The component for alpha + beta >= 0 and r < 1/e, and rho = log r (capped) for all."""
     near, far = _Tail(alpha), _Tail(beta)
     (ma, da), (mb, db) = near.mills(), far.mills()
@@ -108,7 +108,7 @@ def _wide(alpha: FloatArray, beta: FloatArray, delta: FloatArray, order: int) ->
     rho1 = -slope
     mean = ma - s * slope
     zero = np.zeros_like(mean)
-    part = _Component(log_mass, mean, zero, zero, zero, zero, above, delta - above, ma * (1.0 + s), mb * s)
+    part = Component(log_mass, mean, zero, zero, zero, zero, above, delta - above, ma * (1.0 + s), mb * s)
     if order >= 2:
         fa, fb = near.derivatives(max(order, 3)), far.derivatives(max(order, 3))
         va = _variance_above(alpha, ma, da, fa)
@@ -134,7 +134,7 @@ def _wide(alpha: FloatArray, beta: FloatArray, delta: FloatArray, order: int) ->
     return part, rho
 
 
-def _narrow(alpha: FloatArray, beta: FloatArray, delta: FloatArray) -> _Component:
+def _narrow(alpha: FloatArray, beta: FloatArray, delta: FloatArray) -> Component:
     """The component for a narrow interval, from nodes s in [-1, 1]: x = middle + delta s/2.
 
     The nodes come in pairs +-s, so that the odd moments are sums of sinh of one sign: the mean and the third cumulant
@@ -149,7 +149,7 @@ def _narrow(alpha: FloatArray, beta: FloatArray, delta: FloatArray) -> _Componen
     second = m2 - m1 * m1
     third = m3 - m1 * (3.0 * m2 - 2.0 * m1 * m1)
     fourth = m4 - 4.0 * m3 * m1 - 3.0 * m2 * m2 + m1 * m1 * (12.0 * m2 - 6.0 * m1 * m1)
-    return _Component(
+    return Component(
         np.log(half * total) - 0.5 * middle * middle - _HALF_LOG_2PI,
         middle + half * m1,
         half * half * second - 1.0,
@@ -163,10 +163,10 @@ def _narrow(alpha: FloatArray, beta: FloatArray, delta: FloatArray) -> _Componen
     )
 
 
-_FIELDS = tuple(field.name for field in fields(_Component))
+_FIELDS = tuple(field.name for field in fields(Component))
 
 
-def _one_interval(alpha: FloatArray, beta: FloatArray, delta: FloatArray, order: int) -> _Component:
+def one_interval(alpha: FloatArray, beta: FloatArray, delta: FloatArray, order: int) -> Component:
     """Cumulants of x ~ N(0, 1) between alpha and beta; flat arrays, edges may be infinite, delta = beta - alpha."""
     if np.all(beta == np.inf) and np.all(alpha > -np.inf) and np.all(alpha < np.inf):
         return _half_line(alpha, order)
@@ -202,10 +202,10 @@ def _one_interval(alpha: FloatArray, beta: FloatArray, delta: FloatArray, order:
 
 
 @dataclass
-class _Mixture:
+class Mixture:
     """The components of all intervals, their weights p_j, and the cumulants of x in the mixture; flat arrays."""
 
-    components: list[_Component]
+    components: list[Component]
     p: list[FloatArray]
     deviations: list[FloatArray]  # <x>_j - <x>
     log_mass: FloatArray
@@ -213,12 +213,13 @@ class _Mixture:
     variance: FloatArray
 
 
-def _mixture(components: list[_Component], levels: list[FloatArray], order: int) -> _Mixture:
+def mixture_of(components: list[Component], levels: list[FloatArray], order: int) -> Mixture:
+    """The mixture of components of log weights ``log_mass + level``; flat arrays."""
     if len(components) == 1:
         one = components[0]
         ones, zero = np.ones_like(one.mean), np.zeros_like(one.mean)
         cumulants = [one.mean, one.excess, one.third, one.fourth]
-        return _Mixture(components, [ones], [zero], one.log_mass + levels[0], cumulants, one.variance)
+        return Mixture(components, [ones], [zero], one.log_mass + levels[0], cumulants, one.variance)
     logs = [one.log_mass + level for one, level in zip(components, levels, strict=True)]
     best, pivot = logs[0], components[0].mean
     index = np.zeros(best.shape, dtype=np.intp)
@@ -261,7 +262,7 @@ def _mixture(components: list[_Component], levels: list[FloatArray], order: int)
             for one, uj, ej in zip(components, u, e, strict=True)
         ]
         cumulants.append(average(terms) - 3.0 * spread * spread)
-    return _Mixture(components, p, u, log_mass, cumulants, variance)
+    return Mixture(components, p, u, log_mass, cumulants, variance)
 
 
 @dataclass
@@ -276,13 +277,13 @@ class _Problem:
     beta: list[FloatArray]
     levels: list[FloatArray]
 
-    def mixture(self, order: int) -> _Mixture:
+    def mixture(self, order: int) -> Mixture:
         components = []
         for a, b, alpha, beta in zip(self.lower, self.upper, self.alpha, self.beta, strict=True):
             with np.errstate(invalid="ignore"):
                 delta = (b - a) / self.sigma
-            components.append(_one_interval(alpha, beta, delta, order))
-        return _mixture(components, self.levels, order)
+            components.append(one_interval(alpha, beta, delta, order))
+        return mixture_of(components, self.levels, order)
 
 
 def _problem(omega: ArrayLike, variance: ArrayLike, edges: Edges, log_levels: Sequence[ArrayLike] | None) -> _Problem:

@@ -6,12 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spinodal.numeric.continuation.locate import rounding
 from spinodal.numeric.continuation.problem import Problem
 from spinodal.numeric.results import Array
 from spinodal.numeric.solve import Bound
-
-__all__ = ["ModuleProblem", "Observed", "rounding"]
 
 
 class ModuleProblem(Problem):
@@ -66,6 +63,13 @@ class ModuleProblem(Problem):
         return np.asarray(
             module.jacobian_directional(x[None], self.point(*values), v[None], self.system.rule)[0]  # type: ignore[arg-type]
         )
+
+    def inside(self, u: Array) -> bool:
+        """Whether the module's conditions hold: a variance just below zero is evaluated as zero, which is no derivative."""
+        n = u.size - len(self.columns)
+        with np.errstate(all="ignore"):
+            margins = self.system.conditions(u[None, :n], self.point(*u[n:]))
+        return bool(np.all(margins >= -1e-13))
 
     def refined(self) -> ModuleProblem:
         """The same with twice the quadrature nodes."""

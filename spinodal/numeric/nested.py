@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -35,6 +36,8 @@ _FARTHEST = 1e4  # of a maximum of S
 _FALL = 45.0  # S falls by this much inside the domain: what is left out weighs 1e-19
 #: The domain in the rule's own variable: rules do not grade finely near their edge (+-9), where their weight is negligible.
 _EXTENT = 7.0
+#: Steps wider than this (in the inner variable) are resolved without panels of their own.
+_WIDE = 1.0
 _NEWTON = 12
 _MAXIMA = 4
 _EXTENSIONS = 40  # of the domain, each by 1.6
@@ -67,16 +70,28 @@ def tilted(
         outer = slice(begin, min(begin + reach, count))
         block = tuple(_cut(a, outer) for a in flat)
         modes, widths_of_modes, low, high = _domain(search, rule, outer.stop - outer.start, block)
-        places = [*(modes[:, k] for k in range(modes.shape[1])), *(_cut(c, outer) for c in centres)]
-        sizes = [*(widths_of_modes[:, k] for k in range(modes.shape[1])), *(_cut(w, outer) for w in widths)]
-        size = max(1, _BLOCK_ELEMENTS // (rule.n * len(places)))
+        places, sizes = ([array[:, k] for k in range(array.shape[1])] for array in (modes, widths_of_modes))
+        for centre, width in zip(centres, widths, strict=True):
+            if np.any(_cut(width, outer) < _WIDE):
+                places.append(_cut(centre, outer))
+                sizes.append(_cut(width, outer))
+        thin = _thinned(rule, len(places))
+        size = max(1, _BLOCK_ELEMENTS // (thin.n * len(places)))
         for start in range(0, outer.stop - outer.start, size):
             part = slice(start, start + size)
             z, weight, shift = _nodes(
-                rule, [_cut(c, part) for c in places], [_cut(w, part) for w in sizes], low[part], high[part]
+                thin, [_cut(c, part) for c in places], [_cut(w, part) for w in sizes], low[part], high[part]
             )
             pieces.append(kernel(rule, z, weight, shift, *(_column(a, part) for a in block)))
     return tuple(np.concatenate([np.atleast_1d(p) for p in piece]).reshape(shape) for piece in zip(*pieces, strict=True))
+
+
+def _thinned(rule: Rule, places: int) -> Rule:
+    """The rule for a domain that is cut between several places: each panel is simpler than the whole."""
+    if places == 1 or not is_dataclass(rule) or isinstance(rule, type):
+        return rule
+    thinned: Rule = replace(rule, n=max(12, (6 * rule.n) // 10))
+    return thinned
 
 
 def plain(

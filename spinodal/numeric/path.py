@@ -19,6 +19,7 @@ class PathSettings:
         relative_error: the same for conjugates, relative to their size.
         overlap_change: largest change of an overlap in one step.
         smallest: the step (in units of the whole path) below which the branch is said to end.
+        steps: steps tried at most: only where the equations are not resolved do steps stay short without shrinking.
         corrections: Newton iterations allowed per step.
         reach: how far (scaled) a prediction may be from the root: farther ones are refused after one evaluation.
         contraction: the largest ratio of one of its steps to the one before.
@@ -30,11 +31,12 @@ class PathSettings:
     relative_error: float = 0.2
     overlap_change: float = 0.5
     smallest: float = 1e-8
+    steps: int = 200
     corrections: int = 8
     reach: float = 0.3
     contraction: float = 2.0
     aim: float = 0.05
-    loose: float = 1e-2
+    loose: float = 3e-2
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,9 @@ class _Walk:
         yield here
         tangent, sign, curvature = np.nan_to_num(here.tangent), here.sign, None
         s, h, refused, iterations = 0.0, 1.0, False, root.iterations
-        while s < 1.0 and h > settings.smallest:
+        for _ in range(settings.steps):
+            if s >= 1.0 or h <= settings.smallest:
+                break
             target = min(1.0, s + h)
             length = target - s
             there = p + target * change

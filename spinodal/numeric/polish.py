@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spinodal.numeric.continuation.corrector import NotCorrectedError, solve
-from spinodal.numeric.continuation.locate import Located, locate_branch_point, locate_fold, rounding
+from spinodal.numeric.continuation.locate import Located, locate_branch_point, locate_fold
 from spinodal.numeric.continuation.problem import EvaluationError
 from spinodal.numeric.module_problem import ModuleProblem, Observed
 from spinodal.numeric.results import Array
@@ -54,7 +54,7 @@ def _zero(problem: ModuleProblem, observable: str, u: Array, scale: Array, toler
                 break
             u = u + scale * step
             if size <= tolerance or (size < 1e-8 and size > 0.3 * previous):
-                noise = np.append(rounding(here), 8.0 * _EPS * (1.0 + float(np.abs(row) @ np.abs(u))))
+                noise = np.append(problem.noise(here), 8.0 * _EPS * (1.0 + float(np.abs(row) @ np.abs(u))))
                 inverse = np.linalg.inv(matrix)
                 error = float(np.abs(inverse[-1]) @ noise + 10.0 * size**2) * float(scale[-1])
                 return Located("", u, error, True)

@@ -147,6 +147,12 @@ def dot(weight: Array, values: Any) -> Any:
     return (weight * values).sum(axis=1)  # one value for all nodes
 
 
+def total(weight: Array) -> Any:
+    """Sums of weights over nodes: [b, n] -> [b], a number for one row."""
+    sums = np.add.reduce(weight, axis=1)
+    return sums[0] if len(weight) == 1 else sums
+
+
 def gather(b: int, values: Any, weight: Array) -> Array:
     """Weighted sums over planted nodes: values [b K] or [b K, 1], weights [b K, 1] -> [b]."""
     flat = np.asarray(values, dtype=float).reshape(-1) * np.asarray(weight).reshape(-1)
@@ -212,7 +218,7 @@ def _step_of_one(a: float, b: float, sharpness: float) -> tuple[Array, Array]:
         b = 1e-12
     centre = -a / b
     width = max(1.0 / (sharpness * abs(b)), abs(centre) - _FAR)
-    if not math.isfinite(width):
+    if not (math.isfinite(width) and math.isfinite(centre)):
         return np.zeros(1), np.ones(1)
     return np.array([min(max(centre, -_FAR), _FAR)]), np.array([min(max(width, 1e-13), 1e6)])
 

@@ -2,7 +2,7 @@
 
 There a conjugate diverges, so that no Newton iteration ends on it. It exists when the update map pulls overlaps that are
 nearly saturated closer to saturation, faster than linearly: then the overlaps equal the self-overlap to double precision,
-and the free entropy and the observables have limits, which are extrapolated in the square root of the gap.
+and the free entropy and the observables have limits, which are extrapolated in the gap.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from spinodal.numeric.extrapolation import extrapolate
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, State
 
@@ -27,6 +28,8 @@ class _BoundModule(Protocol):
 
     def conditions(self, x: Array, p: Array) -> Array: ...
 
+    def refined(self) -> _BoundModule: ...
+
 
 def saturated_state(system: _BoundModule, p: Array, context: str, *, with_observables: bool = True) -> State | None:
     """The saturated state at one parameter point [1, k], or None if there is none.
@@ -35,8 +38,9 @@ def saturated_state(system: _BoundModule, p: Array, context: str, *, with_observ
         system: a module bound to a rule.
         p: the parameter point.
         context: what to say first in the warning (why the state is reported).
-        with_observables: whether their limits are taken too, which may cost many times what the state does.
+        with_observables: evaluate observables too.
     """
+    system = system.refined()  # pairing terms of the size of the conjugates cancel in the limit
     module = system.module
     names = list(module.ORDER_PARAMETERS)
     if "q" not in names or module.SATURATING.get("q") is None or "p" in names or "q_d" in names:
@@ -45,7 +49,7 @@ def saturated_state(system: _BoundModule, p: Array, context: str, *, with_observ
         bound = float(module.SATURATING["q"])
     except ValueError:
         return None
-    gaps = 2.0 ** -np.arange(16.0, 50.0, 2.0)
+    gaps = 2.0 ** -np.arange(10.0, 50.0, 2.0)
     x = np.zeros((gaps.size, len(names)))
     overlaps = np.array([name not in module.CONJUGATES for name in names])
     x[:, overlaps] = bound * (1.0 - gaps)[:, None]  # exact: the gaps are powers of two
@@ -57,21 +61,21 @@ def saturated_state(system: _BoundModule, p: Array, context: str, *, with_observ
         x = np.where(overlaps, x, x - f)
     f = system.residual(x, points)
     updated = (x - f)[:, overlaps]
-    if not np.all(np.isfinite(f)) or np.any(x[:, ~overlaps] < 1.0):
+    if not np.all(np.isfinite(f)) or np.any(x[3:, ~overlaps] < 1.0):
         return None
     # E[d2 log Z] - gap is what the residual of q holds, so that the new gap keeps its relative accuracy
     q = names.index("q")
     new_gap = gaps * bound + f[:, q]
-    if not np.all(new_gap[4:] < 0.05 * gaps[4:] * bound) or np.any(np.abs(updated - bound) > 2.0 * gaps[:, None]):
+    if not np.all(new_gap[7:] < 0.05 * gaps[7:] * bound) or np.any(np.abs(updated - bound)[3:] > 2.0 * gaps[3:, None]):
         return None
-    conjugate = float(np.max(np.abs(x[:, ~overlaps]) * np.sqrt(gaps)[:, None], initial=0.0))
-    free_entropy, error = _limit(module.free_entropy(x, points, system.rule), gaps, conjugate)
+    free_entropy, error = extrapolate(gaps, module.free_entropy(x, points, system.rule))
     if not np.isfinite(free_entropy) or error > 1e-3 * (1.0 + abs(free_entropy)):
         return None
-    observables = {}
-    for name, column in module.observables(x, points, system.rule).items() if with_observables else ():
+    observables: dict[str, float] = {}
+    for name, column in (module.observables(x, points, system.rule) if with_observables else {}).items():
         if np.all(np.isfinite(column)):
-            observables[name] = _limit(column, gaps, conjugate)[0]
+            limit, spread = extrapolate(gaps, column)
+            observables[name] = 0.0 if abs(limit) <= spread and name.endswith(("_error", "_barycentre")) else limit
     note = f"q = {bound:g} to double precision"
     if np.any(x[-1, ~overlaps] > 2.0 * x[-4, ~overlaps]):
         note += ", and the conjugates diverge there (values shown: at a gap of 2^-48)"
@@ -86,26 +90,3 @@ def saturated_state(system: _BoundModule, p: Array, context: str, *, with_observ
         warnings=((f"{context}; the state reported is the saturated (perfect) one: {note}") if context else note,),
         method="limit of vanishing gap",
     )
-
-
-def _limit(values: Array, gaps: Array, conjugate: float) -> tuple[float, float]:
-    """The limit of a sequence a + b sqrt(g) + c g + ... as the gap g goes to 0, and an error estimate.
-
-    Wide gaps leave higher orders, narrow ones the rounding of terms as large as the conjugates: the window of gaps is
-    chosen in which both together are smallest.
-
-    Args:
-        values: the sequence, [gaps].
-        gaps: falling by a constant factor.
-        conjugate: sqrt(gap) times the conjugates: terms of their size cancel in the values.
-    """
-    roots, width = np.sqrt(gaps), 6
-    noise = 8.0 * np.finfo(float).eps * (1.0 + float(np.max(np.abs(values))) + conjugate / roots)
-    # the gaps are geometric, so that one linear functional extrapolates in every window
-    weights = np.linalg.pinv(np.vander(roots[:width] / roots[0], 4, increasing=True))[0]
-    found = np.array([float(weights @ values[i : i + width]) for i in range(values.size - width + 1)])
-    rounding = np.array([float(np.abs(weights) @ noise[i : i + width]) for i in range(found.size)])
-    change = np.abs(np.diff(found))
-    errors = 2.0 * np.maximum(change[1:], change[:-1]) + rounding[1:-1]
-    best = int(np.argmin(errors))
-    return float(found[best + 1]), float(errors[best])

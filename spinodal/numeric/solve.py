@@ -11,25 +11,27 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.origins import begins_inside, from_origin
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
 from spinodal.numeric.rows import Mask, is_inside
 from spinodal.numeric.saturation import saturated_state
+from spinodal.numeric.symmetric import follow_constraint, why_not_reached
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
 _REFINEMENTS = 3
 #: A replicon within this of zero is at its zero (a point located there would otherwise be called unstable by rounding).
 REPLICON_NOISE = 1e-10
 #: Alternating updates of overlaps and conjugates before Newton at alpha = 0.
-_ORIGIN_SWEEPS = 4
+_ORIGIN_SWEEPS = 3
 #: A state at alpha = 0 with a smaller residual needs no further updates.
 _ORIGIN_FOUND = 1e-3
 #: Of the Newton steps along the branch and at its end; the last step is taken, and one more with the refined rule follows.
-_STEP_TOLERANCE = 1e-9
+_STEP_TOLERANCE = 1e-7
 #: A larger last step is left to Newton with more nodes.
-_LAST_STEP = 1e-6
+_LAST_STEP = 1e-5
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,12 @@ def trivial_state(module: ModuleType, batch: int) -> Array:
 
 
 def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
-    """The branch that starts at alpha = 0, followed to each row of p [B, k]."""
+    """The branch that starts at alpha = 0 (or at the module's own origin), followed to each row of p [B, k]."""
     module = system.module
+    if getattr(module, "SYMMETRIC", None) is not None:
+        return _from_symmetric_state(system, p, settings)
+    if begins_inside(module):
+        return from_origin(system, module, p, is_overlap(module), settings)
     origin = p.copy()
     origin[:, module.PARAMETERS.index("alpha")] = 0.0
     start = trivial_state(module, len(p))
@@ -94,6 +100,12 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
         chosen = overlaps if sweep % 2 == 0 else ~overlaps
         start = np.where(chosen & np.isfinite(f), start - f, start)
     return follow(system, best, origin, p, overlaps, settings)
+
+
+def _from_symmetric_state(system: Bound, p: Array, settings: NewtonSettings) -> Path:
+    base = Bound(system.module.SYMMETRIC_MODULE, system.rule)
+    first = from_small_alpha(base, p, settings)
+    return follow_constraint(system, first, p, is_overlap(system.module), settings)
 
 
 def solve_points(
@@ -121,6 +133,8 @@ def solve_points(
     if start is None:
         roots, reached = _followed(system, p, settings)
         method = "followed from alpha = 0"
+        if getattr(module, "SYMMETRIC", None) is not None:
+            method = "followed from the replica-symmetric state"
     else:
         guess = complete_start(system, p, start)
         roots, reached, method = newton(system, guess, p, settings), np.ones(len(p)), "Newton from the given start"
@@ -129,10 +143,12 @@ def solve_points(
     for index, state in zip(good, finish(system, roots.x[good], p[good], tolerance, method), strict=True):
         states[index] = state
     for index in np.flatnonzero(~roots.converged):
-        perfect = saturated_state(
-            system, p[index : index + 1], _describe_end(module, p[index], float(reached[index]), roots.x[index])
-        )
-        if start is None and perfect is not None:
+        perfect = None
+        if start is None and reached[index] > 0.0:  # where the branch has no beginning, nothing says that it saturates
+            perfect = saturated_state(
+                system, p[index : index + 1], _describe_end(module, p[index], float(reached[index]), roots.x[index])
+            )
+        if perfect is not None:
             states[index] = perfect
         else:
             states[index] = failed(module, p[index], roots, int(index), float(reached[index]), started=start is not None)
@@ -302,8 +318,9 @@ def _describe_end(module: ModuleType, p: Array, reached: float, x: Array) -> str
     alpha = reached * float(p[module.PARAMETERS.index("alpha")])
     for name in module.SATURATING:
         bound = float(upper_bounds(module, x[None])[0, module.ORDER_PARAMETERS.index(name)])
-        gap = 1.0 - float(x[module.ORDER_PARAMETERS.index(name)]) / bound
-        if gap < 1e-2:
+        gap = bound - float(x[module.ORDER_PARAMETERS.index(name)])
+        if gap < 1e-2 * bound:
+            gap /= bound
             where = f"where {name} reaches {bound:g} ({gap:.0e} short)"
             return f"the branch from small alpha could be followed to alpha = {alpha:.6g}, {where}"
     return f"the branch from small alpha ends in a fold near alpha = {alpha:.6g}"
@@ -337,6 +354,9 @@ def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: floa
         where = f"residual {residual:.2e}" if np.isfinite(residual) else "it lies outside the equations' domain"
         reason = f"Newton did not converge from the given start ({where})"
         advice = "start nearer to the state, or leave the start out to follow the branch from small alpha; --all searches"
+    elif getattr(module, "SYMMETRIC", None) is not None:
+        (base,) = solve_points(module.SYMMETRIC_MODULE, p[None])
+        reason, advice = why_not_reached(module, p, base, reached)
     elif reached <= 0.0:
         reason, advice = _why_no_origin(module, p)
     else:

@@ -16,6 +16,7 @@ from spinodal.numeric.continuation.engine import NoBranchError
 from spinodal.numeric.continuation.locate import Located
 from spinodal.numeric.continuation.loci import follow_locus
 from spinodal.numeric.continuation.settings import Settings
+from spinodal.numeric.local_entropy import KIND, transition
 from spinodal.numeric.module_problem import ModuleProblem, Observed
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, Failure, SpecialPoint
@@ -72,6 +73,12 @@ def locate_first(
 ) -> SpecialPoint:
     """The first special point of a kind on the branch of a state along a line."""
     problem = ModuleProblem(system, p, (line.column,))
+    if wanted.kind == KIND:
+        located = transition(system, np.asarray(p, dtype=float), line, tolerance)
+        if located is not None:
+            return located
+        reason = f"no local-entropy transition was found for {line.name} between {line.low:g} and {line.high:g}"
+        return missing(problem, line.name, reason, wanted.kind)
     kinds = {wanted.kind: wanted.observable} if wanted.observable else {}
     stop = (wanted.kind,) if wanted.kind != "crossing" else ()
     settings = replace(settings or Settings(), stop_at=stop)
@@ -115,6 +122,8 @@ def follow(
     The first grid value (or the first at which the point exists) is located on its branch; from there the locus is one
     continuation in both parameters. Grid values that it does not reach are tried on their own.
     """
+    if wanted.kind == "cusp":
+        return _cusps(system, p, line, over, grid, start=start, settings=settings, tolerance=tolerance, progress=progress)
     results: dict[int, SpecialPoint] = {}
     events: tuple[SpecialPoint, ...] = ()
     curve: Branch | None = None
@@ -148,6 +157,20 @@ def follow(
         events = (*events, *_events(base, curve_here, line, over, wanted))
         curve = curve_here if curve is None else curve
     return Followed(tuple(results[i] for i in range(len(grid))), events, curve)
+
+
+def _cusps(
+    system: Bound, p: Array, line: Line, over: Line, grid: Sequence[float], *, tolerance: float, **options: Any
+) -> Followed:
+    """The cusps on the fold curve between the ends of a grid."""
+    folds = follow(system, p, line, over, grid, Wanted("fold"), tolerance=tolerance, **options)
+    cusps = tuple(point for point in folds.events if point.kind == "cusp" and point.converged)
+    if not cusps:
+        located = sum(point.converged for point in folds.points)
+        what = f"folds exist at {located} of {len(grid)} values" if located else "no fold was found"
+        reason = f"there is no cusp for {over.name} between {over.low:g} and {over.high:g}: {what}"
+        cusps = (missing(ModuleProblem(system, p, (line.column,)), line.name, reason, "cusp"),)
+    return Followed(cusps, tuple(point for point in folds.events if point.kind != "cusp"), folds.curve)
 
 
 def _curve(

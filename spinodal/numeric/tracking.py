@@ -12,6 +12,7 @@ import numpy as np
 
 from spinodal.numeric.capacity import capacity_beyond
 from spinodal.numeric.continuation.branch import Branch
+from spinodal.numeric.continuation.checkpoint import CheckpointError
 from spinodal.numeric.continuation.crossing import crossings
 from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.locate import Event, Located
@@ -190,6 +191,89 @@ def track(
     """
     problem = ModuleProblem(system, p, (line.column,))
     x, value = origin if origin is not None else starting_state(system, problem.p, line, start, tolerance)
+    watch = watch_for(problem, line, kinds, value, continuous=continuous, with_crossings=with_crossings, settings=settings)
+    try:
+        branch = follow_problem(problem, x, value, checkpoint=checkpoint, progress=progress, **watch.arguments())
+    except CheckpointError:
+        raise
+    except (NoBranchError, ValueError) as failure:
+        raise NoStateError(Failure(str(failure), "give a start (--start), or another range")) from failure
+    return watch.finish(branch, tolerance, with_states=with_states)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is looked for on branches of a problem along a line, and where they end.
+
+    Attributes:
+        problem: F along the line.
+        line: what is varied.
+        kinds: kind -> observable of the zeros.
+        events: all events, the gaps to saturation included.
+        gaps: names of those gaps.
+        validity: conditions that must not become negative.
+        perfect: whether a saturated state exists beside the branch.
+        continuous: whether saturation is a capacity.
+        with_crossings: whether first-order transitions are looked for.
+        settings: of the engine.
+    """
+
+    problem: ModuleProblem
+    line: Line
+    kinds: Mapping[str, str]
+    events: Mapping[str, Event]
+    gaps: tuple[str, ...]
+    validity: Mapping[str, Event]
+    perfect: bool
+    continuous: bool
+    with_crossings: bool
+    settings: Settings
+
+    def arguments(self) -> dict[str, Any]:
+        """For :func:`follow_problem`."""
+        bounds: dict[Any, tuple[float, float]] = {self.line.name: (self.line.low, self.line.high)}
+        return {
+            "bounds": bounds | dict.fromkeys(self.gaps, (SATURATION_GAP, np.inf)),
+            "settings": self.settings,
+            "events": self.events,
+            "names": self.problem.system.module.ORDER_PARAMETERS,
+            "parameter": self.line.name,
+            "validity": self.validity,
+        }
+
+    def finish(self, branch: Branch, tolerance: float, *, with_states: bool = True) -> Tracked:
+        """The labelled branch: special points polished, capacities and crossings added, states evaluated."""
+        problem, line = self.problem, self.line
+        frozen = "the weights freeze (an overlap nears its bound and the conjugates diverge)"
+        for name in self.gaps:
+            reason = branch.stop_reason.replace(f"{name} reached {SATURATION_GAP:.12g}", frozen)
+            branch = replace(branch, stop_reason=reason)
+        pairs = [
+            (labelled(problem, line, point, self.kinds.get(point.kind, ""), tolerance), position)
+            for point, position in zip(branch.special_points, branch.positions, strict=True)
+            if point.kind not in self.gaps
+        ]
+        if self.continuous:
+            pairs += _capacities(problem, branch, line, tolerance)
+        if self.with_crossings:
+            pairs += _self_crossings(problem, branch, line, tolerance)
+        pairs.sort(key=lambda pair: pair[1])
+        states = _states(problem, branch, line, self.perfect, tolerance) if with_states else ()
+        special = tuple(point for point, _ in pairs)
+        return Tracked(branch, problem, states, special, tuple(position for _, position in pairs))
+
+
+def watch_for(
+    problem: ModuleProblem,
+    line: Line,
+    kinds: Mapping[str, str],
+    value: float,
+    *,
+    continuous: bool,
+    with_crossings: bool,
+    settings: Settings | None,
+) -> Watch:
+    """Everything that is looked for on branches along a line; ``value`` is where they start."""
     events, _ = events_of(problem, kinds)
     perfect = None
     if with_crossings:
@@ -203,31 +287,10 @@ def track(
 
         events["crossing"] = difference
     validity, gaps = limits_of(problem)
-    bounds: dict[Any, tuple[float, float]] = {line.name: (line.low, line.high)}
-    bounds |= dict.fromkeys(gaps, (SATURATION_GAP, np.inf))
-    try:
-        branch = follow_problem(
-            problem, x, value, bounds=bounds, settings=replace(settings or Settings(), flow="-F"), events={**events, **gaps},
-            names=system.module.ORDER_PARAMETERS, parameter=line.name, checkpoint=checkpoint, progress=progress,
-            validity=validity,
-        )  # fmt: skip
-    except NoBranchError as failure:
-        raise NoStateError(Failure(str(failure), "give a start (--start), or another range")) from failure
-    frozen = "the weights freeze (an overlap nears its bound and the conjugates diverge)"
-    for name in gaps:
-        branch = replace(branch, stop_reason=branch.stop_reason.replace(f"{name} reached {SATURATION_GAP:.12g}", frozen))
-    pairs = [
-        (labelled(problem, line, point, kinds.get(point.kind, ""), tolerance), position)
-        for point, position in zip(branch.special_points, branch.positions, strict=True)
-    ]
-    if continuous:
-        pairs += _capacities(problem, branch, line, tolerance)
-    if with_crossings:
-        pairs += _self_crossings(problem, branch, line, tolerance)
-    pairs.sort(key=lambda pair: pair[1])
-    states = _states(problem, branch, line, perfect is not None, tolerance) if with_states else ()
-    special = tuple(point for point, _ in pairs)
-    return Tracked(branch, problem, states, special, tuple(position for _, position in pairs))
+    return Watch(
+        problem, line, kinds, {**events, **gaps}, tuple(gaps), validity, perfect is not None, continuous, with_crossings,
+        replace(settings or Settings(), flow="-F"),
+    )  # fmt: skip
 
 
 def labelled(problem: ModuleProblem, line: Line, point: SpecialPoint, observable: str, tolerance: float) -> SpecialPoint:

@@ -1,5 +1,6 @@
 """What a user declares: specs, formulas, and located errors. Reading a spec needs no SymPy."""
 
+from spinodal.spec.ansatz import with_overlap
 from spinodal.spec.canonical import canonical_json
 from spinodal.spec.documents import shipped_models
 from spinodal.spec.errors import FormulaError, SpecError
@@ -7,9 +8,10 @@ from spinodal.spec.formula import evaluate, parse_formula, to_text
 from spinodal.spec.parameters import check_parameters
 from spinodal.spec.reader import located, read_spec, spec_from_dict, spec_from_text
 from spinodal.spec.schema import json_schema
-from spinodal.spec.types import Spec
+from spinodal.spec.types import Ansatz, Spec
 
 __all__ = [
+    "Ansatz",
     "FormulaError",
     "Spec",
     "SpecError",
@@ -24,4 +26,5 @@ __all__ = [
     "spec_from_dict",
     "spec_from_text",
     "to_text",
+    "with_overlap",
 ]

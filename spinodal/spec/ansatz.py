@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from spinodal.spec.ast import Arithmetic, Call, Compare, Logic, Name, Negate, Node, Number, names
-from spinodal.spec.errors import clip, did_you_mean
+from spinodal.spec.errors import SpecError, clip, did_you_mean
 from spinodal.spec.formula import to_text
+from spinodal.spec.names import CONSTRAINED
 from spinodal.spec.origin import Origin
 from spinodal.spec.tables import Table
 from spinodal.spec.types import Ansatz, Formula, Loss, Parameter, Reference, Scheme, Spec
@@ -21,9 +22,13 @@ ENTRIES: dict[Scheme, tuple[str, ...]] = {
     "bayes-optimal": (),
     "1rsb": ("m",),
     "2rsb": (),
-    "real-replicas": ("replicas",),
+    "real-replicas": ("replicas", "overlap"),
     "franz-parisi": ("reference", "kappa_ref"),
 }
+
+#: What may be done with the mutual overlap of real replicas.
+OVERLAPS: tuple[Literal["given", "extremised"], ...] = ("given", "extremised")
+_OVERLAP_MEANING = "overlap of the real replicas with one another"
 
 
 def read_ansatz(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]]:
@@ -44,10 +49,32 @@ def read_ansatz(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]
     if scheme == "1rsb":
         return Ansatz(scheme, m=_word_or_formula(table, "m", ("extremised",), at_most_one=True)), ()
     if scheme == "real-replicas":
-        return Ansatz(scheme, replicas=_replicas(table)), ()
+        chosen = table.choice("overlap", OVERLAPS) if "overlap" in table else "given"
+        overlap = next(known for known in OVERLAPS if known == chosen)
+        given = Parameter(CONSTRAINED[scheme], None, _OVERLAP_MEANING)
+        return Ansatz(scheme, replicas=_replicas(table), overlap=overlap), (given,) if overlap == "given" else ()
     if scheme == "franz-parisi":
         return _franz_parisi(table, loss)
     return Ansatz(scheme), ()
+
+
+def with_overlap(spec: Spec, overlap: Literal["given", "extremised"]) -> Spec:
+    """The same real replicas with their mutual overlap given (a parameter) or extremised (an order parameter).
+
+    Raises:
+        SpecError: if the ansatz has no such overlap.
+    """
+    name = CONSTRAINED.get(spec.ansatz.scheme)
+    if name is None:
+        raise SpecError(
+            f"the ansatz {spec.ansatz.scheme} has no overlap of real replicas",
+            cure="use --ansatz real-replicas",
+            source="ansatz",
+        )
+    parameters = tuple(p for p in spec.parameters if p.name != name)
+    if overlap == "given":
+        parameters = (*parameters, Parameter(name, None, _OVERLAP_MEANING))
+    return replace(spec, ansatz=replace(spec.ansatz, overlap=overlap), parameters=parameters)
 
 
 def _scheme(table: Table) -> Scheme:
@@ -104,7 +131,8 @@ def _franz_parisi(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ..
             "kappa_ref", 'kappa_ref = "max" needs a reference that depends on kappa_ref', "write it into the reference"
         )
     ansatz = Ansatz("franz-parisi", reference=reference, kappa_ref_max=largest)
-    return ansatz, (added,) if mentioned and not largest else ()
+    overlap = Parameter("t", None, "overlap with the reference")
+    return ansatz, (added, overlap) if mentioned and not largest else (overlap,)
 
 
 def _reference(table: Table) -> Reference:

@@ -9,6 +9,9 @@ _OVERLAPS = (
 #: Order parameters of every ansatz, their conjugates, and the Parisi parameters.
 ORDER_PARAMETERS = frozenset([*_OVERLAPS, *(f"{name}_hat" for name in _OVERLAPS), "m", "m1", "m2"])
 
+#: The overlap that a scheme constrains: a parameter of its models.
+CONSTRAINED = {"real-replicas": "q1"}
+
 _RS = ("q", "q_d", "q_hat", "q_d_hat")
 _PROJECTED = ("p", "p_d", "p_hat", "p_d_hat")
 _TEACHER = ("r", "r_hat")
@@ -23,7 +26,7 @@ def order_parameters(scheme: str, *, random_features: bool, teacher: bool) -> fr
         teacher: whether there is a teacher.
     """
     if scheme not in ("replica-symmetric", "bayes-optimal"):
-        return ORDER_PARAMETERS
+        return ORDER_PARAMETERS - {CONSTRAINED.get(scheme, "")}
     return frozenset((*_RS, *(_PROJECTED if random_features else ()), *(_TEACHER if teacher else ())))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spinodal.spec.ansatz import ENTRIES, SCHEMES
+from spinodal.spec.ansatz import ENTRIES, OVERLAPS, SCHEMES
 from spinodal.spec.sections import MAX_VALUES, MODEL_NAME, WEIGHT_WORDS
 from spinodal.spec.tokens import MAX_LENGTH
 
@@ -116,6 +116,7 @@ def _ansatz() -> dict[str, Any]:
         "replicas": _FORMULA,
         "reference": _table(_LOSS_FORMULAS) | _EITHER_CONSTRAINT_OR_ENERGY,
         "kappa_ref": {"const": "max"},
+        "overlap": {"enum": list(OVERLAPS)},
     }
     default = SCHEMES[0]
     alternatives = []

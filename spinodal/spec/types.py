@@ -90,13 +90,17 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Ansatz:
-    """The replica ansatz. ``m``, ``replicas`` and ``reference`` belong to the schemes that take them."""
+    """The replica ansatz. ``m``, ``replicas`` and ``reference`` belong to the schemes that take them.
+
+    ``overlap`` says whether the mutual overlap of real replicas is a parameter or extremised.
+    """
 
     scheme: Scheme
     m: Formula | Literal["extremised"] | None = None
     replicas: Formula | Literal["inf", "zero-complexity"] | None = None
     reference: Reference | None = None
     kappa_ref_max: bool = False
+    overlap: Literal["given", "extremised"] = "given"
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,12 +163,27 @@ class Action:
     @cached_property
     def pairing(self) -> sp.Expr:
         """-1/2 sum q^ q and the same for the other overlaps, per replica and weight."""
+        return self.structure.limit(self._pairing)
+
+    @cached_property
+    def block(self) -> sp.Expr:
+        """The feature block; 0 for direct features."""
+        return self.inputs_per_weight * self.structure.limit(self._block)
+
+    @cached_property
+    def first_correction(self) -> sp.Expr:
+        """The coefficient of 1/y in pairing and block, as the number y of copies goes to infinity."""
+        correct = self.structure.first_correction
+        return correct(self._pairing) + self.inputs_per_weight * correct(self._block)
+
+    @cached_property
+    def _pairing(self) -> sp.Expr:
         structure = self.structure
 
         def of(letter: str, diagonal: sp.Expr, diagonal_hat: sp.Expr) -> sp.Expr:
             overlaps = (*structure.levels(letter), diagonal)
             conjugates = (*structure.levels(letter, hat=True), diagonal_hat)
-            return structure.limit(pairing(structure.tree, overlaps, conjugates))
+            return pairing(structure.tree, overlaps, conjugates)
 
         total = of("q", self.diagonal, self.diagonal_hat)
         if self.random:
@@ -178,13 +193,12 @@ class Action:
         return total
 
     @cached_property
-    def block(self) -> sp.Expr:
-        """The feature block; 0 for direct features."""
+    def _block(self) -> sp.Expr:
         if not self.random:
             return sp.Integer(0)
         source = R_HAT * sp.sqrt(self.teacher_variance) if self.has_teacher else sp.Integer(0)
         q, p_hat = (*self.structure.levels("q"), self.diagonal), (*self.structure.levels("p", hat=True), P_D_HAT)
-        return self.inputs_per_weight * self.structure.limit(random_feature_block(self.structure.tree, q, p_hat, source))
+        return random_feature_block(self.structure.tree, q, p_hat, source)
 
     @cached_property
     def uses(self) -> tuple[ChannelUse, ChannelUse]:

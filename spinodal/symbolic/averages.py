@@ -78,10 +78,14 @@ class Measure(sp.Basic):
         return frozenset(self.fields) | frozenset(symbol for symbol, _ in self.planted)
 
 
-class Average(sp.Expr):
-    """``Average(F, measure)``: the average of F over a Gaussian measure. Build with :func:`average`."""
+class Evaluated(sp.Expr):
+    """What a solver evaluates by a pass over quadrature nodes of its own: averages, and sums over kinks."""
 
     is_commutative = True
+
+
+class Average(Evaluated):
+    """``Average(F, measure)``: the average of F over a Gaussian measure. Build with :func:`average`."""
 
     @property
     def integrand(self) -> sp.Expr:
@@ -99,7 +103,11 @@ class Average(sp.Expr):
         return set(super().free_symbols) - set(self.measure.bound)
 
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
+        from spinodal.symbolic.peaks import derivative_of_average, peak_in
+
         integrand, measure = self.integrand, self.measure
+        if peak_in(integrand) is not None:  # not smooth, and not differentiated twice
+            return derivative_of_average(integrand, measure, symbol)
         total = average(integrand.diff(symbol), measure)
         for field, mean in zip(measure.fields, measure.means, strict=True):
             slope = mean.diff(symbol)
@@ -206,12 +214,12 @@ def _polynomial_average(polynomial: sp.Expr, measure: Measure) -> sp.Expr:
     return total
 
 
-def averages_in(expression: sp.Expr) -> tuple[Average, ...]:
-    """The distinct averages of an expression, outermost only, in a reproducible order."""
-    found: dict[Average, None] = {}
+def averages_in(expression: sp.Expr) -> tuple[Any, ...]:
+    """The distinct averages (and sums over kinks) of an expression, outermost only, in a reproducible order."""
+    found: dict[Evaluated, None] = {}
 
     def visit(node: sp.Basic) -> None:
-        if isinstance(node, Average):
+        if isinstance(node, Evaluated):
             found.setdefault(node)
             return
         for argument in node.args:

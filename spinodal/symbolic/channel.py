@@ -16,13 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations_with_replacement
+from typing import Any
 
 import sympy as sp
 
-from spinodal.symbolic.averages import Average, Measure, average, averages_in, expand_outside, map_averages
+from spinodal.symbolic.averages import Average, Evaluated, Measure, average, averages_in, expand_outside, map_averages
 from spinodal.symbolic.functions import LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
-from spinodal.symbolic.nested import log_average, renested
+from spinodal.symbolic.nested import log_average, renested, tilted_average
+from spinodal.symbolic.peaks import HIGHEST, UNIQUE, Peak, Peaked, T, closed_peaks
 
 
 class Ratio(sp.Function):
@@ -130,19 +132,32 @@ class Channel:
         return total
 
     def _branch_value(self, branch: Branch, index: int, levels: Sequence[sp.Expr], sizes: Sequence[sp.Expr]) -> sp.Expr:
-        suffix = "" if len(self.branches) == 1 else f"_{index}"
+        fields, heights, _measures = self._levels_of(branch, index, levels, sizes)
+        return average(*self._outermost(branch, fields[0], levels[0], heights[0], self._suffix(index)))
+
+    def _suffix(self, index: int) -> str:
+        return "" if len(self.branches) == 1 else f"_{index}"
+
+    def _levels_of(
+        self, branch: Branch, index: int, levels: Sequence[sp.Expr], sizes: Sequence[sp.Expr]
+    ) -> tuple[list[sp.Symbol], list[sp.Expr], list[Measure]]:
+        """Per level, outermost first: its field, log Z of a replica given it, and the next level's measure given it."""
         depth = len(levels)
         fields = [
-            sp.Symbol(f"_omega_{self.name}{suffix}" + (f"_{level}" if depth > 1 else ""), real=True)
+            sp.Symbol(f"_omega_{self.name}{self._suffix(index)}" + (f"_{level}" if depth > 1 else ""), real=True)
             for level in range(depth)
         ]
         inner: sp.Expr = LogPartition(sp.Symbol(branch.student), sp.Integer(0), fields[-1], self.diagonal - levels[-1])
+        heights = [inner]
+        measures: list[Measure] = []
         for level in range(depth - 1, 0, -1):
             size = sizes[level - 1]
             spread = levels[level] - levels[level - 1]
             measure = Measure([fields[level]], [fields[level - 1]], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]))
             inner = log_average(size * inner, measure) / size
-        return average(*self._outermost(branch, fields[0], levels[0], inner, suffix))
+            heights.insert(0, inner)
+            measures.insert(0, measure)
+        return fields, heights, measures
 
     def _outermost(
         self, branch: Branch, omega: sp.Symbol, overlap: sp.Expr, inner: sp.Expr, suffix: str
@@ -168,7 +183,43 @@ class Channel:
     @cached_property
     def value(self) -> sp.Expr:
         """The channel at its own levels."""
-        return self.value_at(self.levels, self.sizes)
+        if not self.concentrated:
+            return self.value_at(self.levels, self.sizes)
+        return self._at_peaks(lambda _branch, _leaf, point: Peaked(point))
+
+    @cached_property
+    def first_correction(self) -> sp.Expr:
+        """The coefficient of 1/y in the channel of y copies, as y -> infinity.
+
+        The outer field's variance is smaller by D/y, and the Gaussian integral around the maximum leaves
+        ``-(1/2) log(1 - D L'')``.
+        """
+        outer, spread = self.levels
+        variance = sp.Dummy("outer", positive=True)
+        value = self._at_peaks(lambda _branch, _leaf, point: Peaked(point), variance)
+        around = self._at_peaks(lambda _branch, _leaf, point: sp.log(point.response) / 2)
+        return expand_outside(around - spread * value.diff(variance).xreplace({variance: outer}))
+
+    def _at_peaks(
+        self, integrand: Callable[[Branch, Leaf, Any], sp.Expr], variance_of_field: sp.Expr | None = None
+    ) -> sp.Expr:
+        """Averages over the outer field of functions of the maximiser that infinitely many copies concentrate on."""
+        outer, spread = self.levels
+        total: sp.Expr = sp.Integer(0)
+        for index, branch in enumerate(self.branches):
+            suffix = "" if len(self.branches) == 1 else f"_{index}"
+            omega = sp.Symbol(f"_omega_{self.name}{suffix}", real=True)
+            leaf = self.leaves[branch.student]
+            variance = self.diagonal - outer
+            if leaf.kind == "two-cosh":  # depends on the variance through a constant: no heat equation, half the derivatives
+                potential = leaf.log_derivative(0, T, variance)
+            else:
+                potential = LogPartition(sp.Symbol(branch.student), sp.Integer(0), T, variance)
+            point = Peak(UNIQUE if leaf.single_peaked else HIGHEST, omega, spread, potential)
+            inner = integrand(branch, leaf, point)
+            field = outer if variance_of_field is None else variance_of_field
+            total += branch.weight * average(*self._outermost(branch, omega, field, inner, suffix))
+        return total
 
     def keys(self, order: int) -> tuple[tuple[sp.Symbol, ...], ...]:
         """The derivatives of one order, as sorted tuples of variables."""
@@ -205,12 +256,14 @@ class Channel:
     def closed(self, expression: sp.Expr) -> sp.Expr:
         """Replace every partition function by its leaf's closed form (or numerical primitive)."""
 
-        def close(node: Average) -> sp.Expr:
-            measure = node.measure
-            integrand = node.integrand.replace(LogPartition, self._close_log).replace(LinearPartition, self._close_partition)
-            return average(renested(integrand), measure)
+        def close(node: Evaluated) -> sp.Expr:
+            return average(self._close(node.integrand), node.measure) if isinstance(node, Average) else self._close(node)
 
         return map_averages(expression, close)
+
+    def _close(self, expression: sp.Expr) -> sp.Expr:
+        logs = expression.replace(LogPartition, self._close_log).replace(LinearPartition, self._close_partition)
+        return closed_peaks(renested(logs))
 
     def _close_log(self, tag: sp.Symbol, k: sp.Integer, omega: sp.Expr, _variance: sp.Expr) -> sp.Expr:
         return self.leaves[str(tag)].log_derivative(int(k), omega, self.variance)
@@ -222,14 +275,18 @@ class Channel:
         """Substitute covariance variables inside the averages too (Nishimori: teacher -> overlap)."""
         return expression.subs(dict(substitution)) if substitution else expression
 
-    def tilted(self, integrand: Callable[[Branch, Leaf, sp.Symbol], sp.Expr]) -> sp.Expr:
-        """Average ``integrand(branch, leaf, omega)`` with the replica-symmetric weights (for observables)."""
+    def tilted(self, integrand: Callable[[Branch, Leaf, sp.Expr], sp.Expr]) -> sp.Expr:
+        """Average ``integrand(branch, leaf, field)`` in the measure of one replica (for observables)."""
+        if self.concentrated:
+            return self._at_peaks(integrand)
         total: sp.Expr = sp.Integer(0)
         for index, branch in enumerate(self.branches):
-            suffix = "" if len(self.branches) == 1 else f"_{index}"
-            omega = sp.Symbol(f"_omega_{self.name}{suffix}", real=True)
-            inner = integrand(branch, self.leaves[branch.student], omega)
-            total += branch.weight * average(*self._outermost(branch, omega, self.overlap, inner, suffix))
+            fields, heights, measures = self._levels_of(branch, index, self.levels, self.sizes)
+            inner = integrand(branch, self.leaves[branch.student], fields[-1])
+            for level in range(len(measures), 0, -1):
+                inner = tilted_average(inner, self.sizes[level - 1] * heights[level], measures[level - 1])
+            suffix = self._suffix(index)
+            total += branch.weight * average(*self._outermost(branch, fields[0], self.overlap, inner, suffix))
         return total
 
 

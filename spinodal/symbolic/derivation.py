@@ -12,6 +12,7 @@ from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.moments import Moments
 from spinodal.symbolic.observables import Tilt
+from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.system import System
 
 
@@ -30,6 +31,21 @@ class Condition:
 
     expression: sp.Expr
     meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the branch of a model with a constrained overlap begins: at the replica-symmetric state.
+
+    Attributes:
+        parameter: the constrained overlap.
+        overlap: the replica-symmetric order parameter that it equals there.
+        state: every order parameter there, as a replica-symmetric one or a number.
+    """
+
+    parameter: str
+    overlap: str
+    state: Mapping[str, str | float] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,11 @@ class Derived:
         saturating: overlaps bounded by a self-overlap, q <= q_d, with that bound.
         moments: the activation's moments, for random features.
         pieces: the parts of the free entropy besides the channels.
+        unbounded: overlaps that may grow without bound (differences of levels times the number of replicas).
+        symmetric: the replica-symmetric state where the branch of a constrained overlap begins.
+        origin: a guess of each order parameter at small alpha, where the branch cannot begin at alpha = 0.
+        trivial: where the ansatz has a trivial state: the order parameters (and the constrained overlap) by what they equal.
+        constrained: the overlap that is a parameter.
     """
 
     spec: Spec
@@ -72,8 +93,13 @@ class Derived:
     tilts: Mapping[tuple[str, str], Tilt] = field(hash=False)
     conditions: tuple[Condition, ...]
     leaves: Mapping[str, Leaf] = field(hash=False)
-    channels: tuple[Channel, ...]
+    channels: tuple[Channel | ProbeChannel, ...]
     fixed: Mapping[str, sp.Expr] = field(hash=False)
     saturating: Mapping[str, sp.Expr] = field(hash=False)
     moments: Moments | None
     pieces: Mapping[str, sp.Expr] = field(hash=False)
+    unbounded: tuple[str, ...] = ()
+    symmetric: Origin | None = None
+    origin: Mapping[str, sp.Expr] = field(hash=False, default_factory=dict)
+    trivial: Mapping[str, str] = field(hash=False, default_factory=dict)
+    constrained: str = ""

@@ -16,14 +16,15 @@ import sympy as sp
 
 from spinodal.spec.types import Observable, Spec
 from spinodal.symbolic.action import Action, action_of
-from spinodal.symbolic.derivation import Derived
+from spinodal.symbolic.derivation import Derived, Origin
 from spinodal.symbolic.domain import conditions_of, definitions_of
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol, to_sympy
+from spinodal.symbolic.franz_parisi import derive_franz_parisi
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.replicon import replicon_of
-from spinodal.symbolic.stationarity import parameter_derivative, saddle_of
+from spinodal.symbolic.stationarity import completed, complexity, parameter_derivative, saddle_of, slope
 from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER
 
 
@@ -33,6 +34,8 @@ def derive(spec: Spec) -> Derived:
     Raises:
         DerivationError: if the declared model has no theory here; says where in the spec and why.
     """
+    if spec.ansatz.scheme == "franz-parisi":
+        return derive_franz_parisi(spec, derive)
     action = action_of(gather(spec))
     saddle = saddle_of(action)
     definitions = definitions_of(action)
@@ -40,6 +43,7 @@ def derive(spec: Spec) -> Derived:
     user = {o.name: _user_observable(action, o) for o in spec.observables}
     parameters = tuple(spec.parameter_names())
     unknowns = saddle.system.unknowns
+    derivative = parameter_derivative(action, saddle, definitions, parameters)
     return Derived(
         spec=spec,
         order_parameters=tuple(str(x) for x in unknowns),
@@ -48,8 +52,8 @@ def derive(spec: Spec) -> Derived:
         definitions=definitions,
         free_entropy=action.free_entropy,
         system=saddle.system,
-        channel_values=saddle.channel_values,
-        parameter_derivative=parameter_derivative(action, saddle, definitions, parameters),
+        channel_values=completed(action, saddle, derivative),
+        parameter_derivative=derivative,
         textbook=saddle.textbook,
         observables={**observables, **user},
         tilts=tilts,
@@ -57,10 +61,32 @@ def derive(spec: Spec) -> Derived:
         leaves={**action.prior.leaves, **action.output.channel.leaves},
         channels=(action.prior, action.output.channel),
         fixed={str(k): v for k, v in action.fixed().items()},
-        saturating={str(action.top): action.identified(action.diagonal)},
+        saturating={str(action.top): action.identified(action.diagonal)} if action.top in unknowns else {},
         moments=action.given.moments,
         pieces={"pairing": action.identified(action.pairing), "block": action.identified(action.block)},
+        unbounded=_unbounded(action),
+        symmetric=_origin(action, tuple(str(x) for x in unknowns)),
     )
+
+
+def _unbounded(action: Action) -> tuple[str, ...]:
+    structure = action.structure
+    if structure.infinite is None:
+        return ()
+    return tuple(str(structure.names(letter)[-1]) for letter in (("q", "p") if action.random else ("q",)))
+
+
+def _origin(action: Action, unknowns: tuple[str, ...]) -> Origin | None:
+    """With a constrained overlap, the replica-symmetric state: all levels coincide there, at a regular root."""
+    if not action.structure.constrained:
+        return None
+    table = {**action.structure.collapsed("q"), **action.structure.collapsed("p")}
+    (parameter,) = action.structure.constrained
+    state: dict[str, str | float] = {}
+    for name in unknowns:
+        value = table.get(symbol(name), symbol(name))
+        state[name] = float(value) if value.is_number else str(value)
+    return Origin(str(parameter), str(table[parameter]), state)
 
 
 def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:
@@ -84,6 +110,19 @@ def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, st
     found = {name: action.inside_identified(e) for name, e in found.items()}
     if action.structure.is_replica_symmetric:
         found["replicon"] = replicon_of(action)
+    if action.structure.finite_sizes:
+        first = {mark: use.expression(key) for use in action.identified_uses for mark, key in use.names(1)}
+        found["complexity"] = action.identified(complexity(action)).xreplace(first)
+        (size,) = action.structure.finite_sizes
+        if "entropy" in found:  # of a replica: d(size phi)/d size
+            found["entropy"] -= found["complexity"] / size
+    if action.structure.infinite is not None:  # -y^2 dphi/dy of y copies, as y goes to infinity
+        found["complexity"] = action.compact(action.first_correction)
+        for use in action.identified_uses:
+            found["complexity"] += use.factor * use.finish(use.channel.first_correction)
+    along = slope(action)
+    if along is not None:
+        found["slope"] = along
     return found, tilts
 
 

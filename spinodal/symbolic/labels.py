@@ -195,7 +195,7 @@ def mirrored(up: Leaf, down: Leaf) -> bool:
     """Whether two leaves are images of each other under h -> -h."""
     if up.kind != down.kind:
         return False
-    if up.kind in ("numerical", "quadratic"):
+    if up.kind in ("numerical", "pieces", "quadratic"):
         return bool(sp.simplify(up.log_weight - down.log_weight.subs(H, -H)) == 0)
     image = tuple(interval.mirrored() for interval in reversed(up.edges))
     levels = tuple(reversed(up.log_levels))

@@ -16,7 +16,7 @@ import sympy as sp
 from spinodal.symbolic.formulas import Region
 from spinodal.symbolic.functions import Density, LogTail, LogTwoCosh, Primitive, Tail
 
-LeafKind = Literal["half-line", "intervals", "quadratic", "two-cosh", "discrete", "density", "numerical"]
+LeafKind = Literal["half-line", "intervals", "quadratic", "two-cosh", "discrete", "density", "pieces", "numerical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Leaf:
         log_levels: one log weight per interval; for ``discrete`` one per value.
         values: for ``discrete``: the values of w.
         quadratic: for ``quadratic``: (c, A, B) of ``log f = c - A h^2/2 - B h``; for ``two-cosh``: (c, a, b) of
-            ``Z = e^(c + V a^2/2) 2 cosh(a omega + b)``.
+            ``Z = e^(c + V a^2/2) 2 cosh(a omega + b)``; for ``pieces``: (c, A, B) as step functions of a point h.
         log_weight: log f as an expression in ``variable`` (and the label), for numerical leaves and tilted averages.
         variable: ``h`` or ``w``.
         splits: where ``log_weight`` is not smooth.
@@ -65,6 +65,14 @@ class Leaf:
     def is_closed(self) -> bool:
         """Whether log Z is an elementary expression, integrable or not."""
         return self.kind in ("half-line", "quadratic", "two-cosh")
+
+    @property
+    def single_peaked(self) -> bool:
+        """Whether ``log Z(t) - (t - omega)^2/(2D)`` is known to have one maximum only: Z log-concave, or quadratic.
+
+        An indicator of an interval is log-concave, and so is its average over a Gaussian (Prekopa).
+        """
+        return self.kind in ("half-line", "quadratic") or (self.kind == "intervals" and len(self.edges) == 1)
 
     def log_derivative(self, order: int, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
         """The derivative of that order in omega of log Z, in closed form or as a :class:`Primitive`."""
@@ -152,7 +160,7 @@ class Leaf:
             case "two-cosh":
                 _c, a, b = self.quadratic
                 return (Step(-b / a, 1 / a**2, smoothed=False),)
-            case "numerical":
+            case "numerical" | "pieces":
                 return tuple(Step(split, self.smoothing) for split in self.splits) or (Step(sp.Integer(0), sp.Integer(1)),)
             case "discrete":
                 return self._crossings(variance)

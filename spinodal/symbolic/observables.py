@@ -175,7 +175,6 @@ def _errors(
 ) -> dict[str, sp.Expr]:
     law = output.law
     channel = output.channel
-    diagonal, overlap, teacher = covariance
     found: dict[str, sp.Expr] = {}
     if isinstance(law, RealLabels) or (law is not None and not law.is_binary):
         found["training_error"] = tilts.mean(
@@ -185,6 +184,18 @@ def _errors(
         found["training_error"] = tilts.mean(
             channel, "misclassified", {tag: _wrong_side(leaf) for tag, leaf in students.items()}
         )
+    found.update(generalization_errors(output, covariance, rho))
+    return found
+
+
+def generalization_errors(output: Output, covariance: Sequence[sp.Symbol], rho: sp.Expr) -> dict[str, sp.Expr]:
+    """Of one solution and of the centre of a state, from (variance, covariance within the state, with the teacher).
+
+    Empty for random labels.
+    """
+    law, channel = output.law, output.channel
+    diagonal, overlap, teacher = covariance
+    found: dict[str, sp.Expr] = {}
     if law is None:
         return found
     m = teacher if channel.teacher != 0 else sp.Integer(0)

@@ -14,6 +14,7 @@ from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import Interval, kinks, region, sample_points, symbol, to_sympy
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored
 from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.pieces import quadratic_pieces
 from spinodal.symbolic.structure import Structure
 from spinodal.symbolic.symbols import VARIANCE_H, VARIANCE_U
 
@@ -225,6 +226,9 @@ class _LossLeaves:
                     place="loss.energy",
                     cure="the energy must be bounded from below, or fall no faster than -h**2 times a small number",
                 )
+        pieces = quadratic_pieces(log_weight, H, splits, at) if splits else None
+        if pieces is not None:
+            return Leaf(tag, "pieces", H, label=label, quadratic=pieces, log_weight=log_weight, splits=splits)
         return Leaf(tag, "numerical", H, label=label, log_weight=log_weight, splits=splits)
 
     def _levels(

@@ -16,7 +16,7 @@ log det(A + k B)`` of the textbooks (Mezard, Parisi & Virasoro 1987), written on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -153,6 +153,71 @@ def hierarchical(tree: Tree, levels: tuple[sp.Expr, ...]) -> InvariantMatrix:
     differences = Sector(size - 1, sp.ImmutableDenseMatrix([[trivial - across]]))
     rest = tuple(Sector(size * s.multiplicity, s.block) for s in inner.sectors[1:])
     return InvariantMatrix((alike, differences, *rest))
+
+
+#: The overlap of two replicas by their kinds and by how many ``Copies`` they are in the same copy of.
+Overlap = Callable[[str, str, int], sp.Expr]
+
+
+def invariant(tree: Tree, overlap: Overlap) -> InvariantMatrix:
+    """The overlap matrix on any tree, kinds side by side included; every kind must occur at one place of the tree.
+
+    The trivial sector is the quotient matrix on vectors that are constant on each kind (not symmetric: its entry (a, b) is
+    the overlap times the number of replicas of kind b), which has the trace, determinant and products of the sector.
+
+    Args:
+        tree: the tree.
+        overlap: ``overlap(kind, other, shared)``; a replica's overlap with itself has ``shared`` equal to its depth.
+    """
+    sectors, _kinds = _sectors(tree, overlap, 0)
+    return InvariantMatrix(tuple(sectors))
+
+
+def kinds_of(tree: Tree) -> tuple[tuple[str, sp.Expr], ...]:
+    """The kinds of replicas in the order of the trivial sector, with how many there are."""
+    match tree:
+        case Replica(kind=kind):
+            return ((kind, sp.Integer(1)),)
+        case Copies(size=size, inner=inner):
+            return tuple((kind, size * number) for kind, number in kinds_of(inner))
+        case Join(parts=parts):
+            return tuple(pair for part in parts for pair in kinds_of(part))
+
+
+def _sectors(tree: Tree, overlap: Overlap, shared: int) -> tuple[list[Sector], tuple[tuple[str, sp.Expr], ...]]:
+    kinds = kinds_of(tree)
+    size = len(kinds)
+    # replicas of different copies: constant between kinds
+    constant = sp.ImmutableDenseMatrix(size, size, lambda i, j: kinds[j][1] * overlap(kinds[i][0], kinds[j][0], shared))
+    match tree:
+        case Replica(kind=kind):
+            return [Sector(sp.Integer(1), sp.ImmutableDenseMatrix([[overlap(kind, kind, shared)]]))], kinds
+        case Join(parts=parts):
+            trivial = constant.as_mutable()
+            rest: list[Sector] = []
+            at = 0
+            for part in parts:
+                (first, *others), inner_kinds = _sectors(part, overlap, shared)
+                end = at + len(inner_kinds)
+                trivial[at:end, at:end] = first.block
+                rest += others
+                at = end
+            return [Sector(sp.Integer(1), sp.ImmutableDenseMatrix(trivial)), *rest], kinds
+        case Copies(size=number, inner=inner):
+            (first, *others), inner_kinds = _sectors(inner, overlap, shared + 1)
+            across = sp.ImmutableDenseMatrix(
+                size, size, lambda i, j: inner_kinds[j][1] * overlap(inner_kinds[i][0], inner_kinds[j][0], shared)
+            )
+            alike = Sector(sp.Integer(1), sp.ImmutableDenseMatrix(first.block + (number - 1) * across))
+            differences = Sector(number - 1, sp.ImmutableDenseMatrix(first.block - across))
+            return [alike, differences, *(Sector(number * s.multiplicity, s.block) for s in others)], kinds
+
+
+def form(matrix: InvariantMatrix, tree: Tree, vector: Sequence[sp.Expr]) -> sp.Expr:
+    """The quadratic form of an :func:`invariant` matrix on a vector that is constant on each kind."""
+    numbers = [number for _, number in kinds_of(tree)]
+    column = matrix.trivial() * sp.Matrix(list(vector))
+    return sp.Add(*(n * v * c for n, v, c in zip(numbers, vector, column, strict=True)))
 
 
 def number_of_replicas(tree: Tree) -> sp.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -12,6 +12,7 @@ from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Definition
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import LogPartition
+from spinodal.symbolic.structure import COPIES
 from spinodal.symbolic.symbols import KAPPA_1, KAPPA_STAR_SQ, with_hat
 from spinodal.symbolic.system import Alias, Differentiator, System, assemble
 
@@ -39,17 +40,22 @@ def saddle_of(action: Action) -> Saddle:
     """Derive the equations of an action, and their first and second derivatives."""
     uses = action.identified_uses
     unknowns = tuple(x for x in action.unknowns if x not in action.identify)
-    updates = {x: action.identified(update(action, x)) for x in unknowns}
+    # the equation of an unknown is its own, except for the conjugate of a constrained overlap: it imposes that overlap
+    imposed = {action.partner[c]: c for c in action.structure.constrained}
+    left = {x: imposed.get(x, x) for x in unknowns}
+    updates = {x: action.identified(update(action, left[x])) for x in unknowns if x not in action.structure.extremised}
+    # a size of blocks is stationary where no complexity is left
+    updates |= {x: x - complexity(action) for x in action.structure.extremised}
     gap = _gap(action)
-    residual = [_residual(action, x, updates, gap) for x in unknowns]
-    plain = assemble(unknowns, [updates[x] for x in unknowns], residual, uses, (gap,))
+    residual = [_residual(action, left[x], updates[x], gap) for x in unknowns]
+    nested = bool(action.structure.finite_sizes)
+    plain = assemble(unknowns, [updates[x] for x in unknowns], residual, uses, (gap,), second=not nested)
     system = plain.mapped(action.compact)
     marks = _symbols_in(system)
     values = {mark: use.expression(key) for use in uses for mark, key in use.names() if mark in marks}
     values[gap.symbol] = gap.value
-    textbook = tuple(
-        (x, action.compact(updates[x]).xreplace({m: u.expression(k) for u in uses for m, k in u.names(1)})) for x in unknowns
-    )
+    first = {mark: use.expression(key) for use in uses for mark, key in use.names(1)}
+    textbook = tuple((left[x], action.compact(updates[x]).xreplace(first)) for x in unknowns)
     return Saddle(system, textbook, values, plain, gap)
 
 
@@ -71,26 +77,47 @@ def update(action: Action, x: sp.Symbol) -> sp.Expr:
     return rational + sp.Add(*(sp.cancel(-term / coefficient) for term in sp.Add.make_args(sp.expand(others))))
 
 
-def _residual(action: Action, x: sp.Symbol, updates: Mapping[sp.Symbol, sp.Expr], gap: Alias) -> sp.Expr:
+def _residual(action: Action, x: sp.Symbol, right: sp.Expr, gap: Alias) -> sp.Expr:
     """F = x - update; the equation of the innermost overlap in the form that keeps its precision as it saturates."""
-    if x == action.top:
+    if x == action.top and x not in action.structure.extremised:
         return x - action.identified(action.diagonal) + gap.symbol
-    return x - updates[x]
+    return x - right
 
 
 def _gap(action: Action) -> Alias:
     """E[d2 log Z], which equals q_d - q without the cancellation that E[(d log Z)^2] has as q -> q_d."""
     use = action.identified_uses[0]
     channel = use.channel
+    variance = channel.diagonal - with_hat(action.top)
     raw = channel.tilted(
-        lambda branch, _leaf, omega: LogPartition(
-            sp.Symbol(branch.student), sp.Integer(2), omega, channel.diagonal - channel.overlap
-        )
+        lambda branch, _leaf, omega: LogPartition(sp.Symbol(branch.student), sp.Integer(2), omega, variance)
     )
-    combination = 2 * use.name((with_hat(action.top),))
+    combination = -update(action, action.top)
     if Q_D_HAT in channel.variables:
         combination += 2 * use.name((Q_D_HAT,))
-    return Alias(symbol("_prior_gap"), use.finish(raw), combination)
+    return Alias(symbol("_prior_gap"), use.finish(raw), action.identified(combination))
+
+
+def complexity(action: Action) -> sp.Expr:
+    """Minus the squared size of the inner blocks times the derivative of the free entropy in it, in channel symbols."""
+    (size,) = action.structure.finite_sizes
+    total = (action.pairing + action.block).diff(size)
+    for use in action.uses:
+        total += use.factor * use.name((size,))
+    return -(size**2) * total
+
+
+def slope(action: Action) -> sp.Expr | None:
+    """The derivative of the free entropy in the constrained overlap, conjugates and other overlaps stationary."""
+    if not action.structure.constrained:
+        return None
+    (x,) = action.structure.constrained
+    total = (action.pairing + action.block).diff(x)
+    for use in action.uses:
+        for variable, argument in use.arguments.items():
+            if (along := argument.diff(x)) != 0:
+                total += use.factor * along * use.expression((variable,))
+    return total
 
 
 def parameter_derivative(
@@ -100,7 +127,7 @@ def parameter_derivative(
     uses, values, system = action.identified_uses, saddle.channel_values, saddle.plain
     differentiator = Differentiator(uses, (saddle.gap,))
     columns: list[list[sp.Expr | None]] = []
-    moments = {d.symbol: d.expression for d in definitions if d.symbol in (KAPPA_1, KAPPA_STAR_SQ)}
+    moments = {d.symbol: d.expression for d in definitions if d.symbol in (KAPPA_1, KAPPA_STAR_SQ, COPIES)}
     opaque = set().union(*(_hidden_parameters(use.channel) for use in uses))
     opaque |= action.teacher_variance.free_symbols
     for name in parameters:
@@ -134,8 +161,17 @@ def _hidden_parameters(channel: Channel) -> set[sp.Symbol]:
     return hidden - {symbol("h"), symbol("w")}
 
 
+def completed(action: Action, saddle: Saddle, rows: Iterable[Iterable[sp.Expr | None]]) -> dict[sp.Symbol, sp.Expr]:
+    """The saddle's channel values with those that further expressions need."""
+    marks = set().union(*(entry.free_symbols for row in rows for entry in row if entry is not None))
+    values = dict(saddle.channel_values)
+    for use in action.identified_uses:
+        values |= {mark: use.expression(key) for mark, key in use.names() if mark in marks and mark not in values}
+    return values
+
+
 def _symbols_in(system: System) -> set[sp.Symbol]:
     found: set[sp.Symbol] = set()
-    for expression in (*system.residual, *system.jacobian, *system.directional):
+    for expression in (*system.residual, *system.jacobian, *(system.directional or ())):
         found |= expression.free_symbols
     return found

@@ -20,6 +20,9 @@ from spinodal.symbolic.formulas import symbol, to_sympy
 from spinodal.symbolic.replicas import Copies, Replica, Tree
 from spinodal.symbolic.symbols import N_REPLICAS, with_hat
 
+#: The given size of the inner blocks of copies.
+COPIES = symbol("_copies")
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -33,6 +36,7 @@ class Structure:
             ``d/size``, and the order parameters are the innermost level and ``d``.
         constrained: overlaps that are parameters; their equations are solved for the conjugates.
         extremised: sizes that are order parameters.
+        size_value: the declared value of the inner size, where it is one: sizes are then the symbol ``COPIES``.
     """
 
     tree: Copies
@@ -41,6 +45,7 @@ class Structure:
     infinite: sp.Symbol | None = None
     constrained: tuple[sp.Symbol, ...] = ()
     extremised: tuple[sp.Symbol, ...] = ()
+    size_value: sp.Expr | None = None
 
     @property
     def is_replica_symmetric(self) -> bool:
@@ -80,24 +85,41 @@ class Structure:
             hats[-2:] = hats[:-3:-1]
         return tuple(zip(names, hats, strict=True))
 
+    def collapsed(self, letter: str) -> dict[sp.Symbol, sp.Expr]:
+        """The order parameters where all levels coincide: each in terms of the replica-symmetric overlap or conjugate."""
+        symmetric = symbol(letter)
+        table: dict[sp.Symbol, sp.Expr] = dict.fromkeys(self.names(letter), symmetric)
+        if self.infinite is not None:
+            table[self.names(letter)[-1]] = sp.Integer(0)
+        return {**table, **{with_hat(x): with_hat(symmetric) if e == symmetric else e for x, e in table.items()}}
+
     def limit(self, expression: sp.Expr) -> sp.Expr:
         """Take an inner size to infinity where it does so: rational terms and logarithms, each at 1/size = 0."""
         if self.infinite is None:
             return expression
+        return self._expanded(expression)[0]
+
+    def first_correction(self, expression: sp.Expr) -> sp.Expr:
+        """The coefficient of 1/size where an inner size goes to infinity."""
+        return self._expanded(expression)[1]
+
+    def _expanded(self, expression: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+        """The first two coefficients in 1/size: of rational terms and of logarithms times rational factors."""
         inverse = sp.Dummy("inverse", positive=True)
         rest: list[sp.Expr] = []
-        total: sp.Expr = sp.Integer(0)
+        regular: sp.Expr = sp.Integer(0)
         for term in sp.Add.make_args(sp.expand(expression.subs(self.infinite, 1 / inverse))):
             logs = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.log)]
             if logs:
                 (log,) = logs
-                total += sp.cancel(term / log).subs(inverse, 0) * sp.log(sp.cancel(log.args[0]).subs(inverse, 0))
+                regular += sp.cancel(term / log) * sp.log(sp.cancel(log.args[0]))
             else:
                 rest.append(term)
-        return total + sp.cancel(sp.together(sp.Add(*rest))).subs(inverse, 0)
+        regular += sp.cancel(sp.together(sp.Add(*rest)))
+        return regular.subs(inverse, 0), regular.diff(inverse).subs(inverse, 0)
 
 
-def structure_of(ansatz: Ansatz, *, extremise_constraint: bool = False) -> Structure:
+def structure_of(ansatz: Ansatz) -> Structure:
     """The structure that a spec's ansatz declares.
 
     Raises:
@@ -107,16 +129,29 @@ def structure_of(ansatz: Ansatz, *, extremise_constraint: bool = False) -> Struc
     match ansatz.scheme:
         case "replica-symmetric" | "bayes-optimal":
             return Structure(Copies(N_REPLICAS, replica), ("",))
-        case "real-replicas" if ansatz.replicas in ("inf", None):
-            size = sp.Symbol("y", positive=True)
-            constrained = () if extremise_constraint else (symbol("q1"),)
-            tree = Copies(N_REPLICAS, Copies(size, replica))
-            return Structure(tree, ("0", "1"), (size,), infinite=size, constrained=constrained)
+        case "real-replicas":
+            constrained = () if ansatz.overlap == "extremised" else (symbol("q1"),)
+            if ansatz.replicas in ("inf", None):
+                size = sp.Symbol("y", positive=True)
+                tree = Copies(N_REPLICAS, Copies(size, replica))
+                return Structure(tree, ("0", "1"), (size,), infinite=size, constrained=constrained)
+            return _two_levels(ansatz.replicas, "zero-complexity", symbol("y"), constrained)
+        case "1rsb":
+            return _two_levels(ansatz.m, "extremised", symbol("m"), ())
     raise DerivationError(
         f"the ansatz {ansatz.scheme} is not derived by this version",
         place="ansatz.scheme",
-        cure='use "replica-symmetric", "bayes-optimal" or "real-replicas"',
+        cure='use "replica-symmetric", "bayes-optimal", "1rsb" or "real-replicas"',
     )
+
+
+def _two_levels(declared: object, free: str, unknown: sp.Symbol, constrained: tuple[sp.Symbol, ...]) -> Structure:
+    """Blocks of copies whose size is given, or an order parameter where the word ``free`` stands."""
+    if declared in (free, None):
+        tree = Copies(N_REPLICAS, Copies(unknown, Replica()))
+        return Structure(tree, ("0", "1"), (unknown,), constrained=constrained, extremised=(unknown,))
+    tree = Copies(N_REPLICAS, Copies(COPIES, Replica()))
+    return Structure(tree, ("0", "1"), (COPIES,), constrained=constrained, size_value=size_of(declared))
 
 
 def size_of(formula: object) -> sp.Expr:

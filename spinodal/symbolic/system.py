@@ -80,7 +80,7 @@ class System:
         updates: each order parameter as a function of the others, ``x = update`` (textbook form).
         residual: F_i = x_i - update_i, in a form that keeps its precision when an overlap saturates.
         jacobian: dF_i/dx_j.
-        directional: d/dt J(x + t v) at t = 0, in the symbols of ``directions``.
+        directional: d/dt J(x + t v) at t = 0, in the symbols of ``directions``; None where differences are cheaper.
         directions: the symbols v.
     """
 
@@ -88,7 +88,7 @@ class System:
     updates: tuple[sp.Expr, ...]
     residual: tuple[sp.Expr, ...]
     jacobian: sp.ImmutableDenseMatrix
-    directional: sp.ImmutableDenseMatrix
+    directional: sp.ImmutableDenseMatrix | None
     directions: tuple[sp.Symbol, ...]
 
     def mapped(self, function: Callable[[sp.Expr], sp.Expr]) -> System:
@@ -137,13 +137,15 @@ def assemble(
     residual: Sequence[sp.Expr],
     uses: Sequence[ChannelUse],
     aliases: Sequence[Alias] = (),
+    *,
+    second: bool = True,
 ) -> System:
-    """Differentiate a residual twice."""
+    """Differentiate a residual, twice unless told otherwise."""
     differentiator = Differentiator(uses, aliases)
     jacobian = sp.Matrix([[differentiator.total(f, x) for x in unknowns] for f in residual])
     directions = tuple(sp.Symbol(f"_v_{x}", real=True) for x in unknowns)
     along = dict(zip(unknowns, directions, strict=True))
-    directional = jacobian.applyfunc(lambda entry: differentiator.along(entry, along))
+    directional = jacobian.applyfunc(lambda entry: differentiator.along(entry, along)) if second else sp.zeros(0, 0)
     return System(
         tuple(unknowns),
         tuple(updates),

@@ -200,3 +200,113 @@ def test_a_branch_becomes_a_dataset_and_a_figure(tmp_path):
     assert dataset.sizes == {"point": len(branch), "special_point": 2}
     branch.plot(tmp_path / "branch.png")
     assert (tmp_path / "branch.png").stat().st_size > 5000
+
+
+def test_a_start_between_two_points_of_one_kind():
+    branch = continue_branch(lambda x, p: p + x - x**3, [0.0], 0.0, bounds=(-1.0, 1.0))
+    assert sorted(point.p for point in branch.special_points) == pytest.approx([-2.0 / 27.0**0.5, 2.0 / 27.0**0.5])
+
+
+@pytest.mark.parametrize("width", [1e3, 1e5])
+def test_wide_bounds_are_crossed_in_few_points(width):
+    branch = continue_branch(lambda x, p: x * (p - width / 2), [0.0], 0.0, bounds=(0.0, width))
+    assert kinds(branch) == ["branch-point"]
+    assert len(branch) < 300
+    assert branch.p[-1] == width
+
+
+def test_a_large_isola_closes():
+    branch = continue_branch(lambda x, p: x**2 + (p / 1e3) ** 2 - 1.0, [1.0], 0.0, bounds=(-2000.0, 2000.0))
+    assert branch.closed
+    assert sorted(point.p for point in branch.special_points) == pytest.approx([-1000.0, 1000.0], abs=1e-9)
+
+
+def test_two_branch_points_within_one_step_are_both_found():
+    one = continue_branch(lambda x, p: x * p * (p - 0.1) - x**3, [0.0], -1.0, bounds=(-1.0, 1.3))
+    assert [point.p for point in one.special_points] == pytest.approx([0.0, 0.1], abs=1e-12)
+
+    def function(x, p):
+        return np.array([p * x[0] - x[0] ** 3 - 2 * x[0] * x[1] ** 2, (p - 0.1) * x[1] - x[1] ** 3 - 2 * x[1] * x[0] ** 2])
+
+    two = continue_branch(function, [0.0, 0.0], -1.0, bounds=(-1.0, 1.3))
+    assert [point.p for point in two.special_points] == pytest.approx([0.0, 0.1], abs=1e-12)
+
+
+@pytest.mark.parametrize("states", [3, 4, 5])
+def test_the_potts_branch_point_of_several_dimensions(states):
+    """x_i = softmax(p x)_i - 1/q: the symmetric state loses stability at p = q in q - 1 directions at once."""
+
+    def function(x, p):
+        return x - (np.exp(p * x) / np.exp(p * x).sum() - 1.0 / states)
+
+    branch = continue_branch(function, np.zeros(states), 1.0, bounds=(0.5, states + 2.0))
+    (point,) = branch.special_points
+    assert point.kind == "branch-point"
+    assert abs(point.p - states) <= point.error_estimate
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e6])
+def test_error_estimates_see_cancellation_inside_the_function(offset):
+    fold = continue_branch(lambda x, p: (offset + x * x - p + 0.1) - offset, [1.0], 1.1, bounds=(-1.0, 2.0)).special_points[
+        0
+    ]
+    assert abs(fold.p - 0.1) <= fold.error_estimate
+    events = {"e": lambda x, p: float((x[0] - 0.1 + offset) - offset)}
+    zero = continue_branch(lambda x, p: x - p, [0.0], 0.0, bounds=(-1.0, 2.0), events=events).special_points[0]
+    assert abs(zero.p - 0.1) <= zero.error_estimate
+
+
+def test_a_loose_tolerance_is_no_noise():
+    branch = continue_branch(lambda x, p: x**2 - p, [1.0], 1.0, bounds=(-1.0, 2.0), settings=Settings(tolerance=1e-4))
+    assert branch.p[0] == 2.0
+    assert branch.p[-1] == 2.0
+
+
+def test_a_wrong_jacobian_is_named():
+    with pytest.raises(ValueError, match="jac disagrees with F"):
+        continue_branch(lambda x, p: x**2 - p, [1.0], 1.0, jac=lambda x, p: np.array([[5.0 * x[0] + 1.0]]))
+
+
+def test_events_that_say_nothing_are_remarked_upon():
+    def broken(x, p):
+        raise ZeroDivisionError
+
+    events = {"broken": broken, "zero": lambda x, p: 0.0, "vector": lambda x, p: x - 0.3}
+    branch = continue_branch(lambda x, p: x - p, [0.0], 0.0, bounds=(-1.0, 1.0), events=events)
+    assert kinds(branch) == ["vector"]
+    assert any("broken could not be evaluated" in remark for remark in branch.remarks)
+    assert any("zero vanishes identically" in remark for remark in branch.remarks)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"bounds": {3: (0.0, 1.0)}}, "neither"),
+        ({"bounds": (0.0, 1.0, 2.0)}, "give"),
+        ({"bounds": {0: (1.5, 3.0)}}, "outside the bounds of x0"),
+        ({"names": ["a", "b"]}, "2 names for 1 unknowns"),
+        ({"settings": Settings(stop_at=("fld",))}, "'fld' is no special point"),
+        ({"settings": Settings(step=-0.1)}, "settings.step must be positive"),
+        ({"settings": Settings(newton=0)}, "settings.newton"),
+    ],
+)
+def test_arguments_that_cannot_be_meant(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        continue_branch(lambda x, p: x - p, [0.0], 0.0, **arguments)
+
+
+@pytest.mark.parametrize(("x_size", "p_size"), [(1e4, 1e-5), (1e-4, 1.0), (1e-4, 1e-5), (1e3, 1e3)])
+def test_isolas_of_any_shape_have_two_folds(x_size, p_size):
+    branch = continue_branch(
+        lambda x, p: (x / x_size) ** 2 + (p / p_size) ** 2 - 1.0, [x_size], 0.0, bounds=(-3.0 * p_size, 3.0 * p_size)
+    )
+    assert branch.closed
+    assert kinds(branch) == ["fold", "fold"]
+    for point in branch.special_points:
+        assert abs(abs(point.p) - p_size) <= point.error_estimate
+
+
+@pytest.mark.parametrize("distance", [0.1, 0.01, 0.001])
+def test_neighbouring_branch_points_of_one_equation(distance):
+    branch = continue_branch(lambda x, p: x * p * (p - distance) - x**3, [0.0], -1.0, bounds=(-1.0, 1.3))
+    assert [point.p for point in branch.special_points] == pytest.approx([0.0, distance], abs=1e-12)

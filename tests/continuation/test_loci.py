@@ -152,3 +152,16 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     file.write_text("{", encoding="utf-8")
     with pytest.raises(CheckpointError, match="damaged"):
         continue_branch(lambda x, p: x - p, [0.0], 0.0, bounds=(0.0, 1.0), checkpoint=file)
+
+
+def test_the_tricritical_point_of_the_blume_capel_model():
+    """Spinodals of m = 2 sinh(m/T) / (2 cosh(m/T) + exp(D/T)) meet their mirror image at T = 1/3, D = (2/3) log 2."""
+
+    def function(m, d, t):
+        return m - 2.0 * np.sinh(m / t) / (2.0 * np.cosh(m / t) + np.exp(d / t))
+
+    branch = continue_locus(function, [0.75], 0.477, 0.25, bounds={"q": (0.2, 0.5), "p": (0.2, 1.0)})
+    (point,) = [special for special in branch.special_points if abs(special.p - 1.0 / 3.0) < 1e-3]
+    assert point.kind == "branch-point"
+    assert abs(point.p - 1.0 / 3.0) <= point.error_estimate
+    assert point.order_parameters["p"] == pytest.approx(2.0 / 3.0 * np.log(2.0), abs=1e-7)

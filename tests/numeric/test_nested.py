@@ -81,19 +81,19 @@ def test_the_estimate_from_refined_rules_is_honest(n: int) -> None:
 
 def test_more_nodes_converge() -> None:
     exact = binomial(0.01, 1.3, 30)
-    errors = [abs(two_cosh_power(Automatic(n), np.array([[0.01]]), 1.3, 30.0)[0][0, 0] - exact) for n in (12, 24, 48)]
+    errors = [abs(two_cosh_power(Automatic(n), np.array([[0.01]]), 1.3, 30.0)[0][0, 0] - exact) for n in (20, 40, 80)]
     assert errors[1] < 0.05 * errors[0] + 1e-12
-    assert errors[2] < 1e-11
+    assert errors[2] < 1e-10
 
 
 def test_rows_do_not_depend_on_the_batch() -> None:
     omegas = np.linspace(-3.0, 3.0, 400).reshape(4, 100)
     roots = np.array([[0.1], [0.4], [0.9], [2.0]])
-    together = two_cosh_power(Automatic(60), omegas, roots, 7.0)
+    together = two_cosh_power(Automatic(100), omegas, roots, 7.0)
     for i in range(4):
-        alone = two_cosh_power(Automatic(60), omegas[i : i + 1], roots[i : i + 1], 7.0)
+        alone = two_cosh_power(Automatic(100), omegas[i : i + 1], roots[i : i + 1], 7.0)
         for a, b in zip(together, alone, strict=True):
-            assert a[i] == pytest.approx(b[0], rel=1e-13, abs=1e-13)
+            assert a[i] == pytest.approx(b[0], rel=1e-12, abs=1e-12)
 
 
 def test_a_weight_without_finite_values_gives_nan_and_leaves_its_neighbours_alone() -> None:

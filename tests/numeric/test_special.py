@@ -186,6 +186,14 @@ def test_discrete_mean_and_its_derivatives(h, v):
     np.testing.assert_allclose(got[3], expected[3], rtol=1e-9, atol=1e-12 * abs(expected[1]))
 
 
+def test_a_value_without_weight_counts_for_nothing():
+    h = np.array([-3.0, 0.0, 0.7])
+    values, log_weights = [-1.0, 0.0, 1.0], [np.log(0.5), -np.inf, np.log(0.5)]
+    got = special.discrete_mean(h, 0.3, values, log_weights, log_weights, 1)  # its log-probability is infinite
+    np.testing.assert_allclose(got[0], np.log(0.5), rtol=1e-15)
+    np.testing.assert_allclose(got[1], 0.0, atol=1e-15)
+
+
 def test_mean_of_the_values_is_the_first_cumulant():
     h = np.linspace(-40, 40, 9)
     values, log_weights = [-1.0, 0.2, 1.0], [0.0, 0.0, 0.5]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import spinodal
-from spinodal.numeric.capacity import extrapolate
+from spinodal.numeric.extrapolation import extrapolate
 
 
 def test_extrapolation_recovers_a_limit_and_bounds_its_error() -> None:

@@ -139,3 +139,68 @@ def test_low_temperature_is_the_constraint() -> None:
     assert state["q"] == pytest.approx(target["q"], abs=1e-9)
     assert state.free_entropy == pytest.approx(target.free_entropy, abs=1e-9)
     assert state["energy"] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_very_many_patterns_per_input_have_an_origin() -> None:
+    # alpha -> 0 at alpha_T = 1e4: the Gaussian student on the inputs, far from where updates of the trivial state lead
+    model = spinodal.load("random-features-binary")
+    values = [model.solve(alpha=a, alpha_T=1e4, kappa=0.0) for a in (2e-4, 1e-4)]
+    student = declare(
+        "gaussian-student",
+        weights="gaussian",
+        teacher={"weights": "gaussian", "label": "sign(u)"},
+        loss={"energy": "-log(H(-a*y*h))", "temperature": 1},
+        alpha=3.0,
+        a=1.3,
+    )
+    limit = {
+        other: 2 * values[1][name] - values[0][name]
+        for name, other in (
+            ("p", "q"),
+            ("p_d", "q_d"),
+            ("r", "r"),
+            ("p_hat", "q_hat"),
+            ("p_d_hat", "q_d_hat"),
+            ("r_hat", "r_hat"),
+        )
+    }
+    a = float(np.sqrt(SIGN.linear**2 / SIGN.nonlinear))
+    module = student.solver()
+    x = np.array([[limit[name] for name in module.ORDER_PARAMETERS]])
+    p = np.array([[{"alpha": 1e4, "a": a}[name] for name in module.PARAMETERS]])
+    assert np.max(np.abs(module.residual(x, p)) / (1.0 + np.abs(x))) < 1e-4
+    assert all(state.converged for batch in values for state in batch.states)
+
+
+def test_a_discrete_prior_at_the_edge_of_its_probabilities_is_the_prior_without_that_value() -> None:
+    ternary = declare(
+        "ternary",
+        weights={"values": [-1, 0, 1], "probabilities": ["rho/2", "1-rho", "rho/2"]},
+        loss={"constraint": "y*h >= kappa"},
+        alpha=0.3,
+        kappa=0.0,
+        rho=0.5,
+    )
+    binary = spinodal.load("binary-perceptron").solve(alpha=0.3, kappa=0.0)
+    edge = ternary.solve(alpha=0.3, kappa=0.0, rho=1.0)
+    assert edge["entropy"] == pytest.approx(binary["entropy"], abs=1e-12)
+    assert edge["q"] == pytest.approx(binary["q"], abs=1e-12)
+
+
+@pytest.mark.parametrize("weights", ["binary", "spherical"])
+def test_a_cold_hinge_is_the_constraint(weights: str) -> None:
+    # exp(-beta V) counts solutions up to masses of order 1/beta
+    hinge = declare(
+        "cold-hinge",
+        weights=weights,
+        loss={"energy": "max(0, kappa - y*h)", "temperature": "T"},
+        alpha=0.4,
+        kappa=0.2,
+        T=1.0,
+    )
+    storage = spinodal.load(f"{weights if weights == 'spherical' else 'binary'}-perceptron")
+    exact = storage.solve(alpha=0.4, kappa=0.2).free_entropy
+    errors = [abs(hinge.solve(alpha=0.4, kappa=0.2, T=t).free_entropy - exact) for t in (1e-3, 1e-4, 1e-5)]
+    assert errors[1] < 0.11 * errors[0]
+    assert errors[2] < 0.11 * errors[1] < 1e-4

@@ -194,8 +194,8 @@ def test_an_ansatz_has_the_entries_of_its_scheme(table, field, expected):
 def test_a_franz_parisi_reference_is_the_student_with_a_margin_of_its_own():
     spec = read(ansatz="franz-parisi")
     assert to_text(spec.ansatz.reference.constraint.root) == "y*h >= kappa_ref"
-    assert spec.parameters[-1].name == "kappa_ref"
-    assert spec.parameters[-1].default is None
+    assert [p.name for p in spec.parameters[-2:]] == ["kappa_ref", "t"]
+    assert [p.default for p in spec.parameters[-2:]] == [None, None]
 
 
 def test_the_largest_margin_of_a_reference_is_no_parameter():

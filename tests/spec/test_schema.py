@@ -4,11 +4,10 @@ import json
 import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from spinodal.spec import json_schema, shipped_models
-
-jsonschema = pytest.importorskip("jsonschema")
 
 BROKEN = Path(__file__).parent / "broken"
 #: Broken in structure: what a schema can see (formulas, names inside them and numbers are the reader's).

@@ -8,13 +8,17 @@ from importlib.metadata import version
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, Call, Inner, Kernel, Program, Result, Routine, StepInZ
+from spinodal.codegen.ir import Assign, Call, Inner, Kernel, PeakKernel, Program, Result, Routine, StepInZ
 from spinodal.codegen.nodes import reads
+from spinodal.codegen.numpy_target.peaks import peak_kernel
 from spinodal.codegen.numpy_target.printer import name_of, source
+from spinodal.codegen.numpy_target.products import weighted_sums
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
 _INDENT = "    "
+#: Where branches begin whose equations' domain has alpha = 0 on its boundary.
+_ORIGIN_ALPHA = 0.05
 
 
 def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> str:
@@ -34,6 +38,8 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
         parts.append(_teacher_density(program))
     for routine in program.routines:
         parts.append(_routine(routine, program))
+    if program.origin:
+        parts.append(_origin(program))
     parts.append(_interface(program))
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -58,7 +64,7 @@ def _header(program: Program, identity: str, equations: Mapping[str, str]) -> st
 
 import numpy as np
 
-from spinodal.numeric import interval, nested, quadrature, runtime, special, tilted
+from spinodal.numeric import envelope, interval, nested, pieces, quadrature, runtime, special, tilted
 
 MODEL = {program.name!r}
 ANSATZ = {program.scheme!r}
@@ -71,7 +77,22 @@ SATURATING = {dict(program.saturating)!r}  # overlap: the self-overlap (a number
 OBSERVABLES = {program.observables!r}
 CONDITIONS = {program.conditions!r}
 FINITE_DIFFERENCES = {program.finite_difference!r}  # derivatives without a symbolic form
-RULE = quadrature.Automatic(100)"""
+RULE = quadrature.Automatic(100)""" + _symmetric_lines(program)
+
+
+def _symmetric_lines(program: Program) -> str:
+    """Where the branch begins, for models that do not begin at alpha = 0."""
+    if program.symmetric is None:
+        return ""
+    state = {
+        "parameter": program.symmetric.parameter,
+        "overlap": program.symmetric.overlap,
+        "state": dict(program.symmetric.state),
+    }
+    return (
+        f"\nUNBOUNDED = {program.unbounded!r}  # overlaps that may grow without bound"
+        f"\nORIGIN = {state!r}  # the replica-symmetric state, where the branch begins"
+    )
 
 
 def _leaf_arguments(expressions: Iterable[sp.Expr], reserved: set[str]) -> list[sp.Symbol]:
@@ -123,6 +144,14 @@ def _leaf(leaf: Leaf) -> str:
                 f"    return tilted.density_cumulants(\n"
                 f"        lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable},"
                 f" omega, variance, splits, order\n    )"
+            )
+        case "pieces":
+            splits = ", ".join(source(s) for s in leaf.splits)
+            coefficients = ", ".join(source(part) for part in leaf.quadratic)
+            body = (
+                f'    """log average of a piecewise quadratic loss over the field, and its derivatives in omega."""\n'
+                f"    return pieces.log_average(\n        lambda {variable}: ({coefficients}),\n"
+                f"        omega, variance + {source(leaf.smoothing)}, [{splits}], order\n    )"
             )
         case _:
             splits = ", ".join(source(s) for s in leaf.splits)
@@ -201,10 +230,11 @@ def _teacher_density(program: Program) -> str:
 def _routine(routine: Routine, program: Program) -> str:
     leaves = {leaf.tag: leaf for leaf in program.leaves}
     tilts = {(t.leaf, t.name): t for t in program.tilts}
-    kernels = [stage for stage in routine.stages if isinstance(stage, Kernel)]
+    kernels = [stage for stage in routine.stages if not isinstance(stage, Assign)]
     text = []
     for kernel in kernels:
-        text += _inner_functions(f"_{routine.name}_{kernel.name}", kernel.body, leaves, tilts)
+        items = kernel.items if isinstance(kernel, PeakKernel) else kernel.body
+        text += _inner_functions(f"_{routine.name}_{kernel.name}", items, leaves, tilts)
         text.append(_kernel(routine, kernel, leaves, tilts, program))
     extra = ", v" if routine.directions else ""
     lines = [f"def _{routine.name}(x, p{extra}, rule):", f'    """{routine.doc}"""']
@@ -267,7 +297,7 @@ def _used_symbols(routine: Routine) -> set[str]:
 
 def _kernel(
     routine: Routine,
-    kernel: Kernel,
+    kernel: Kernel | PeakKernel,
     leaves: Mapping[str, Leaf],
     tilts: Mapping[tuple[str, str], Tilt],
     program: Program,
@@ -300,22 +330,26 @@ def _kernel(
         planted_so_far += [name, f"weight_{name}"]
     for assign in kernel.hoisted:
         lines.append(f"    {name_of(assign.target)} = {source(assign.expression)}")
+    outer = [*kernel.inputs, *(planted.symbol for planted in kernel.planted), *(a.target for a in kernel.hoisted)]
+    read = _read(kernel, leaves, tilts)
+    arguments = "".join(f", {name_of(symbol)}" for symbol in dict.fromkeys(outer) if symbol in read)
+    owner = f"_{routine.name}_{kernel.name}"
+    if isinstance(kernel, PeakKernel):
+        return peak_kernel(kernel, lines, weights, arguments, lambda items: _body(items, leaves, tilts, owner))
     total = " * ".join(weights)
-    body = _body(kernel.body, leaves, tilts, f"_{routine.name}_{kernel.name}")
     values = [source(expression) for _, expression in kernel.outputs]
     if kernel.z is None:
-        lines += [f"    {line}" for line in body]
+        lines += [f"    {line}" for line in _body(kernel.body, leaves, tilts, owner)]
         lines += _returned(f"runtime.gather(b, {value}, {total})" for value in values)
         return "\n".join(lines)
     for k, step in enumerate(kernel.steps):
         lines.append(f"    step_{k} = runtime.step({_step_arguments(step)})")
     steps = ", ".join(f"step_{k}" for k in range(len(kernel.steps)))
-    outer = [*kernel.inputs, *(planted.symbol for planted in kernel.planted), *(a.target for a in kernel.hoisted)]
-    read = _read(kernel, leaves, tilts)
-    arguments = "".join(f", {name_of(symbol)}" for symbol in dict.fromkeys(outer) if symbol in read)
     lines += ["", f"    def integrands({name_of(kernel.z)}, weight{arguments}):"]
-    lines += [f"        {line}" for line in body]
-    lines += [_INDENT + line for line in _returned(f"runtime.dot(weight, {value})" for value in values)]
+    on_nodes, sums = weighted_sums(kernel.body, [expression for _, expression in kernel.outputs])
+    lines += [f"        {line}" for line in _body(on_nodes, leaves, tilts, owner)]
+    lines += [f"        {line}" for line in sums.lines]
+    lines += [_INDENT + line for line in _returned(sums.values)]
     call = f"runtime.average(integrands, rule, [{steps}]{arguments})"
     if total:
         lines += ["", f"    return [runtime.gather(b, average, {total}) for average in {call}]"]
@@ -327,6 +361,27 @@ def _kernel(
 def _step_arguments(step: StepInZ) -> str:
     parts = [step.offset, step.slope] if step.sharpness == 1 else [step.offset, step.slope, step.sharpness]
     return ", ".join(source(sp.sympify(part)) for part in parts)
+
+
+def _origin(program: Program) -> str:
+    """The state where the branch begins, for modules whose branch does not begin at alpha = 0."""
+    guesses = dict(program.origin)
+    used = {str(s) for e in guesses.values() for s in e.free_symbols}
+    lines = [
+        f"ORIGIN_ALPHA = {_ORIGIN_ALPHA!r}",
+        f"CONSTRAINED = {program.constrained!r}",
+        f"TRIVIAL = {dict(program.trivial)!r}  # at this overlap the probe is one more typical state",
+        "",
+        "",
+        "def origin(p):",
+        '    """A guess of the state at small alpha, [B, n]."""',
+        *(f"    {name_of(sp.Symbol(name))} = p[:, {j}]" for j, name in enumerate(program.parameters) if name in used),
+        f"    out_origin = np.zeros((len(p), {len(program.order_parameters)}))",
+    ]
+    for j, name in enumerate(program.order_parameters):
+        if name in guesses:
+            lines.append(f"    out_origin[:, {j}] = {source(guesses[name])}")
+    return "\n".join([*lines, "    return out_origin"])
 
 
 def _inner_functions(
@@ -407,12 +462,14 @@ def _returned(values: Iterable[str]) -> list[str]:
     return ["    return (", *(f"        {value}," for value in values), "    )"]
 
 
-def _read(kernel: Kernel, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> set[sp.Basic]:
+def _read(kernel: Kernel | PeakKernel, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> set[sp.Basic]:
     """The symbols that a kernel's nodes need."""
     found: set[sp.Basic] = set()
     for _, expression in kernel.outputs:
         found |= expression.free_symbols
-    for item in kernel.body:
+    if isinstance(kernel, PeakKernel):
+        found = found.union(*(expression.free_symbols for expression in kernel.slopes))
+    for item in kernel.items if isinstance(kernel, PeakKernel) else kernel.body:
         if isinstance(item, Assign | Inner):
             found |= reads(item)
             continue

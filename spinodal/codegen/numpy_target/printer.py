@@ -10,9 +10,26 @@ import sympy as sp
 from sympy.printing.numpy import NumPyPrinter
 
 #: Names that generated code uses itself. The derivation's own symbols begin with an underscore, which no parameter may.
-_TAKEN = frozenset({"np", "special", "interval", "tilted", "nested", "quadrature", "runtime", "x", "p", "v", "w", "h", "b"})
-_TAKEN |= {"omega", "variance", "order", "rule", "nodes", "density", "weight", "shift", "log_norm", "splits"}
-_TAKEN |= {"len", "dict", "zip", "strict"}
+_TAKEN = frozenset({"np", "special", "interval", "pieces", "tilted", "nested", "quadrature", "runtime"})
+_TAKEN |= {
+    "x",
+    "p",
+    "v",
+    "w",
+    "h",
+    "b",
+    "omega",
+    "variance",
+    "order",
+    "rule",
+    "nodes",
+    "density",
+    "weight",
+    "shift",
+    "log_norm",
+    "splits",
+}
+_TAKEN |= {"len", "dict", "zip", "strict", "envelope", "slopes", "integrands", "summands", "average", "single"}
 _PATTERN = re.compile(r"(out|step|weight)_.*")
 
 

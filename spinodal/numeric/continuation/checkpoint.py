@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from spinodal.numeric.continuation.locate import Located
-from spinodal.numeric.continuation.loop import Trace
 from spinodal.numeric.continuation.segment import Node
+from spinodal.numeric.continuation.task import Trace
 
 _SECONDS_BETWEEN_WRITES = 0.5
 _FORMAT = 1

@@ -15,14 +15,14 @@ from spinodal.numeric.results import Array
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """The scaled variables: unknowns by 1 + |x|, the parameter by a fixed width."""
+    """The scaled variables: every unknown by 1 + its size, the parameter by no more than the width of its bounds."""
 
-    width: float
+    width: float = np.inf
 
     def at(self, u: Array) -> Array:
         """Scale of each component of u, [n + 1]."""
         scale = 1.0 + np.abs(u)
-        scale[-1] = self.width
+        scale[-1] = min(scale[-1], self.width)
         return scale
 
 
@@ -81,6 +81,8 @@ def correct(problem: Problem, guess: Array, row: Array, scale: Array, tolerance:
         step = solve(matrix, -np.append(here.f, row @ (u - guess)))
         size = float(np.max(np.abs(step)))
         u = u + scale * step
+        if not size < 1e6:
+            raise NotCorrectedError("the corrector diverges")
         # the next step of a quadratically convergent iteration
         ahead = size**3 / previous**2 if np.isfinite(previous) else np.inf
         stalled = size < 1e-8 and size > 0.5 * previous
@@ -119,7 +121,7 @@ def orientation(f_u: Array, t: Array, scale: Array) -> tuple[float, float]:
     rows = np.max(np.abs(matrix), axis=1)
     rows[rows == 0.0] = 1.0
     sign, log = np.linalg.slogdet(matrix / rows[:, None])
-    return float(sign), float(log)
+    return float(sign), float(log + np.sum(np.log(rows)))
 
 
 def first_point(problem: Problem, x0: Array, p0: float, scaling: Scaling, tolerance: float) -> Corrected:

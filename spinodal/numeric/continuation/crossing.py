@@ -17,7 +17,7 @@ import numpy as np
 from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.corrector import NotCorrectedError, solve
 from spinodal.numeric.continuation.engine import Bounds, follow_problem
-from spinodal.numeric.continuation.locate import Located, rounding
+from spinodal.numeric.continuation.locate import Located
 from spinodal.numeric.continuation.problem import Evaluation, EvaluationError, Problem
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.results import Array
@@ -117,7 +117,7 @@ def locate_crossing(problem: CrossingProblem, a: Array, b: Array, p: float, tole
                 if float(np.max(np.abs(u[:n] - u[n : 2 * n]) / scale[:n])) < 1e-6:
                     return Located("crossing", u, float("nan"), False, reason="both branches became the same state")
                 phi = abs(problem.phi(u[:n], u[2 * n :])) + 1.0
-                noise = np.append(rounding(here)[:-1], 4.0 * _EPS * phi + problem.derivative_noise)
+                noise = np.append(problem.noise(here)[:-1], 4.0 * _EPS * phi + problem.derivative_noise)
                 error = float(np.abs(np.linalg.inv(here.f_u)[-1]) @ noise) + size**2 * scale[-1]
                 return Located("crossing", u, error, True)
             previous = size

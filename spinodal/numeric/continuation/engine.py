@@ -12,11 +12,13 @@ import numpy as np
 from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.checkpoint import Checkpoint
 from spinodal.numeric.continuation.corrector import NotCorrectedError, Scaling, first_point
-from spinodal.numeric.continuation.locate import Event, Located
-from spinodal.numeric.continuation.loop import Limit, Task, Trace, advance, points_at_start
+from spinodal.numeric.continuation.detect import points_at_start
+from spinodal.numeric.continuation.locate import Event, Located, value_of
+from spinodal.numeric.continuation.loop import advance
 from spinodal.numeric.continuation.problem import EvaluationError, Problem
 from spinodal.numeric.continuation.segment import Node
 from spinodal.numeric.continuation.settings import Settings
+from spinodal.numeric.continuation.task import Limit, Task, Trace
 from spinodal.numeric.results import Array, Failure, SpecialPoint
 
 Bounds = tuple[float, float] | Mapping[Any, tuple[float, float]]
@@ -70,7 +72,9 @@ def continue_branch(
 
     Source: Keller (1977); Allgower and Georg, Numerical Continuation Methods (1990); Govaerts (2000).
     """
+    _check_kinds(settings or Settings(), events or {})
     problem = Problem(F, jac, dFdp, second)
+    problem.check_derivatives(np.append(np.atleast_1d(np.asarray(x0, dtype=float)).ravel(), float(p0)))
     return follow_problem(
         problem, x0, p0, bounds=bounds, settings=settings, events=events, names=names, parameter=parameter,
         checkpoint=checkpoint, progress=progress,
@@ -103,25 +107,31 @@ def follow_problem(
     start = np.atleast_1d(np.asarray(x0, dtype=float)).ravel()
     events = dict(events or {})
     labels = tuple(names) if names is not None else tuple(f"x{i}" for i in range(start.size))
+    _check_arguments(start, labels, settings)
     limits = _limits(bounds, events, labels, float(p0), parameter)
     limits += [Limit(name, function, 0.0, np.inf, validity=True) for name, function in (validity or {}).items()]
     width = next((limit.high - limit.low for limit in limits if limit.is_parameter), np.inf)
-    scaling = Scaling(min(width, 1.0 + abs(float(p0))) if np.isfinite(width) else 1.0 + abs(float(p0)))
+    scaling = Scaling(width)
     task = Task(problem, scaling, settings, events, limits, classify, crossings)
     try:
         first = first_point(problem, start, float(p0), scaling, settings.tolerance)
         origin = task.node(first, None)
     except (NotCorrectedError, EvaluationError) as failure:
         raise NoBranchError(f"no solution at the start ({parameter} = {float(p0):.8g}): {failure}") from failure
+    for limit in limits:
+        here = value_of(limit.function, origin.u)
+        slack = 1e-9 * (1.0 + abs(here))
+        if not limit.validity and not limit.low - slack <= here <= limit.high + slack:
+            raise ValueError(f"the start lies outside the bounds of {limit.name}: {here:.10g}")
     store = (
         Checkpoint(checkpoint, (start.tolist(), p0, bounds, settings, tuple(events), labels, parameter))
         if checkpoint
         else None
     )
     traces = store.read() if store else []
+    at_start = points_at_start(task, origin)
     if not traces:
         traces = _starts(task, origin, direction)
-        at_start = points_at_start(task, origin)
         traces = [replace(trace, located=at_start) for trace in traces]
     for side in range(len(traces)):
         while not traces[side].stop:
@@ -138,7 +148,34 @@ def follow_problem(
             break
     if store:
         store.write(traces, force=True)
-    return _assembled(task, traces, labels, parameter)
+    return _assembled(task, traces, labels, parameter, len(at_start))
+
+
+_KINDS = ("fold", "branch-point", "boundary", "cusp")
+
+
+def _check_arguments(start: Array, names: Sequence[str], settings: Settings) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        ValueError: about the first that is wrong.
+    """
+    if start.size == 0 or not np.all(np.isfinite(start)):
+        raise ValueError("x0 must hold at least one number, and only finite ones")
+    if len(names) != start.size:
+        raise ValueError(f"{len(names)} names for {start.size} unknowns")
+    for name in ("step", "smallest_step", "largest_step", "tolerance", "prediction", "angle", "wanted_angle", "consistency"):
+        if not getattr(settings, name) > 0.0:
+            raise ValueError(f"settings.{name} must be positive, not {getattr(settings, name)}")
+    if settings.newton < 2 or settings.points < 1:
+        raise ValueError("settings.newton is at least 2 and settings.points at least 1")
+
+
+def _check_kinds(settings: Settings, events: Mapping[str, Event]) -> None:
+    for kind in settings.stop_at:
+        if kind not in (*_KINDS, *events):
+            known = ", ".join((*_KINDS, *events))
+            raise ValueError(f"settings.stop_at: {kind!r} is no special point of this branch; there are {known}")
 
 
 def _starts(task: Task, origin: Node, direction: Array | None) -> list[Trace]:
@@ -172,9 +209,12 @@ def _limits(
 ) -> list[Limit]:
     if bounds is None:
         return []
-    table: dict[Any, tuple[float, float]] = dict(bounds) if isinstance(bounds, Mapping) else {"p": (bounds[0], bounds[1])}
+    table: dict[Any, tuple[float, float]] = dict(bounds) if isinstance(bounds, Mapping) else {"p": tuple(bounds)}  # type: ignore[dict-item]
     limits = []
-    for key, (low, high) in table.items():
+    for key, pair in table.items():
+        if len(pair) != 2:
+            raise ValueError(f"bounds of {key}: give (low, high)")
+        low, high = pair
         if not low < high:
             raise ValueError(f"bounds of {key}: {low} is not below {high}")
         if key in ("p", parameter):
@@ -183,15 +223,15 @@ def _limits(
             limits.append(Limit(parameter, lambda x, p: p, float(low), float(high), is_parameter=True))
         elif key in events:
             limits.append(Limit(str(key), events[key], float(low), float(high)))
-        elif key in names or isinstance(key, int | np.integer):
-            index = names.index(key) if key in names else int(key)
+        elif key in names or (isinstance(key, int | np.integer) and 0 <= key < len(names)):
+            index = list(names).index(key) if key in names else int(key)
             limits.append(Limit(names[index], lambda x, p, index=index: float(x[index]), float(low), float(high)))  # type: ignore[misc]
         else:
             raise ValueError(f"bounds of {key!r}: neither the parameter, nor a component of x, nor an event")
     return limits
 
 
-def _assembled(task: Task, traces: list[Trace], names: tuple[str, ...], parameter: str) -> Branch:
+def _assembled(task: Task, traces: list[Trace], names: tuple[str, ...], parameter: str, at_start: int) -> Branch:
     forward = traces[0]
     backward = traces[1] if len(traces) > 1 else None
     back = [node.reversed() for node in reversed(backward.nodes[1:])] if backward else []
@@ -199,9 +239,16 @@ def _assembled(task: Task, traces: list[Trace], names: tuple[str, ...], paramete
     offset = len(back)
     located = [(point, offset + point.position) for point in forward.located]
     if backward:  # what lies on the start itself is in both traces
-        shared = sum(point in forward.located for point in backward.located)
-        located += [(point, offset - point.position) for point in backward.located[shared:]]
+        located += [(point, offset - point.position) for point in backward.located[at_start:]]
     located.sort(key=lambda pair: pair[1])
+    remarks = []
+    for index, name in enumerate(task.events):
+        values = np.array([node.events[index] for node in nodes])
+        if np.all(np.isnan(values)):
+            remarks.append(f"{name} could not be evaluated on this branch: its zeros were not looked for")
+        elif np.all(values == 0.0):
+            remarks.append(f"{name} vanishes identically on this branch")
+            located = [pair for pair in located if pair[0].kind != name]
     if backward is None:
         reasons = forward.stop
     elif _rising(backward) != _rising(forward):
@@ -225,6 +272,7 @@ def _assembled(task: Task, traces: list[Trace], names: tuple[str, ...], paramete
         positions=tuple(position for _, position in located),
         names=names,
         parameter=parameter,
+        remarks=tuple(remarks),
         evaluations=task.problem.evaluations,
     )
 
@@ -249,7 +297,8 @@ def special_point(located: Located, names: Sequence[str], parameter: str) -> Spe
         parameters={parameter: float(located.u[-1])},
         order_parameters=dict(zip(names, map(float, located.u[:-1]), strict=True)),
         free_entropy=float("nan"),
-        error_estimate=float(located.error),
+        # a parameter that vanishes is known no better than the rounding of what it is made of
+        error_estimate=float(max(located.error, 1e-17)),
         converged=located.converged,
         failure=failure,
         along=parameter,

@@ -60,11 +60,6 @@ class Located:
     reason: str = ""
 
 
-def rounding(evaluation: Evaluation) -> Array:
-    """Rounding level of F at a point, estimated from the terms of its linearisation, [n]."""
-    return 4.0 * _EPS * (np.abs(evaluation.f_u) @ np.abs(evaluation.u) + np.abs(evaluation.f))
-
-
 class Border:
     """The bordered Jacobian of a fold: g, its vectors and its gradient; the borders are renewed from the vectors."""
 
@@ -99,10 +94,6 @@ class Border:
         """Take the vectors found as the next borders."""
         c, b = v[:-1] / self.scale[:-1], w * self.rows
         self.c, self.b = c / np.linalg.norm(c), b / np.linalg.norm(b)
-
-
-def _noise(problem: Problem, evaluation: Evaluation, extra: int) -> Array:
-    return np.append(rounding(evaluation), np.full(extra, problem.derivative_noise))
 
 
 def _parameter_error(matrix: Array, noise: Array, step: Array, scale: Array, at: int) -> float:
@@ -141,11 +132,13 @@ def locate_fold(problem: Problem, guess: Array, scale: Array, tolerance: float) 
                 break
             u = u + scale * step
             if size <= tolerance or (size < 1e-7 and size > 0.3 * previous):
-                error = _parameter_error(matrix, _noise(problem, here, 1), step, scale, -1)
+                noise = problem.noise(here)
+                extended = np.append(noise, problem.derivative_noise)
+                error = _parameter_error(matrix, extended, step, scale, -1)
                 # an error of g moves the point along the branch, where p is stationary: only F's own noise counts for p
                 force = abs(float(w @ here.dfdp))
                 if force > 0.0:
-                    direct = float(np.abs(w) @ rounding(here)) / force
+                    direct = float(np.abs(w) @ noise) / force
                     error = min(error, direct + 4.0 * _EPS * abs(float(u[-1])) + 10.0 * size**2)
                 return Located("fold", u, error, True, null=v[None], left=w)
             border.renewed(v, w)
@@ -153,6 +146,18 @@ def locate_fold(problem: Problem, guess: Array, scale: Array, tolerance: float) 
     except (NotCorrectedError, EvaluationError) as failure:
         reason = str(failure)
     return Located("fold", u, float("nan"), False, reason=reason)
+
+
+def _row_sizes(problem: Problem, here: Evaluation, scale: Array) -> Array:
+    """Size of each equation's derivatives around a point [n]: at a branch point itself a whole row may vanish."""
+    rows = np.max(np.abs(here.f_u * scale), axis=1)
+    for sign in (1.0, -1.0):
+        try:
+            beside = problem(here.u + sign * 0.03 * scale * np.cos(np.arange(scale.size) + 1.0))
+        except EvaluationError:
+            continue
+        rows = np.maximum(rows, np.max(np.abs(beside.f_u * scale), axis=1))
+    return np.where(rows > 0.0, rows, 1.0)
 
 
 def locate_branch_point(problem: Problem, guess: Array, scale: Array, tolerance: float) -> Located:
@@ -167,8 +172,7 @@ def locate_branch_point(problem: Problem, guess: Array, scale: Array, tolerance:
             here = problem(u)
             scaled = here.f_u * scale
             if b is None:
-                rows = np.max(np.abs(scaled), axis=1)
-                rows[rows == 0.0] = 1.0
+                rows = _row_sizes(problem, here, scale)
                 left, _, right = np.linalg.svd(scaled / rows[:, None])
                 b, kernel = left[:, -1], right[-2:]
             # bordered matrix of the (n, n + 1) Jacobian: one column, two rows
@@ -194,7 +198,7 @@ def locate_branch_point(problem: Problem, guess: Array, scale: Array, tolerance:
                 break
             u, mu = u + scale * step[: n + 1], mu + float(step[n + 1])
             if size <= tolerance or (size < 1e-7 and size > 0.3 * previous):
-                noise = np.concatenate([rounding(here) / rows, np.full(2, problem.derivative_noise)])
+                noise = np.concatenate([problem.noise(here) / rows, np.full(2, problem.derivative_noise)])
                 error = _parameter_error(full, noise, step, np.append(scale, 1.0), n)
                 if abs(mu) > 1e-7 + 1e3 * float(np.max(noise)):
                     return Located("branch-point", u, float("nan"), False, reason="the branches do not quite meet")
@@ -211,7 +215,8 @@ def value_of(event: Event, u: Array) -> float:
     """An event's value; nan where it cannot be evaluated."""
     try:
         with np.errstate(all="ignore"):
-            return float(event(u[:-1], float(u[-1])))
+            value = np.asarray(event(u[:-1].copy(), float(u[-1])), dtype=float)
+            return float(value.reshape(-1)[0]) if value.size == 1 else float("nan")
     except Exception:
         return float("nan")
 
@@ -269,16 +274,26 @@ def locate_zero(
     )
     spread = abs(g_high - g_low) / max(high - low, 1e-300) / max(segment.length, 1e-300)
     steep = abs(slope) if np.isfinite(slope) and slope != 0.0 else spread
-    noise = abs(g) + 4.0 * _EPS * (abs(values[0]) + abs(values[1])) + problem.derivative_noise * 1e-1 * abs(spread)
+    noise = abs(g) + _scatter(event, u, t, segment.length) + problem.derivative_noise * 1e-1 * abs(spread)
+    noise += 4.0 * _EPS * (abs(values[0]) + abs(values[1]))
     along = noise / max(steep, 1e-300)
     matrix = np.vstack([here.f_u * segment.scale, t / segment.scale])
-    across = _parameter_error(matrix, np.append(rounding(here), 0.0), np.zeros(1), segment.scale, -1)
+    across = _parameter_error(matrix, np.append(problem.noise(here), 0.0), np.zeros(1), segment.scale, -1)
     error = along * abs(float(t[-1])) + across + 4.0 * _EPS * abs(float(u[-1]))
     jump = min(abs(values[0]), abs(values[1]))
     good = abs(g) <= 1e-6 * max(abs(values[0]), abs(values[1])) or size < 1e-9
     if good and abs(g) > 1e-3 * jump and jump > 0.0:
         return Located(kind, u, float("nan"), False, reason=f"{kind} jumps across zero: it is not continuous there")
     return Located(kind, u, float(error), bool(good), null=t[None], reason="" if good else reason)
+
+
+def _scatter(event: Event, u: Array, t: Array, length: float) -> float:
+    """Rounding level of an event: the fourth difference over points very near, which sees no smooth change."""
+    steps = 1e-9 * length * np.arange(-2.0, 3.0)
+    values = np.array([value_of(event, u + step * t) for step in steps])
+    if not np.all(np.isfinite(values)):
+        return 0.0
+    return float(abs(values @ np.array([1.0, -4.0, 6.0, -4.0, 1.0]))) / 4.0
 
 
 def _next_point(points: list[tuple[float, float]], low: float, high: float, g_low: float, g_high: float) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 
 from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.engine import Bounds, follow_problem
-from spinodal.numeric.continuation.locate import Located
+from spinodal.numeric.continuation.locate import Located, locate_branch_point
 from spinodal.numeric.continuation.problem import Evaluation, EvaluationError, Problem
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.results import Array
@@ -55,17 +55,16 @@ class Extended(Problem):
         return Evaluation(u.copy(), np.append(here.f, values), np.vstack([here.f_u, gradients]))
 
 
-def singular_vectors(here: Evaluation, *, equilibrate: bool = True) -> tuple[float, Array, Array]:
-    """(g, v [n], w [n]): the signed smallest singular value of the scaled dF/dx, its vectors in the problem's own units."""
+def singular_vectors(here: Evaluation) -> tuple[float, Array, Array]:
+    """(g, v [n], w [n]): the signed smallest singular value of the scaled dF/dx, its vectors in the problem's own units.
+
+    Unknowns are scaled smoothly; equations are not: with a symmetry all derivatives of one may vanish together.
+    """
     n = len(here.f)
-    everything = 1.0 + np.abs(here.u)
-    scale = everything[:n]
-    rows = np.max(np.abs(here.f_u * everything), axis=1) if equilibrate else np.ones(n)
-    rows[rows == 0.0] = 1.0
-    scaled = here.jacobian * scale / rows[:, None]
-    left, singular, right = np.linalg.svd(scaled)
+    scale = np.sqrt(1.0 + here.u[:n] ** 2)
+    left, singular, right = np.linalg.svd(here.jacobian * scale)
     sign = np.sign(np.linalg.det(left) * np.linalg.det(right)) or 1.0
-    return float(sign * singular[-1]), right[-1] * scale, sign * left[:, -1] / rows
+    return float(sign * singular[-1]), right[-1] * scale, sign * left[:, -1]
 
 
 class FoldProblem(Extended):
@@ -86,12 +85,19 @@ class FoldProblem(Extended):
         _, v, w = singular_vectors(here)
         return self.base.second_form(u, w, np.append(v, [0.0, 0.0])) * float(w @ here.dfdp)
 
+    def force(self, u: Array) -> float:
+        """|w . F_p|, which vanishes where branches meet."""
+        here = self.base(u)
+        _, _, w = singular_vectors(here)
+        return abs(float(w @ here.dfdp)) * (1.0 + abs(float(u[-2])))
+
     def is_cusp(self, u: Array) -> bool:
-        """Whether it is the first factor that vanishes at a zero of :meth:`cusp`."""
+        """Whether it is the first factor alone that vanishes at a zero of :meth:`cusp`, or at a turn of q."""
         here = self.base(u)
         _, v, w = singular_vectors(here)
         curvature = abs(self.base.second_form(u, w, np.append(v, [0.0, 0.0])))
-        return curvature < abs(float(w @ here.dfdp)) * (1.0 + abs(float(u[-2])))
+        force = abs(float(w @ here.dfdp)) * (1.0 + abs(float(u[-2])))
+        return curvature < 1e-3 * force
 
 
 class ZeroProblem(Extended):
@@ -156,7 +162,7 @@ class BranchPointProblem(Extended):
     def _values(self, u: Array, reference: Array | None = None) -> tuple[Array, Array]:
         n = u.size - 3
         here = self.base(np.delete(u, n))
-        g, _, w = singular_vectors(here, equilibrate=False)  # a whole row may vanish at a branch point
+        g, _, w = singular_vectors(here)
         along = reference if reference is not None else np.where(np.arange(n) == np.argmax(np.abs(w)), w, 0.0) * np.sign(w)
         if float(along @ w) < 0.0:
             w = -w
@@ -169,12 +175,16 @@ def fold_classes(problem: FoldProblem) -> Callable[[Located], Located | None]:
     def classify(point: Located) -> Located | None:
         if point.kind == "cusp":
             return point if problem.is_cusp(point.u) else None
-        if point.kind != "fold" or not point.converged or point.null is None:
-            return point if point.kind != "fold" else None
-        # at a cusp both parameters turn; else the fold curve is at an isola's birth or a crossing of branches
-        direction = point.null[0] / (1.0 + np.abs(point.u))
-        if abs(float(direction[-2])) < 1e-3 * float(np.linalg.norm(direction)):
-            return None
+        if point.kind != "fold":
+            return point
+        if problem.force(point.u) > 1e-3:
+            # at a cusp both parameters turn; else an isola is born or branches cross
+            return None if problem.is_cusp(point.u) else replace(point, kind="branch-point")
+        # with a symmetry the fold curve may meet its mirror image (a tricritical point): two curves of G cross there
+        scale = 1.0 + np.abs(point.u)
+        meeting = locate_branch_point(problem, point.u, scale, 1e-12)
+        if meeting.converged and float(np.max(np.abs(meeting.u - point.u) / scale)) < 1e-2:
+            point = replace(meeting, position=point.position)
         return replace(point, kind="branch-point")
 
     return classify
@@ -229,6 +239,7 @@ def continue_locus(
         ValueError: for an unknown ``of`` and for bounds that are none.
     """
     base = Problem(F, jac, [dFdp, dFdq], second, parameters=2)
+    base.check_derivatives(np.concatenate([np.atleast_1d(np.asarray(x0, dtype=float)).ravel(), [float(p0), float(q0)]]))
     return follow_locus(
         base, x0, p0, q0, of=of, observable=observable, bounds=bounds, settings=settings, events=events, names=names,
         parameters=parameters, checkpoint=checkpoint, progress=progress,

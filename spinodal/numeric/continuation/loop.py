@@ -5,33 +5,17 @@ Every step is a function of the trace so far, so that a trace read back from a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from spinodal.numeric.continuation.corrector import (
-    Corrected,
-    NotCorrectedError,
-    Scaling,
-    correct,
-    orientation,
-    tangent,
-)
-from spinodal.numeric.continuation.locate import (
-    Event,
-    Located,
-    branch_point_guess,
-    fold_guess,
-    locate_branch_point,
-    locate_fold,
-    locate_zero,
-    placed,
-    value_of,
-)
-from spinodal.numeric.continuation.problem import EvaluationError, Problem
+from spinodal.numeric.continuation.corrector import Corrected, NotCorrectedError, correct
+from spinodal.numeric.continuation.detect import jumped, special_points
+from spinodal.numeric.continuation.locate import Located, locate_zero, placed, value_of
+from spinodal.numeric.continuation.problem import EvaluationError
 from spinodal.numeric.continuation.segment import Node, Segment
-from spinodal.numeric.continuation.settings import Settings
+from spinodal.numeric.continuation.task import Limit, Task, Trace
 from spinodal.numeric.results import Array
 
 #: A corrector that stalls above this scaled step, so many times in a row, has reached the rounding level of F.
@@ -40,113 +24,16 @@ _NOISE, _NOISY = 1e-10, 6
 _REFUSALS = 8
 
 
-@dataclass(frozen=True)
-class Limit:
-    """A quantity g(x, p) that must stay between two values; the branch ends where it reaches one.
-
-    Attributes:
-        name: for the stop reason.
-        function: the quantity.
-        low: lower bound (-inf: none).
-        high: upper bound (inf: none).
-        validity: whether leaving it ends the equations' validity (a special point ``boundary``).
-        is_parameter: whether it is the parameter itself (the branch can end on it exactly).
-    """
-
-    name: str
-    function: Event
-    low: float
-    high: float
-    validity: bool = False
-    is_parameter: bool = False
-
-
-@dataclass(frozen=True)
-class Trace:
-    """One direction of a branch so far.
-
-    Attributes:
-        nodes: accepted points, the start first.
-        located: special points in the order met.
-        step: length of the next step.
-        stop: why it ended; empty while it goes on.
-        remarks: what a reader must know (an event that could not be evaluated, ...).
-    """
-
-    nodes: tuple[Node, ...]
-    located: tuple[Located, ...] = ()
-    step: float = 0.01
-    stop: str = ""
-    remarks: tuple[str, ...] = field(default=())
-
-
-@dataclass(frozen=True)
-class Task:
-    """Everything a trace's next step depends on besides the trace.
-
-    Attributes:
-        problem: F and derivatives.
-        scaling: of the variables.
-        settings: of the engine.
-        events: names and functions whose zeros are special points.
-        limits: where the branch ends.
-        classify: turns a located fold or branch point into what it is in a larger context (loci), or drops it.
-        crossings: whether the sign of the determinant means anything (on fold curves a row's sign is arbitrary).
-    """
-
-    problem: Problem
-    scaling: Scaling
-    settings: Settings
-    events: Mapping[str, Event]
-    limits: Sequence[Limit]
-    classify: Callable[[Located], Located | None] | None = None
-    crossings: bool = True
-
-    def node(self, corrected: Corrected, along: Array | None) -> Node:
-        """A node at a corrected point, its tangent along a direction."""
-        scale = self.scaling.at(corrected.u)
-        t = tangent(corrected.evaluation.f_u, scale, along)
-        sign, log = orientation(corrected.evaluation.f_u, t, scale) if self.crossings else (0.0, 0.0)
-        values = tuple(value_of(event, corrected.u) for event in self.events.values())
-        return Node(corrected.u, t, sign, log, values, self._unstable(corrected), corrected.step)
-
-    def _unstable(self, corrected: Corrected) -> int:
-        if not self.crossings:
-            return -1
-        try:
-            real = np.linalg.eigvals(corrected.evaluation.jacobian).real
-        except np.linalg.LinAlgError:
-            return -1
-        return int(np.sum(real > 0.0) if self.settings.flow == "F" else np.sum(real < 0.0))
-
-
-def points_at_start(task: Task, origin: Node) -> tuple[Located, ...]:
-    """Special points that the first point lies on: they are no sign change on either side of it."""
-    scale, tolerance = task.scaling.at(origin.u), task.settings.tolerance
-    found: list[Located] = []
-    scaled = task.problem(origin.u).f_u * scale
-    singular = np.linalg.svd(scaled, compute_uv=False)
-    if singular[-1] < 1e-7 * max(singular[0], 1e-300) or singular[0] == 0.0:
-        found.append(locate_branch_point(task.problem, origin.u, scale, tolerance))
-    elif abs(origin.t[-1]) < 1e-7 * scale[-1]:
-        found.append(locate_fold(task.problem, origin.u, scale, tolerance))
-    found = [point for point in found if point.converged and float(np.max(np.abs(point.u - origin.u) / scale)) < 1e-5]
-    if task.classify is not None:
-        found = [known for point in found if (known := task.classify(point)) is not None]
-    for name, value in zip(task.events, origin.events, strict=True):
-        if value == 0.0:
-            found.append(Located(name, origin.u, 4e-16 * abs(float(origin.u[-1])), True, null=origin.t[None]))
-    return tuple(found)
-
-
 def advance(task: Task, trace: Trace) -> Trace:
     """One accepted step (or the end, with its reason)."""
     settings, start = task.settings, trace.nodes[-1]
     scale = task.scaling.at(start.u)
     start = replace(start, t=start.t / np.linalg.norm(start.t / scale))
-    step = trace.step
+    step, before = trace.step, _before(trace)
     why, refusals = "", 0
-    if len(trace.nodes) > _NOISY and all(node.residual > _NOISE for node in trace.nodes[-_NOISY:]):
+    if len(trace.nodes) > _NOISY and all(
+        node.residual > max(_NOISE, 10.0 * settings.tolerance) for node in trace.nodes[-_NOISY:]
+    ):
         return replace(trace, stop="the equations are lost in rounding: the corrector no longer converges to tolerance")
     if len(trace.nodes) > settings.points:
         return replace(trace, stop=f"{settings.points} points taken")
@@ -158,7 +45,7 @@ def advance(task: Task, trace: Trace) -> Trace:
             continue
         end, length, growth = outcome
         segment = Segment(start, end, scale, length)
-        if refusals < _REFUSALS and _jumped(task, segment):
+        if refusals < _REFUSALS and jumped(task, before, segment):
             # branches that nearly meet: the corrector has crossed the gap between them
             why, step, refusals = "two branches nearly meet", step * 0.3, refusals + 1
             continue
@@ -166,12 +53,9 @@ def advance(task: Task, trace: Trace) -> Trace:
     return replace(trace, stop=f"the step has reached its minimum at p = {start.u[-1]:.10g}: {why}")
 
 
-def _jumped(task: Task, segment: Segment) -> bool:
-    """Whether the determinant changes sign although no branch point can be located on the segment."""
-    if segment.start.sign * segment.end.sign >= 0.0:
-        return False
-    point = locate_branch_point(task.problem, branch_point_guess(segment), segment.scale, task.settings.tolerance)
-    return not (point.converged and segment.holds(point.u))
+def _before(trace: Trace) -> Node | None:
+    """The node before the last one."""
+    return trace.nodes[-2] if len(trace.nodes) > 1 else None
 
 
 def _attempt(task: Task, trace: Trace, start: Node, scale: Array, step: float) -> tuple[Node, float, float] | str:
@@ -252,7 +136,7 @@ def _conclude(task: Task, trace: Trace, segment: Segment, next_step: float) -> T
         if closed is not None:
             segment, stop = closed, "closed loop"
     index = len(trace.nodes) - 1
-    found = [placed(point, segment, index) for point in _special_points(task, trace, segment)]
+    found = [placed(point, segment, index) for point in special_points(task, _before(trace), segment)]
     found.sort(key=lambda point: point.position)
     fresh = [point for point in found if not _known(point, trace.located, segment.scale)]
     kept = list(trace.located)
@@ -345,150 +229,3 @@ def _closes(task: Task, trace: Trace, segment: Segment) -> Segment | None:
     if float((segment.start.t / segment.scale) @ (first.t / segment.scale)) < 0.5:
         return None
     return Segment(segment.start, first, segment.scale, along)
-
-
-def _special_points(task: Task, trace: Trace, segment: Segment) -> list[Located]:
-    found: list[Located] = []
-    crossing = segment.start.sign * segment.end.sign < 0.0
-    turning = segment.start.t[-1] * segment.end.t[-1] < 0.0
-    scale, tolerance = segment.scale, task.settings.tolerance
-    if crossing:
-        point = locate_branch_point(task.problem, branch_point_guess(segment), scale, tolerance)
-        if not (point.converged and segment.holds(point.u)):
-            point = replace(point, u=branch_point_guess(segment), converged=False, error=float("nan"))
-        found.append(point)
-    if turning:
-        point = locate_fold(task.problem, fold_guess(segment), scale, tolerance)
-        if not (point.converged and segment.holds(point.u)):
-            point = _bisected_fold(task, segment, point)
-        # where branches cross, p may turn as well (a pitchfork's side branch): that is the branch point, not a fold
-        if not any(_same_place(point, other, segment) for other in found) and not _in_noise(point, segment):
-            found.append(point)
-    if not found and abs(segment.start.unstable - segment.end.unstable) >= 2:
-        found += _multiple(task, segment)
-    if task.classify is not None:
-        found = [known for point in found if (known := task.classify(point)) is not None]
-    for index, (name, event) in enumerate(task.events.items()):
-        zeros = _zeros(task, trace, segment, index, name, event)
-        if task.classify is not None:
-            zeros = [known for point in zeros if (known := task.classify(point)) is not None]
-        found += zeros
-    return found
-
-
-def _in_noise(fold: Located, segment: Segment) -> bool:
-    """Whether the parameter turns by no more than the fold's own error: rounding, not a fold."""
-    turn = max(abs(float(node.u[-1] - fold.u[-1])) for node in (segment.start, segment.end))
-    return bool(fold.converged and turn <= 4.0 * fold.error)
-
-
-def _multiple(task: Task, segment: Segment) -> list[Located]:
-    """A branch point of even multiplicity: eigenvalues cross zero together, and the determinant keeps its sign.
-
-    The number of unstable directions is bisected; a pair of complex eigenvalues that crosses leaves J regular and is
-    no branch point.
-    """
-    if segment.start.unstable < 0 or segment.end.unstable < 0:
-        return []
-    low, high = 0.0, 1.0
-    node = segment.start
-    for _ in range(46):
-        s = 0.5 * (low + high)
-        row = segment.slope(s) / segment.scale**2
-        row = row / np.linalg.norm(row * segment.scale)
-        try:
-            found = correct(task.problem, segment.at(s), row, segment.scale, task.settings.tolerance, 12)
-            node = task.node(found, segment.slope(s))
-        except (NotCorrectedError, EvaluationError):
-            return []
-        if node.unstable == segment.start.unstable:
-            low = s
-        else:
-            high = s
-    jacobian = task.problem(node.u).jacobian * segment.scale[:-1]
-    singular = np.linalg.svd(jacobian, compute_uv=False)
-    if singular[-2:].max() > 1e-6 * max(1.0, float(singular[0])):
-        return []
-    error = (high - low) * segment.length * float(segment.scale[-1]) + 1e-14 * (1.0 + abs(float(node.u[-1])))
-    return [Located("branch-point", node.u, error, True, reason="several branches meet (a kernel of two dimensions)")]
-
-
-def _same_place(point: Located, other: Located, segment: Segment) -> bool:
-    near = float(np.linalg.norm((point.u - other.u) / segment.scale))
-    return near < 1e-3 * segment.length + 1e-7 or (not other.converged) or (not point.converged)
-
-
-def _bisected_fold(task: Task, segment: Segment, failed: Located) -> Located:
-    """A fold whose Newton failed from the first guess: the bracket is narrowed on the branch, then Newton again."""
-    low, high = 0.0, 1.0
-    rising = segment.start.t[-1] > 0.0
-    u = failed.u
-    for _ in range(12):
-        s = 0.5 * (low + high)
-        slope = segment.slope(s)
-        row = slope / segment.scale**2
-        try:
-            found = correct(task.problem, segment.at(s), row / np.linalg.norm(row * segment.scale), segment.scale, 1e-10, 12)
-            t = tangent(found.evaluation.f_u, segment.scale, slope)
-        except (NotCorrectedError, EvaluationError) as failure:
-            return replace(failed, u=segment.at(s), converged=False, reason=str(failure))
-        u = found.u
-        if (t[-1] > 0.0) == rising:
-            low = s
-        else:
-            high = s
-        point = locate_fold(task.problem, u, segment.scale, task.settings.tolerance)
-        if point.converged and segment.holds(point.u):
-            return point
-    return replace(failed, u=u, converged=False, error=abs(high - low) * segment.length * float(segment.scale[-1]))
-
-
-def _zeros(task: Task, trace: Trace, segment: Segment, index: int, name: str, event: Event) -> list[Located]:
-    """Zeros of one event on the segment: a sign change, or a pair that the parabola through three points suggests."""
-    first, last = segment.start.events[index], segment.end.events[index]
-    if not (np.isfinite(first) and np.isfinite(last)):
-        return []
-    problem, tolerance = task.problem, task.settings.tolerance
-    if first * last < 0.0:
-        return [locate_zero(problem, segment, event, name, (first, last), tolerance)]
-    if last == 0.0 and first != 0.0:
-        return [Located(name, segment.end.u, 4e-16 * abs(float(segment.end.u[-1])), True, null=segment.end.t[None])]
-    if len(trace.nodes) < 2 or first == 0.0:
-        return []
-    turn = _extremum(trace.nodes[-2], segment, index)
-    if turn is None:
-        return []
-    try:
-        row = segment.slope(turn) / segment.scale**2
-        middle = correct(problem, segment.at(turn), row / np.linalg.norm(row * segment.scale), segment.scale, tolerance, 12)
-        node = task.node(middle, segment.slope(turn))
-    except (NotCorrectedError, EvaluationError):
-        return []
-    value = node.events[index]
-    if not np.isfinite(value) or value * first >= 0.0:
-        return []
-    span = [float(np.linalg.norm((node.u - end.u) / segment.scale)) for end in (segment.start, segment.end)]
-    left = Segment(segment.start, node, segment.scale, span[0])
-    right = Segment(node, segment.end, segment.scale, span[1])
-    return [
-        locate_zero(problem, left, event, name, (first, value), tolerance),
-        locate_zero(problem, right, event, name, (value, last), tolerance),
-    ]
-
-
-def _extremum(before: Node, segment: Segment, index: int) -> float | None:
-    """Where in the segment the parabola through the last three values comes nearest to zero, if inside and much nearer."""
-    g0, g1, g2 = before.events[index], segment.start.events[index], segment.end.events[index]
-    if not np.isfinite(g0):
-        return None
-    back = -float(np.linalg.norm((segment.start.u - before.u) / segment.scale)) / segment.length
-    if back == 0.0:
-        return None
-    a, b, c = np.polyfit([back, 0.0, 1.0], [g0, g1, g2], 2)
-    if a * g1 <= 0.0:
-        return None
-    s = -b / (2 * a)
-    if not 0.0 < s < 1.0:
-        return None
-    bottom = c - b * b / (4 * a)
-    return float(s) if bottom * g1 < 0.2 * min(abs(g1), abs(g2)) * abs(g1) else None

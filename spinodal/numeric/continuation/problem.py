@@ -87,7 +87,7 @@ class Problem:
 
     def _split(self, u: Array) -> tuple[Array, tuple[float, ...]]:
         k = self.parameters
-        return u[:-k], tuple(map(float, u[-k:]))
+        return u[:-k].copy(), tuple(map(float, u[-k:]))
 
     def residual(self, u: Array) -> Array:
         """F alone.
@@ -199,6 +199,62 @@ class Problem:
             return np.asarray((4.0 * near - far) / 3.0)
         raise EvaluationError("F cannot be differentiated: it is not finite beside this point")
 
+    def check_derivatives(self, u: Array) -> None:
+        """Compare given derivatives with a difference of F along one direction.
+
+        Raises:
+            ValueError: if they disagree by more than a hundredth.
+        """
+        if self._jac is None and not any(self._dfdp):
+            return
+        try:
+            here = self(u)
+        except EvaluationError:
+            return
+        n = u.size - self.parameters
+        for name, part in (("jac", slice(0, n)), ("dFdp", slice(n, u.size))):
+            if not (self._jac if name == "jac" else any(self._dfdp)):
+                continue
+            direction = np.zeros(u.size)
+            direction[part] = np.cos(np.arange(u.size)[part] + 1.0)
+            h = 1e-5 * (1.0 + float(np.max(np.abs(u[part]))))
+            try:
+                difference = (self.residual(u + h * direction) - self.residual(u - h * direction)) / (2 * h)
+            except EvaluationError:
+                continue
+            given = here.f_u @ direction
+            # the scale of each equation's own terms: large ones may cancel along the direction
+            size = np.abs(here.f_u) @ np.abs(direction) + np.abs(difference)
+            if np.any(np.abs(given - difference) > 1e-2 * size + 1e-7):
+                worst = int(np.argmax(np.abs(given - difference) - 1e-2 * size))
+                raise ValueError(
+                    f"{name} disagrees with F at the start: along one direction it gives {given[worst]:.6g} for equation "
+                    f"{worst}, a difference of F gives {difference[worst]:.6g}"
+                )
+
+    def noise(self, here: Evaluation) -> Array:
+        """Rounding level of F at a point [n]: its scatter over a few points nearby, and a floor.
+
+        The floor are the terms of the linearisation; cancellation inside F (a large number added and taken away) shows in
+        the scatter alone.
+        """
+        floor = 4.0 * np.finfo(float).eps * (np.abs(here.f_u) @ np.abs(here.u) + np.abs(here.f))
+        scatter = np.zeros_like(floor)
+        for k in (1, 2):
+            shift = 1e-9 * (1.0 + np.abs(here.u)) * np.cos(k * (np.arange(here.u.size) + 1.0))
+            try:
+                values = [self.residual(here.u + m * shift) for m in (-2, -1, 1, 2)]
+            except EvaluationError:
+                continue
+            # the fourth difference sees no smooth change of F; of noise it is sqrt(70) times as large
+            fourth = values[0] - 4.0 * values[1] + 6.0 * here.f - 4.0 * values[2] + values[3]
+            scatter = np.maximum(scatter, np.abs(fourth) / 4.0)
+        return np.asarray(np.maximum(floor, scatter))
+
+    def inside(self, u: Array) -> bool:
+        """Whether F is meant at a point: where it is defined but not smooth on one side, differences keep to the other."""
+        return True
+
     def second_row(self, u: Array, w: Array, v: Array, *, accurate: bool = False) -> Array:
         """The row w . D2F(u)[v, .] [n + 1]; ``accurate`` asks for it to about 1e-12, else to about 1e-9.
 
@@ -247,7 +303,12 @@ class Problem:
             return np.zeros(u.size)
         h = (_DIFFERENCE if accurate else _SECOND_DIFFERENCE) / size
         for _ in range(4):
+            sides = [self.inside(u + 2 * h * v), self.inside(u - 2 * h * v)]
             try:
+                if sides[0] != sides[1]:  # beside the edge of the domain: from the inner side
+                    step = h if sides[0] else -h
+                    at = [w @ self(u + k * step * v).f_u for k in (0, 1, 2, 3)]
+                    return np.asarray((-11.0 * at[0] + 18.0 * at[1] - 9.0 * at[2] + 2.0 * at[3]) / (6.0 * step))
                 if accurate:
                     near = (w @ self(u + h * v).f_u - w @ self(u - h * v).f_u) / (2 * h)
                     far = (w @ self(u + 2 * h * v).f_u - w @ self(u - 2 * h * v).f_u) / (4 * h)

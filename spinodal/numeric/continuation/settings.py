@@ -10,8 +10,8 @@ from typing import Literal
 class Settings:
     """How a branch is followed.
 
-    Lengths are measured in scaled variables: an unknown changes by ``dx / (1 + |x|)``, the parameter by ``dp / width``,
-    the width being that of its bounds, or ``1 + |p|`` where it has none.
+    Lengths are measured in scaled variables: an unknown changes by ``dx / (1 + |x|)``, the parameter by ``dp / (1 + |p|)``,
+    or by ``dp / width`` where the width of its bounds is smaller than that.
 
     Attributes:
         step: first step of the arclength.
@@ -48,3 +48,8 @@ class Settings:
     stop_at: tuple[str, ...] = ()
     special_points: int = 0
     flow: Literal["F", "-F"] = "F"
+
+    def __post_init__(self) -> None:
+        """A single kind stands for itself."""
+        if isinstance(self.stop_at, str):
+            object.__setattr__(self, "stop_at", (self.stop_at,))

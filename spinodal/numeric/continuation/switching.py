@@ -28,7 +28,7 @@ def tangents_at(problem: Problem, point: SpecialPoint) -> list[Array]:
         raise NoBranchError("only a converged branch point has branches to switch to")
     assert point.x is not None
     u = np.append(point.x, point.p)
-    scale = Scaling(1.0 + abs(point.p)).at(u)
+    scale = Scaling().at(u)
     kernel = np.linalg.qr((point.null / scale).T)[0].T * scale
     first = problem.second_row(u, point.left, kernel[0], accurate=True)
     second = problem.second_row(u, point.left, kernel[1], accurate=True)
@@ -72,7 +72,7 @@ def switch_branches(
     assert point.x is not None
     settings = settings or Settings()
     u = np.append(point.x, point.p)
-    scale = Scaling(1.0 + abs(point.p)).at(u)
+    scale = Scaling().at(u)
     travelled = known / scale
     travelled = travelled / np.linalg.norm(travelled)
     found = []

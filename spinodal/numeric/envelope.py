@@ -1,0 +1,374 @@
+"""Averages over a Gaussian field of functions of a maximiser that follows it (Moreau envelopes), with their kinks.
+
+For ``Lambda(omega) = max_t [ L(t) - (t - omega)^2/(2D) ]``, omega ~ N(mean, root^2), and integrands that depend on the
+maximiser t*(omega), no maximum is searched at the nodes: t is the integration variable. Where t is a maximiser,
+
+    omega(t) = t - D L'(t),      E[F] = int dt omega'(t) N(omega(t)) F(omega(t), t),      omega' = 1 - D L'',
+
+which is exact and stays smooth where a maximum is flat (omega' -> 0). If L is not concave, t* jumps over intervals of t
+(gaps) as omega passes isolated values, the kinks of Lambda; a gap is where ``t^2/(2D) - L(t)`` lies above its convex hull,
+and its ends have equal heights and equal omega (Maxwell's construction). Gaps are found on a grid that resolves L,
+globally, and their ends by Newton's method.
+
+The integral is taken on Gauss-Legendre panels whose edges follow all scales at work: the Gaussian in omega, the steps of
+L in t and of other factors in omega, and the flattening of maxima.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinodal.numeric.quadrature import EDGE, Rule, gauss_legendre
+
+Array = NDArray[np.float64]
+#: ``slopes(t, *arguments)`` -> (L, L', L'') at t [b, n], arguments [b, 1] or numbers.
+Slopes = Callable[..., tuple[Any, Any, Any]]
+Step = tuple[Any, Any]
+
+#: States times nodes in one block.
+_BLOCK_ELEMENTS = 32000
+#: Nodes of a panel.
+_ORDER = 12
+#: Units of variation (see ``_Field._lengths``) per panel, for a rule of 100 nodes; panels expected, and at most.
+_UNIT, _EXPECTED, _MOST = 0.85, 12, 60
+#: Points of the grids that place the panels.
+_UNIFORM, _GRADED, _REFINED, _REFINEMENTS = 33, 24, 49, 2
+#: Fields at which the order of two competing maxima is compared first.
+_FIELDS = 48
+#: How far the range of t is sought: factors 3^k of the field's range.
+_LADDER = 26
+#: The least omega' of a fold that counts: its area is of the order of the square.
+_SHALLOW = 1e-9
+_INV_SQRT_2PI = 1.0 / np.sqrt(2.0 * np.pi)
+
+
+@dataclass(frozen=True, slots=True)
+class Kinks:
+    """Jumps of the maximiser, [b, K] each, K the largest number in a row of the batch.
+
+    Attributes:
+        omega: the fields where it jumps.
+        below, above: the maximisers on the two sides.
+        valid: which entries are kinks.
+    """
+
+    omega: Array
+    below: Array
+    above: Array
+    valid: NDArray[np.bool_]
+
+
+def averages(
+    integrands: Callable[..., tuple[Any, ...]] | None,
+    summands: Callable[..., tuple[Any, ...]] | None,
+    slopes: Slopes,
+    rule: Rule,
+    mean: Any,
+    root: Any,
+    spread: Any,
+    t_steps: Sequence[Step],
+    z_steps: Sequence[Step],
+    *arguments: Any,
+    single: bool,
+) -> tuple[Any, ...]:
+    """Averages, then sums over kinks, for all rows in cache-sized blocks; each is an array [b].
+
+    Args:
+        integrands: the averages from (z, t, weight, *arguments): nodes [b, n] of the standard normal behind omega and of
+            the maximiser, weights [b, n], arguments [b, 1]; None for no averages.
+        summands: what is summed over kinks, from (omega, below, above, *arguments), each [b, K]; None for no sums.
+        slopes: L and its first two derivatives.
+        rule: its size sets the number of panels.
+        mean: the field's mean, a number or [b] (or [b, 1]).
+        root: its standard deviation.
+        spread: D.
+        t_steps: (offset, slope) of expressions ``offset + slope t``: L changes over a unit of each.
+        z_steps: the same in z, for other factors of the integrands.
+        arguments: what does not depend on nodes.
+        single: whether only one maximum is possible.
+    """
+    inputs = [mean, root, spread, *(part for step in (*t_steps, *z_steps) for part in step), *arguments]
+    columns = [_as_column(value) for value in inputs]
+    count = max([1, *(len(c) for c in columns if isinstance(c, np.ndarray))])
+    size = max(1, (_BLOCK_ELEMENTS * 100) // (_ORDER * _EXPECTED * rule.n))
+    pieces = []
+    for start in range(0, count, size):
+        part = [c[start : start + size] if isinstance(c, np.ndarray) and len(c) > 1 else c for c in columns]
+        pieces.append(_block(integrands, summands, slopes, rule, part, len(t_steps), len(z_steps), single))
+    if len(pieces) == 1:
+        return pieces[0]
+    return tuple(np.concatenate([np.atleast_1d(one) for one in piece]) for piece in zip(*pieces, strict=True))
+
+
+def _as_column(value: Any) -> Any:
+    if not isinstance(value, np.ndarray) or not value.ndim:
+        return value
+    return value[:, None] if value.ndim == 1 else value
+
+
+def _block(
+    integrands: Callable[..., tuple[Any, ...]] | None,
+    summands: Callable[..., tuple[Any, ...]] | None,
+    slopes: Slopes,
+    rule: Rule,
+    columns: Sequence[Any],
+    t_count: int,
+    z_count: int,
+    single: bool,
+) -> tuple[Any, ...]:
+    mean, root, spread = columns[:3]
+    steps = [(columns[3 + 2 * k], columns[4 + 2 * k]) for k in range(t_count + z_count)]
+    arguments = columns[3 + 2 * (t_count + z_count) :]
+    field = _Field(slopes, mean, root, spread, steps[:t_count], steps[t_count:], tuple(arguments), single)
+    results: list[Any] = []
+    if integrands is None:
+        kinks = field.kinks()
+    else:
+        kinks, t, weight = field.nodes(rule.n / 100.0)
+        z, weight = field.weights(t, weight)
+        results += integrands(z, t, weight, *arguments)
+    if summands is not None:
+        if kinks.valid.any():
+            values = summands(kinks.omega, kinks.below, kinks.above, *arguments)
+            sums = [np.where(kinks.valid, value, 0.0).sum(axis=1) for value in values]
+        else:
+            empty = np.zeros((len(kinks.valid), 1))
+            sums = [np.zeros(len(kinks.valid)) for _ in summands(empty, empty - 1.0, empty + 1.0, *arguments)]
+        results += sums if len(kinks.valid) > 1 else [one[0] for one in sums]
+    return tuple(results)
+
+
+class _Field:
+    """One block of rows: the map omega(t), its gaps, and panels for integrals over t."""
+
+    def __init__(
+        self,
+        slopes: Slopes,
+        mean: Any,
+        root: Any,
+        spread: Any,
+        t_steps: Sequence[Step],
+        z_steps: Sequence[Step],
+        arguments: tuple[Any, ...],
+        single: bool,
+    ) -> None:
+        shape = np.broadcast_shapes((1, 1), *(np.shape(part) for part in (mean, root, spread)))
+        rows = max(
+            [
+                shape[0],
+                *(len(a) for a in arguments if isinstance(a, np.ndarray) and a.ndim),
+                *(len(p) for s in (*t_steps, *z_steps) for p in s if isinstance(p, np.ndarray) and p.ndim),
+            ]
+        )
+        self.mean, self.root, self.spread = (np.broadcast_to(np.asarray(v, float), (rows, 1)) for v in (mean, root, spread))
+        self.t_steps = [_centre_and_width(step, rows) for step in t_steps]
+        self.z_steps = [_centre_and_width(step, rows) for step in z_steps]
+        self.slopes, self.arguments, self.single, self.rows = slopes, arguments, single, rows
+
+    def evaluate(self, t: Array) -> tuple[Array, Array, Array]:
+        """L, omega and omega' at t [b, n]."""
+        level, force, curvature = (np.broadcast_to(v, t.shape) for v in self.slopes(t, *self.arguments))
+        return level, t - self.spread * force, 1.0 - self.spread * curvature
+
+    # ---- grids
+
+    def _range(self) -> tuple[Array, Array]:
+        """An interval of t that maps onto the field's range or more, [b, 1] each."""
+        low, high = self.mean - EDGE * self.root, self.mean + EDGE * self.root
+        reach = (3.0 ** np.arange(_LADDER)) * (high - low) / 6.0
+        reach[:, 0] = 0.0
+        ladder = np.concatenate([low - reach, high + reach], axis=1)
+        _level, omega, _gain = self.evaluate(ladder)
+        ends = []
+        for side, beyond in ((0, ~(omega[:, :_LADDER] > low)), (1, ~(omega[:, _LADDER:] < high))):
+            always = np.logical_and.accumulate(beyond[:, ::-1], axis=1)[:, ::-1]
+            first = np.where(always.any(axis=1), always.argmax(axis=1), _LADDER - 1)
+            ends.append(np.take_along_axis(ladder, first[:, None] + side * _LADDER, axis=1))
+        return ends[0], ends[1]
+
+    def _first_grid(self) -> Array:
+        """Points [b, n] that resolve the steps of L at every scale, over the whole range."""
+        low, high = self._range()
+        parts = [low + (high - low) * np.linspace(0.0, 1.0, _UNIFORM)]
+        for centre, width in self.t_steps:
+            begin, end = (np.arcsinh((edge - centre) / width) for edge in (low, high))
+            graded = centre + width * np.sinh(begin + (end - begin) * np.linspace(0.0, 1.0, _GRADED))
+            parts += [np.clip(graded, low, high), np.clip(centre, low, high)]
+        return np.sort(np.concatenate(parts, axis=1), axis=1)
+
+    def _lengths(self, t: Array, z: Array, gain: Array, kinks: Kinks) -> Array:
+        """How many units of variation lie between neighbouring points of a grid, [b, n - 1]."""
+        z = np.clip(z, -EDGE, EDGE)
+        outside = (np.abs(z[:, 1:]) >= EDGE) & (z[:, 1:] == z[:, :-1])
+        square = (0.4 * np.diff(z, axis=1)) ** 2
+        for centre, width in self.t_steps:
+            square += np.diff(np.arcsinh((t - centre) / width), axis=1) ** 2
+        for centre, width in self.z_steps:
+            square += np.diff(np.arcsinh((z - centre) / width), axis=1) ** 2
+        if not self.single:
+            square += np.minimum(0.5 * np.diff(np.log(np.maximum(gain, 1e-12)), axis=1), 3.0) ** 2
+        return np.where(outside | _inside(0.5 * (t[:, 1:] + t[:, :-1]), kinks), 0.0, np.sqrt(square))
+
+    def _normal(self, t: Array, omega: Array, kinks: Kinks) -> Array:
+        """The standard normal z at t, monotonic: that of the kink inside a gap."""
+        z = (omega - self.mean) / self.root
+        for k in range(kinks.valid.shape[1]):
+            part = slice(k, k + 1)
+            at = (kinks.omega[:, part] - self.mean) / self.root
+            z = np.where(kinks.valid[:, part] & (t > kinks.below[:, part]) & (t < kinks.above[:, part]), at, z)
+        return np.asarray(z)
+
+    def _refined(self, t: Array, lengths: Array, z: Array, count: int) -> Array:
+        """``count`` points [b, count] that divide the grid's length evenly."""
+        total = np.concatenate([np.zeros((self.rows, 1)), np.cumsum(lengths, axis=1)], axis=1)
+        with np.errstate(all="ignore"):
+            share = np.nan_to_num(total / total[:, -1:])
+        offset = 2.0 * np.arange(self.rows)[:, None]
+        wanted = np.linspace(0.0, 1.0, count) + offset
+        found = np.interp(wanted.ravel(), (share + offset).ravel(), np.nan_to_num(t).ravel()).reshape(self.rows, count)
+        before = np.maximum(np.sum(z <= -EDGE, axis=1) - 1, 0)
+        after = np.minimum(t.shape[1] - np.sum(z >= EDGE, axis=1), t.shape[1] - 1)
+        begin, end = (np.take_along_axis(t, index[:, None], axis=1) for index in (before, after))
+        found[:, :1], found[:, -1:] = begin, end
+        return np.asarray(np.clip(found, begin, end))
+
+    # ---- nodes
+
+    def kinks(self) -> Kinks:
+        """The kinks of every row."""
+        return self._gaps()[0]
+
+    def nodes(self, resolution: float) -> tuple[Kinks, Array, Array]:
+        """Kinks, nodes t [b, n] and the weights dt of panels; ``resolution`` multiplies their number."""
+        kinks, t, omega, gain = self._gaps()
+        ends = np.clip(_ends(kinks), t[:, :1], t[:, -1:])
+        for _ in range(_REFINEMENTS):
+            z = self._normal(t, omega, kinks)
+            t = self._refined(t, self._lengths(t, z, gain, kinks), z, _REFINED)
+            t = np.sort(np.concatenate([t, ends], axis=1), axis=1) if ends.shape[1] else t
+            _level, omega, gain = self.evaluate(t)
+        z = self._normal(t, omega, kinks)
+        lengths = self._lengths(t, z, gain, kinks)
+        longest = float(np.max(np.nan_to_num(lengths.sum(axis=1)), initial=1.0))
+        panels = int(np.ceil(resolution * min(max(longest / _UNIT, 4.0), float(_MOST))))
+        edges = self._refined(t, lengths, z, panels + 1)
+        if ends.shape[1]:
+            edges = np.sort(np.concatenate([edges, np.clip(ends, edges[:, :1], edges[:, -1:])], axis=1), axis=1)
+        x, w = gauss_legendre(_ORDER)
+        half = 0.5 * np.diff(edges, axis=1)[..., None]
+        middle = 0.5 * (edges[:, 1:] + edges[:, :-1])[..., None]
+        weight = (half * w).reshape(self.rows, -1)
+        nodes = (middle + half * x).reshape(self.rows, -1)
+        hidden = _inside(nodes, kinks)
+        return kinks, np.where(hidden, edges[:, :1], nodes), np.where(hidden, 0.0, weight)
+
+    def weights(self, t: Array, weight: Array) -> tuple[Array, Array]:
+        """Z at the nodes, and the weights of averages."""
+        _level, omega, gain = self.evaluate(t)
+        z = (omega - self.mean) / self.root
+        return z, weight * gain * np.exp(-0.5 * z * z) * (_INV_SQRT_2PI / self.root)
+
+    # ---- gaps
+
+    def _gaps(self) -> tuple[Kinks, Array, Array, Array]:
+        """Kinks, and the first grid with omega and omega' on it."""
+        t = self._first_grid()
+        level, omega, gain = self.evaluate(t)
+        if self.single:
+            return _no_kinks(self.rows), t, omega, gain
+        # a fold as shallow as rounding has no width
+        suspects = np.flatnonzero(np.any(gain < -_SHALLOW, axis=1) | np.any(np.diff(omega, axis=1) < -_SHALLOW, axis=1))
+        found: list[tuple[Array, Array, Array, Array]] = []
+        if suspects.size:
+            found = _seek(t[suspects], level[suspects], omega[suspects], gain[suspects], self.spread[suspects])
+        if not found:
+            return _no_kinks(self.rows), t, omega, gain
+        slots = max(len(row) for row in (entry[0] for entry in found))
+        below, above, field = (np.full((self.rows, slots), np.nan) for _ in range(3))
+        for row, (low, high, at, _) in zip(suspects, found, strict=True):
+            below[row, : len(low)], above[row, : len(low)], field[row, : len(low)] = low, high, at
+        return self._polished(below, above, field), t, omega, gain
+
+    def _polished(self, below: Array, above: Array, omega: Array) -> Kinks:
+        """Newton's method for equal omega and equal heights at the two ends of every gap."""
+        valid = np.isfinite(below)
+        a, b = np.where(valid, below, -1.0), np.where(valid, above, 1.0)
+        field = np.where(valid, omega, 0.0)
+        for _ in range(12):
+            level_a, omega_a, gain_a = self.evaluate(a)
+            level_b, omega_b, gain_b = self.evaluate(b)
+            ga, gb = (np.where(np.abs(g) > 1e-14, g, 1e-14) for g in (gain_a, gain_b))
+            # heights at the maxima that one Newton step ahead of a and b are, to second order
+            heights = level_b - level_a - ((b - field) ** 2 - (a - field) ** 2) / (2.0 * self.spread)
+            heights += ((omega_b - field) ** 2 / gb - (omega_a - field) ** 2 / ga) / (2.0 * self.spread)
+            width = (b - (omega_b - field) / gb) - (a - (omega_a - field) / ga)
+            shift = -heights * self.spread / np.where(np.abs(width) > 1e-300, width, 1.0)
+            field = field + shift
+            step_a, step_b = -(omega_a - field) / ga, -(omega_b - field) / gb
+            limit = 0.45 * (b - a)
+            step_a, step_b = np.clip(step_a, -limit, limit), np.clip(step_b, -limit, limit)
+            a, b = a + step_a, b + step_b
+            size = np.max(np.where(valid, np.abs(step_a) + np.abs(step_b), 0.0) / (1.0 + np.abs(b - a)))
+            if not size > 1e-15:
+                break
+        good = valid & np.isfinite(field) & (b > a)
+        return Kinks(np.where(good, field, 0.0), np.where(good, a, -1.0), np.where(good, b, 1.0), good)
+
+
+def _centre_and_width(step: Step, rows: int) -> tuple[Array, Array]:
+    """Centre and width [b, 1] of ``offset + slope t``."""
+    offset, slope = (np.broadcast_to(np.asarray(part, float), (rows, 1)) for part in step)
+    size = np.maximum(np.abs(slope), 1e-9)
+    centre = -offset / np.where(slope < 0.0, -size, size)
+    return np.nan_to_num(centre), np.nan_to_num(1.0 / size, nan=1.0)
+
+
+def _no_kinks(rows: int) -> Kinks:
+    empty = np.zeros((rows, 0))
+    return Kinks(empty, empty, empty, np.zeros((rows, 0), dtype=bool))
+
+
+def _inside(t: Array, kinks: Kinks) -> NDArray[np.bool_]:
+    """Which points [b, n] lie in a gap."""
+    hidden = np.zeros(t.shape, dtype=bool)
+    for k in range(kinks.valid.shape[1]):
+        part = slice(k, k + 1)
+        hidden |= kinks.valid[:, part] & (t > kinks.below[:, part]) & (t < kinks.above[:, part])
+    return hidden
+
+
+def _ends(kinks: Kinks) -> Array:
+    """The ends of all gaps [b, 2K]; where there is none, points far away."""
+    ends = np.concatenate([kinks.below, kinks.above], axis=1)
+    return np.where(np.tile(kinks.valid, (1, 2)), ends, 1e300)
+
+
+def _seek(t: Array, level: Array, omega: Array, gain: Array, spread: Array) -> list[tuple[Array, Array, Array, Array]]:
+    """Approximate gaps of rows whose omega(t) is not monotonic: (below, above, omega) per row.
+
+    At fields across the folds, the highest of the grid's points is found; a gap is where it skips a fold.
+    """
+    falling = (np.diff(omega, axis=1) < -_SHALLOW) | (gain[:, 1:] < 0.0) | (gain[:, :-1] < 0.0)
+    ends = np.stack([omega[:, :-1], omega[:, 1:]], axis=2)
+    low = np.min(np.where(falling, ends.min(axis=2), np.inf), axis=1, keepdims=True)
+    high = np.max(np.where(falling, ends.max(axis=2), -np.inf), axis=1, keepdims=True)
+    margin = 0.02 * (high - low)
+    fields = (low - margin) + (high - low + 2.0 * margin) * np.linspace(0.0, 1.0, _FIELDS)
+    potential = level - t * t / (2.0 * spread)
+    heights = potential[:, None, :] + (fields / spread)[:, :, None] * t[:, None, :]
+    best = heights.argmax(axis=2)
+    folds = np.concatenate([np.zeros((len(t), 1)), np.cumsum(falling, axis=1)], axis=1)
+    passed = np.take_along_axis(folds, best, axis=1)
+    found = []
+    for row in range(len(t)):
+        jumps = np.flatnonzero(np.diff(passed[row]) > 0)
+        first, last = best[row, jumps], best[row, jumps + 1]
+        below, above = t[row, first], t[row, last]
+        field = 0.5 * (fields[row, jumps] + fields[row, jumps + 1])
+        found.append((below, above, field, fields[row, jumps]))
+    return found

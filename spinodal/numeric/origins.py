@@ -1,0 +1,146 @@
+"""Branches that cannot begin at alpha = 0, because that lies on the boundary of their equations' domain.
+
+Without data a probe at overlap t with its reference has a field that the reference's determines: variances between the two
+vanish. A generated module of this kind carries ``ORIGIN_ALPHA`` and a guess ``origin(p)`` of the state there; relaxation
+and Newton do the rest. Where a constrained overlap passes the value that it has in the ``TRIVIAL`` state (the probe is then
+one more typical solution) the same variances vanish again, quadratically: the branch is smooth in the overlap, and is
+stepped across by extrapolation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+
+from spinodal.numeric.path import Path, follow
+from spinodal.numeric.roots import NewtonSettings, newton
+from spinodal.numeric.rows import Array, Mask, System
+
+_SWEEPS = 40
+#: Scaled residual from which Newton takes over.
+_RELAXED = 3e-3
+#: Distance from the trivial overlap within which Newton loses digits, and states are interpolated.
+_NEAR = 4e-3
+#: Where the branch is reached first when the wanted overlap lies beyond the trivial one: this part of what is left to 1.
+_FAR_ENOUGH = 0.4
+
+
+def begins_inside(module: ModuleType) -> bool:
+    """Whether a module's branch begins at its own origin instead of alpha = 0."""
+    return hasattr(module, "ORIGIN_ALPHA")
+
+
+def from_origin(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+    """The branch from the module's origin, followed to each row of p [B, k]."""
+    path = _direct(system, module, p, bounded, settings)
+    lost = np.flatnonzero(~path.roots.converged)
+    if lost.size == 0 or not module.TRIVIAL:
+        return path
+    rescued = _across(system, module, p[lost], bounded, settings)
+    better = rescued.roots.converged | (rescued.reached > path.reached[lost])
+    reached = path.reached.copy()
+    reached[lost[better]] = rescued.reached[better]
+    roots = path.roots.replaced(lost[better], rescued.roots, better)
+    return Path(roots, reached, ~roots.converged & (reached > 0.0))
+
+
+def _direct(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+    origin = p.copy()
+    column = module.PARAMETERS.index("alpha")
+    origin[:, column] = np.minimum(p[:, column], module.ORIGIN_ALPHA)
+    start = _relaxed(system, module, module.origin(origin), origin, bounded)
+    return follow(system, start, origin, p, bounded, settings)
+
+
+def _relaxed(system: System, module: ModuleType, x: Array, p: Array, overlaps: Mask) -> Array:
+    """Sweeps until Newton can take over: the constrained overlap's conjugate first, then conjugates and overlaps in turn.
+
+    The constrained overlap grows with its conjugate and ever more slowly, so that Newton from below does not overshoot.
+    """
+    names = list(module.ORDER_PARAMETERS)
+    driver = np.array([name == f"{module.CONSTRAINED}_hat" for name in names])
+    x, waiting, alone = x.copy(), np.arange(len(x)), np.ones(len(x), dtype=bool)
+    for sweep in range(_SWEEPS):
+        f, jacobian = system.residual_and_jacobian(x[waiting], p[waiting])
+        slope = np.diagonal(jacobian, axis1=1, axis2=2)
+        merit = np.abs(f) / (1.0 + np.abs(x[waiting]))
+        alone[waiting] &= merit[:, driver].max(axis=1) > _RELAXED
+        gain = np.where(np.isfinite(slope) & (slope > 1e-6), slope, 1.0)
+        turn = np.where(overlaps, 0.6 * (sweep % 2), 1.0)
+        factor = np.where(alone[waiting][:, None], driver, turn)
+        going = (np.nanmax(merit, axis=1) > _RELAXED) | ~np.isfinite(merit).all(axis=1)
+        step = np.where(np.isfinite(f), factor * f / gain, 0.0)
+        x[waiting[going]] -= step[going]
+        waiting = waiting[going]
+        if waiting.size == 0:
+            break
+    return x
+
+
+def _across(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+    """Rows whose constrained overlap lies at or beyond the trivial one, reached at a larger overlap first."""
+    name = module.CONSTRAINED
+    column = module.PARAMETERS.index(name)
+    wanted = p[:, column]
+    outside = p.copy()
+    outside[:, column] = wanted + _FAR_ENOUGH * (1.0 - wanted)
+    path = _direct(system, module, outside, bounded, settings)
+    x, reached = path.roots.x.copy(), 0.9 * path.reached
+    names = list(module.ORDER_PARAMETERS)
+    trivial = x.copy()
+    for probe, value in module.TRIVIAL.items():
+        if probe != name:
+            trivial[:, names.index(probe)] = x[:, names.index(value)]
+    centre = x[:, names.index(module.TRIVIAL[name])]
+    at_centre = p.copy()
+    at_centre[:, column] = centre
+    residual = system.residual_and_jacobian(trivial, at_centre)[0]
+    known = path.roots.converged & (np.max(np.abs(residual) / (1.0 + np.abs(trivial)), axis=1) < 1e-9)
+    roots = path.roots
+    rows = np.flatnonzero(known)
+    if rows.size == 0:
+        return Path(replace(roots, converged=np.zeros(len(p), dtype=bool)), reached, path.fold)
+    # states on a ladder of distances from the trivial overlap
+    ladder = [np.zeros(len(rows))]
+    states = [trivial[rows]]
+    here, at = x[rows], outside[rows]
+    for distance in (5.0 * _NEAR, 4.0 * _NEAR, 3.0 * _NEAR, 2.0 * _NEAR, _NEAR):
+        there = at.copy()
+        there[:, column] = centre[rows] + distance
+        step = follow(system, here, at, there, bounded, settings)
+        here, at = step.roots.x, there
+        ok = step.roots.converged
+        ladder.append(np.where(ok, distance, np.nan))
+        states.append(here)
+    offset = wanted[rows] - centre[rows]
+    close = np.abs(offset) <= _NEAR
+    target = np.where(close, offset, -_NEAR)
+    guess = _interpolated(np.stack(ladder, axis=1), np.stack(states, axis=1), target)
+    landing = p[rows].copy()
+    landing[:, column] = centre[rows] + target
+    found = newton(system, guess, landing, replace(settings, iterations=8))
+    # beyond Newton's reach the interpolated state is as good as the ladder: O(near^6)
+    near = close & ~found.converged & np.all(np.isfinite(guess), axis=1)
+    landed = np.where(near[:, None], guess, found.x)
+    far = found.converged & (offset < -_NEAR)
+    end = follow(system, landed, landing, p[rows], bounded, settings)
+    converged = np.zeros(len(p), dtype=bool)
+    converged[rows] = near | (found.converged & close) | (far & end.roots.converged)
+    x[rows] = np.where(close[:, None], landed, end.roots.x)
+    reached[rows] = np.where(converged[rows], 1.0, 0.9)
+    return Path(replace(roots, x=x, converged=converged), reached, ~converged & path.roots.converged)
+
+
+def _interpolated(at: Array, values: Array, target: Array) -> Array:
+    """Lagrange interpolation of states values[B, K, n] at distances at[B, K], evaluated at target[B]."""
+    total = np.zeros_like(values[:, 0])
+    count = at.shape[1]
+    for k in range(count):
+        weight = np.ones(len(at))
+        for j in range(count):
+            if j != k:
+                weight = weight * (target - at[:, j]) / (at[:, k] - at[:, j])
+        total += weight[:, None] * values[:, k]
+    return total

@@ -1,0 +1,226 @@
+"""The channel of a probe beside a reference: first order in the number of probes, hence a mean in the reference's measure.
+
+On the tree Copies(n, Join(Reference, Copies(s, Probe))) the term of first order in s is
+
+    E_omega E_u [ f_ref(H) E_y log Z(h) ] / Z_ref(omega),
+
+with the reference's field H = omega + u. The fields are jointly Gaussian: h has variance Q, covariance T with the H of its
+own block and S with those of other blocks, that is with omega. H is integrated out last, at given omega and h:
+
+    E [ Z_ref(a; v) log Z(h; Q_d - Q) / Z_ref(omega; V) ],    a = E[H | omega, h],  v = Var[H | omega, h],
+
+two integrals for any measure of the reference. A prior channel is the same expression in the conjugates, where Z_ref(a; v) =
+Tr exp(a w + v w^2 / 2); a discrete reference weight is then summed over instead, which needs no division by Var[h | omega].
+The value does not depend on how much of H's variance a carries (the heat equation), so that the share ``explained`` counts
+as a constant while the channel is differentiated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations_with_replacement
+
+import sympy as sp
+
+from spinodal.symbolic.averages import Average, Measure, average, expand_outside, map_averages
+from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
+from spinodal.symbolic.functions import LinearPartition, LogPartition
+from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.nested import tilted_average
+
+
+@dataclass(frozen=True)
+class ProbeChannel:
+    """A channel of the probe, given the reference's and the probe's own replica-symmetric channels.
+
+    Attributes:
+        name: its name in symbols.
+        reference: the reference's channel, in symbols of its own.
+        probe: the probe's channel.
+        across: the covariance of a probe with the references of other blocks.
+        own: its covariance with the reference of its own block.
+        explained: the symbol of the variance of the reference's field that the probe's explains beyond omega.
+        residual: the symbol of what is left of it.
+    """
+
+    name: str
+    reference: Channel
+    probe: Channel
+    across: sp.Symbol
+    own: sp.Symbol
+    explained: sp.Symbol
+    residual: sp.Symbol
+
+    @cached_property
+    def variables(self) -> tuple[sp.Symbol, ...]:
+        """The covariance variables: the probe's first, then the reference's."""
+        probe, reference = self.probe, self.reference
+        found = (
+            probe.diagonal,
+            probe.overlap,
+            self.across,
+            self.own,
+            probe.teacher,
+            reference.diagonal,
+            reference.overlap,
+            reference.teacher,
+        )
+        return tuple(v for v in found if isinstance(v, sp.Symbol))
+
+    @property
+    def leaves(self) -> dict[str, Leaf]:
+        """The partition functions of both."""
+        return {**self.reference.leaves, **self.probe.leaves}
+
+    @cached_property
+    def value(self) -> sp.Expr:
+        """The channel per reference, in averages of partition functions."""
+        total: sp.Expr = sp.Integer(0)
+        for index, (branch, reference) in enumerate(self._branches()):
+            total += branch.weight * self._average(index, branch, reference, sp.Integer(0))
+        return total
+
+    def curvature(self) -> sp.Expr:
+        """E[d2 log Z / dh2], which equals q_d - q for a prior."""
+        total: sp.Expr = sp.Integer(0)
+        for index, (branch, reference) in enumerate(self._branches()):
+            total += branch.weight * self._average(index, branch, reference, sp.Integer(2))
+        return total
+
+    def _branches(self) -> list[tuple[Branch, Branch]]:
+        return list(zip(self.probe.branches, self.reference.branches, strict=True))
+
+    def _fields(self, index: int) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
+        """(a, omega, h) of a branch."""
+        suffix = "" if len(self.probe.branches) == 1 else f"_{index}"
+        names = (f"_omega_{self.name}_own{suffix}", f"_omega_{self.name}{suffix}", f"_omega_{self.name}_probe{suffix}")
+        own, outer, probe = (sp.Symbol(name, real=True) for name in names)
+        return own, outer, probe
+
+    def _covariances(self, branch: Branch) -> tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr]:
+        """(Var omega, Cov(omega, h), Cov(H, h), Var h) at given planted variables."""
+        change = branch.smeared - branch.planted_variance
+        m, m_ref = self.probe.teacher, self.reference.teacher
+        return (
+            self.reference.overlap + m_ref**2 * change,
+            self.across + m_ref * m * change,
+            self.own + m_ref * m * change,
+            self.probe.overlap + m**2 * change,
+        )
+
+    def _means(self, branch: Branch) -> tuple[sp.Expr, sp.Expr]:
+        """Means of omega and h."""
+        return self.reference.teacher * branch.mean_slope, self.probe.teacher * branch.mean_slope
+
+    def _average(self, index: int, branch: Branch, reference: Branch, order: sp.Integer) -> sp.Expr:
+        a, omega, h = self._fields(index)
+        spread, across, own, probe = self._covariances(branch)
+        mean_omega, mean_h = self._means(branch)
+        within = self.reference.diagonal - self.reference.overlap
+        tag = sp.Symbol(reference.student)
+        weight = LinearPartition(tag, sp.Integer(0), a, within - self.explained)
+        norm = sp.exp(-LogPartition(tag, sp.Integer(0), omega, within))
+        inner = LogPartition(sp.Symbol(branch.student), order, h, self.probe.diagonal - self.probe.overlap)
+        covariance = sp.Matrix([[spread + self.explained, spread, own], [spread, spread, across], [own, across, probe]])
+        # the average is never sampled in this form (see closed), so that its loading is not needed
+        measure = Measure([a, omega, h], [mean_omega, mean_omega, mean_h], covariance, sp.zeros(3, 2), branch.planted)
+        return average(weight * norm * inner, measure)
+
+    def keys(self, order: int) -> tuple[tuple[sp.Symbol, ...], ...]:
+        """The derivatives of one order, as sorted tuples of variables."""
+        return tuple(combinations_with_replacement(self.variables, order))
+
+    @cached_property
+    def _derivatives(self) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
+        return {(): self.value}
+
+    def derivative(self, key: Sequence[sp.Symbol]) -> sp.Expr:
+        """The derivative in the given variables; each is derived once."""
+        ordered = tuple(sorted(key, key=self.variables.index))
+        if ordered not in self._derivatives:
+            self._derivatives[ordered] = expand_outside(self.derivative(ordered[:-1]).diff(ordered[-1]))
+        return self._derivatives[ordered]
+
+    def restricted(self, expression: sp.Expr, _substitution: object) -> sp.Expr:
+        """Nothing is identified inside these averages."""
+        return expression
+
+    def closed(self, expression: sp.Expr) -> sp.Expr:
+        """An outer average over omega, an inner one over h, and closed forms of the partition functions."""
+        return map_averages(expression, self._close)
+
+    def _close(self, node: Average) -> sp.Expr:
+        a, omega, h = node.measure.fields
+        index = next(i for i in range(len(self.probe.branches)) if self._fields(i)[0] == a)
+        branch, reference = self._branches()[index]
+        order = sp.Integer(0)
+        rest: sp.Expr = sp.S.One
+        for factor in sp.Mul.make_args(node.integrand):
+            if isinstance(factor, LinearPartition):
+                order = factor.args[1]
+            elif not isinstance(factor, sp.exp):  # exp(-log Z_ref(omega)) normalises, which is done here otherwise
+                rest *= factor
+        leaf = self.reference.leaves[reference.student]
+        closed = rest.replace(LogPartition, lambda tag, k, field, _v: self._log(str(tag), int(k), field))
+        spread, across, own, probe = self._covariances(branch)
+        mean_omega, mean_h = self._means(branch)
+        slope = across / spread
+        centre = mean_h + slope * (omega - mean_omega)
+        free = probe - slope * across  # Var[h | omega]
+        if leaf.kind in ("two-cosh", "discrete"):
+            inner = self._summed(leaf, int(order), closed, omega, h, centre, own - across, free)
+        else:
+            root = Root(free)
+            gain = Ratio(own - across, root)
+            measure = Measure(
+                [a, h],
+                [omega, centre],
+                sp.Matrix([[gain**2, own - across], [own - across, free]]),
+                sp.Matrix([[gain], [root]]),
+            )
+            exponent = leaf.log_derivative(0, a, self.residual)
+            inner = tilted_average(_bell(int(order), leaf, a, self.residual) * closed, exponent, measure)
+        outer = Measure([omega], [mean_omega], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]), branch.planted)
+        return average(inner, outer)
+
+    def _log(self, tag: str, order: int, field: sp.Expr) -> sp.Expr:
+        channel = self.probe if tag in self.probe.leaves else self.reference
+        return channel.leaves[tag].log_derivative(order, field, channel.variance)
+
+    def _summed(
+        self,
+        leaf: Leaf,
+        order: int,
+        integrand: sp.Expr,
+        omega: sp.Symbol,
+        h: sp.Symbol,
+        centre: sp.Expr,
+        coupling: sp.Expr,
+        free: sp.Expr,
+    ) -> sp.Expr:
+        """The sum over a discrete reference weight w: it shifts the probe's field by ``coupling w``."""
+        variance = self.reference.variance
+        norm = leaf.log_derivative(0, omega, variance)
+        total: sp.Expr = sp.Integer(0)
+        if order == 0:  # the weights sum to 1 where they meet nothing that depends on them
+            terms = sp.Add.make_args(expand_outside(integrand))
+            total = sp.Add(*(term for term in terms if not term.has(h)))
+            integrand = sp.Add(*(term for term in terms if term.has(h)))
+        for value, level in zip(leaf.values, leaf.log_levels, strict=True):
+            if order and value == 0:
+                continue
+            weight = sp.exp(sp.expand(level + value * omega + value**2 * variance / 2 - norm))
+            measure = Measure([h], [centre + coupling * value], sp.Matrix([[free]]), sp.Matrix([[Root(free)]]))
+            total += value**order * weight * average(integrand, measure)
+        return expand_outside(total)
+
+
+def _bell(order: int, leaf: Leaf, field: sp.Expr, variance: sp.Expr) -> sp.Expr:
+    """The derivative of Z in its field over Z (complete Bell polynomials of the logarithm's derivatives)."""
+    bell: list[sp.Expr] = [sp.Integer(1)]
+    for n in range(order):
+        terms = (sp.binomial(n, k) * bell[n - k] * leaf.log_derivative(k + 1, field, variance) for k in range(n + 1))
+        bell.append(sp.expand(sp.Add(*terms)))
+    return bell[order]

@@ -1,0 +1,224 @@
+"""Whether a claimed equation is the derivation's: everywhere, at the saddle point only, up to a factor, or not at all.
+
+An order parameter's equation ``left = right`` is compared on the surface where that equation of the derivation holds and
+no other does: there both sides must agree, and away from it they must not (else the equation says nothing). The
+free entropy and observables are compared at random states. What is not equal there is tried at solved states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinodal.verify.errors import UnreadableError
+from spinodal.verify.evaluate import Evaluator
+from spinodal.verify.meaning import used_names
+from spinodal.verify.reference import Points, Reference
+from spinodal.verify.tree import Node
+
+Array = NDArray[np.float64]
+
+#: Two values are equal if they differ by less than this, relative to the larger.
+TOLERANCE = 1e-8
+#: Values known less accurately than this are not compared.
+ACCURACY = 1e-6
+_ROUGH = 2e-3
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A claim ready to be compared: both sides in bound variables and model names."""
+
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides at some points.
+
+    Attributes:
+        left: values [B].
+        right: values [B].
+        accuracy: the relative error estimate of the values.
+        at: the points.
+    """
+
+    left: Array
+    right: Array
+    accuracy: float
+    at: Points
+
+    @property
+    def deviations(self) -> Array:
+        """|left - right| relative to the larger, [B]."""
+        scale = np.maximum(np.maximum(np.abs(self.left), np.abs(self.right)), 1e-12)
+        return np.asarray(np.abs(self.left - self.right) / scale)
+
+    @property
+    def deviation(self) -> float:
+        """The largest relative deviation."""
+        return float(np.max(self.deviations))
+
+    @property
+    def equal(self) -> bool:
+        """Equal at every point within what the values are known to."""
+        return self.accuracy <= ACCURACY and self.deviation <= max(TOLERANCE, 10.0 * self.accuracy)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a claim is compared with.
+
+    Attributes:
+        reference: the model.
+        quantity: an order parameter, an observable, ``free_entropy`` or a definition.
+    """
+
+    reference: Reference
+    quantity: str
+
+    @property
+    def is_equation(self) -> bool:
+        """Whether the quantity is an order parameter, given by an equation."""
+        return self.quantity in self.reference.order_parameters
+
+    def names(self, at: Points) -> dict[str, Array]:
+        """Model names at points, with the quantity's own value where it is one."""
+        found = self.reference.names(at)
+        if not self.is_equation and self.quantity not in found:
+            found[self.quantity] = self.reference.quantity(self.quantity, at)
+        return found
+
+    def compare(self, sides: Sides, at: Points, *, fine: bool = True, limit: int | None = None) -> Comparison:
+        """Evaluate both sides.
+
+        Raises:
+            UnreadableError: if a side has no finite value.
+        """
+        evaluator = Evaluator(self.names(at), fine=fine)
+        if limit is not None:
+            evaluator.limit = limit
+        left, right = evaluator(sides.left), evaluator(sides.right)
+        return Comparison(left, right, evaluator.error + 1e-13, at)
+
+    def stages(self, sides: Sides) -> Iterator[tuple[str, Points, str]]:
+        """Where to compare, the strongest statement first: (what equality there means, points, a note)."""
+        reference = self.reference
+        if self.is_equation:
+            yield "verified", reference.on_surface((self.quantity,)), ""
+            named = used_names(sides.left) & set(reference.order_parameters)
+            joint = tuple(n for n in reference.order_parameters if n in named | {self.quantity})
+            if 1 < len(joint) < len(reference.order_parameters):
+                yield (
+                    "verified",
+                    reference.on_surface(joint),
+                    f"together with the equation of {_others(joint, self.quantity)}",
+                )
+        else:
+            yield "verified", reference.free, ""
+            used = used_names(sides.right) | used_names(sides.left)
+            missing = tuple(n for n in reference.order_parameters if n not in used and reference.partner(n))
+            partners = tuple(str(reference.partner(n)) for n in missing)
+            if missing and len(missing) < len(reference.order_parameters) and not set(missing) & set(partners):
+                points = reference.on_surface(partners, missing)
+                yield "verified", points, f"with {', '.join(missing)} eliminated by stationarity"
+        yield "saddle-point-only", reference.saddle, ""
+
+    def trivial(self, sides: Sides) -> bool:
+        """Whether both sides agree everywhere, so that the equation says nothing about the quantity."""
+        if not self.is_equation:
+            return False
+        return self.compare(sides, self.reference.free).equal
+
+    def holds(self, sides: Sides, at: Points) -> bool:
+        """Whether both sides agree at points, tried roughly first."""
+        if len(at) == 0:
+            return False
+        try:
+            few = at.head(3)
+            if self.compare(sides, few, fine=False, limit=60_000_000).deviation > _ROUGH:
+                return False
+            return self.compare(sides, at).equal
+        except UnreadableError:
+            return False
+
+
+def _others(joint: tuple[str, ...], quantity: str) -> str:
+    return ", ".join(n for n in joint if n != quantity)
+
+
+# ---- factors
+
+_CONSTANTS: tuple[tuple[str, float], ...] = (
+    ("", 1.0),
+    ("sqrt(2)", float(np.sqrt(2.0))),
+    ("pi", float(np.pi)),
+    ("sqrt(pi)", float(np.sqrt(np.pi))),
+    ("sqrt(2 pi)", float(np.sqrt(2.0 * np.pi))),
+    ("1/sqrt(2)", float(1.0 / np.sqrt(2.0))),
+    ("1/pi", float(1.0 / np.pi)),
+    ("1/sqrt(pi)", float(1.0 / np.sqrt(np.pi))),
+    ("1/sqrt(2 pi)", float(1.0 / np.sqrt(2.0 * np.pi))),
+    ("log(2)", float(np.log(2.0))),
+)
+
+
+def name_factor(value: float) -> str | None:
+    """``-1``, ``1/2``, ``2 pi`` ... if the number is a simple one."""
+    for text, constant in _CONSTANTS:
+        ratio = value / constant
+        simple = Fraction(ratio).limit_denominator(24)
+        if simple != 0 and abs(simple.numerator) <= 48 and abs(float(simple) / ratio - 1.0) < 1e-7:
+            if not text:
+                return str(simple)
+            lead = {1: "", -1: "-"}.get(simple, f"{simple} ")  # type: ignore[call-overload]
+            return f"{lead}{text}"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """The factor that the right side must be multiplied by."""
+
+    text: str
+    kind: str
+    simple: bool = True
+
+
+def constant_factor(target: Target, sides: Sides, at: Points) -> Factor | None:
+    """The factor between the two sides at several points, if it is one number, or a power of a parameter."""
+    if len(at) < 2:
+        return None
+    try:
+        found = target.compare(sides, at)
+    except UnreadableError:
+        return None
+    if found.accuracy > ACCURACY or np.any(np.abs(found.right) < 1e-12) or np.any(np.abs(found.left) < 1e-12):
+        return None
+    ratio = found.left / found.right
+    names = target.names(at)
+    candidates: list[tuple[str, Array]] = [("", np.ones_like(ratio))]
+    for name in target.reference.parameters:
+        if np.all(names[name] > 0) and np.ptp(names[name]) > 1e-6:
+            for power, text in ((1, name), (-1, f"1/{name}"), (2, f"{name}^2"), (-2, f"1/{name}^2"), (0.5, f"sqrt({name})")):
+                candidates.append((text, names[name] ** power))
+    for text, values in candidates:
+        constant = ratio / values
+        if np.ptp(constant) > max(1e-7, 10 * found.accuracy) * np.max(np.abs(constant)):
+            continue
+        number = name_factor(float(np.mean(constant)))
+        if number is None and (text or len(at) < 3):
+            continue
+        if number is None:
+            return Factor(f"{float(np.mean(constant)):.8g}", "factor", simple=False)
+        whole = " ".join(part for part in (number if number != "1" or not text else "", text) if part)
+        return Factor(whole, "sign" if whole == "-1" else "factor")
+    return None
+
+
+Check = Callable[[Sides], bool]

@@ -1,0 +1,319 @@
+r"""LaTeX, Markdown and MyST documents: what they claim, about which equation, in which letters.
+
+LaTeX: ``% spinodal: MODEL QUANTITY [ansatz=..] [name=value ..]`` before an equation (or before a row of one), and
+``% spinodal-symbols: R = r, \hat{R} = r_hat``. Markdown: the same in lines or HTML comments before ``$$``, or a block
+`` ```{saddle-point} MODEL QUANTITY .. ``. Offsets are kept throughout, so that every message has its line and column.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from spinodal.spec.errors import SpecError, snippet
+from spinodal.verify.errors import UnreadableError
+from spinodal.verify.lexer import Macro, macros_in, tokenize
+from spinodal.verify.statements import Statement, split
+
+MAX_DOCUMENT = 2_000_000
+SUFFIXES = {
+    ".tex": "latex",
+    ".ltx": "latex",
+    ".latex": "latex",
+    ".md": "markdown",
+    ".myst": "markdown",
+    ".markdown": "markdown",
+}
+
+_ENVIRONMENTS = "equation|align|gather|multline|eqnarray|displaymath|math|alignat|flalign|dmath|xalignat"
+_DISPLAY = re.compile(rf"\\begin\{{({_ENVIRONMENTS})(\*?)\}}|\\\[|\$\$|\\\(|\$")
+_BLANKED = re.compile(
+    r"\\(?:begin|end)\{(?:split|aligned|gathered|multlined|subequations|alignedat|empheq)\}(?:\[[a-z]\])?(?:\{\d+\})?"
+)
+_INTERTEXT = re.compile(r"\\(?:short)?intertext\s*\{[^{}]*\}")
+_FENCE = re.compile(r"^([ \t]*)(`{3,}|:{3,}|~{3,})[ \t]*(\{?[^\n`]*)$", re.M)
+_MARK = re.compile(r"%+[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*([^\n]*)")
+_HTML_MARK = re.compile(r"<!--[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*(.*?)-->", re.S)
+
+_WORDS = {"saddle-point-only", "saddle-point"}
+_CLAIM_KEYS = {"claim", "status", "at", "on", "expect"}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a document says an equation is.
+
+    Attributes:
+        offset: of the markup.
+        model: a shipped name or a path.
+        quantity: the quantity's name, with underscores.
+        ansatz: the scheme, or None for the spec's own.
+        values: parameters with the values the equation is stated for.
+        overrides: entries of the spec, by dotted key.
+        status: ``saddle-point-only`` where no more is claimed, else empty.
+    """
+
+    offset: int
+    model: str
+    quantity: str
+    ansatz: str | None
+    values: Mapping[str, float]
+    overrides: Mapping[str, str]
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """A piece of mathematics: its statements, or why it cannot be read.
+
+    Attributes:
+        start: offset of its body.
+        end: offset after its body.
+        display: whether it is displayed (inline mathematics only defines letters).
+        statements: in order.
+        unreadable: the reason and offset, if the lexer refuses it.
+    """
+
+    start: int
+    end: int
+    display: bool
+    statements: tuple[Statement, ...]
+    unreadable: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document that has been read."""
+
+    name: str
+    text: str
+    equations: tuple[Equation, ...]
+    claims: tuple[Claim, ...]
+    symbols: tuple[tuple[int, str, str], ...]
+    macros: Mapping[str, Macro]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """1-based line and column of an offset."""
+        starts = _line_starts(self.text)
+        line = bisect_right(starts, max(0, min(offset, len(self.text))))
+        return line, max(0, min(offset, len(self.text))) - starts[line - 1] + 1
+
+    def error(self, message: str, offset: int, cure: str = "") -> SpecError:
+        """A located error about the markup."""
+        line, column = self.position(offset)
+        whole = self.text.splitlines()[line - 1] if self.text else ""
+        return SpecError(
+            message, cure=cure or None, source=self.name, line=line, column=column, snippet=snippet(whole, column - 1)
+        )
+
+
+def _line_starts(text: str) -> list[int]:
+    return [0, *(match.end() for match in re.finditer("\n", text))]
+
+
+def read_document(text: str, name: str, form: str) -> Document:
+    """Read a document.
+
+    Args:
+        text: its text.
+        name: for messages.
+        form: ``latex`` or ``markdown``.
+
+    Raises:
+        SpecError: if the markup is not well formed (line, column, cure), or the document too large.
+    """
+    if len(text) > MAX_DOCUMENT:
+        raise SpecError(f"more than {MAX_DOCUMENT} characters", source=name, cure="split the document")
+    shell = Document(name, text, (), (), (), {})
+    visible, marks, blocks = _marks(text, form)
+    macros = macros_in(visible)
+    inline = [e for e in _equations(visible, macros) if not any(low <= e.start < high for low, high in blocks)]
+    equations = sorted([*inline, *(_equation(visible, *b, True, macros) for b in blocks)], key=_start)
+    claims, symbols = [], []
+    for offset, is_symbols, content in marks:
+        if is_symbols:
+            symbols += _symbol_entries(content, offset, shell)
+        else:
+            claims.append(_claim(content, offset, shell))
+    return Document(name, text, tuple(equations), tuple(claims), tuple(symbols), macros)
+
+
+def _start(equation: Equation) -> int:
+    return equation.start
+
+
+# ---- marks and equations
+
+
+def _marks(text: str, form: str) -> tuple[str, list[tuple[int, bool, str]], list[tuple[int, int]]]:
+    """The text with everything blanked that is no mathematics to read, the markup, and the bodies of blocks."""
+    marks: list[tuple[int, bool, str]] = []
+    blocks: list[tuple[int, int]] = []
+    visible = text
+    if form == "markdown":
+        visible = _fences(text, marks, blocks)
+        for match in list(_HTML_MARK.finditer(visible)):
+            marks.append((match.start(), bool(match.group(1)), " ".join(match.group(2).split())))
+        visible = re.sub(r"<!--.*?-->", _blank, visible, flags=re.S)
+        visible = re.sub(r"(?<!`)(`+)(?!`)(?:.|\n(?!\n))*?(?<!`)\1(?!`)", _blank, visible)
+        pattern = re.compile(r"^[ \t]*" + _MARK.pattern, re.M)
+        for match in list(pattern.finditer(visible)):
+            marks.append(
+                (match.start() + len(match.group()) - len(match.group().lstrip()), bool(match.group(1)), match.group(2))
+            )
+        visible = re.sub(r"^[ \t]*%[^\n]*", _blank, visible, flags=re.M)
+    else:
+        visible = re.sub(r"\\begin\{(verbatim|lstlisting|comment)\}.*?\\end\{\1\}", _blank, visible, flags=re.S)
+        for match in re.finditer(r"(?<!\\)(?:\\\\)*%[^\n]*", visible):
+            mark = _MARK.search(match.group())
+            if mark is not None:
+                marks.append((match.start() + mark.start(), bool(mark.group(1)), mark.group(2).strip()))
+        visible = re.sub(r"((?<!\\)(?:\\\\)*)(%[^\n]*)", lambda m: m.group(1) + " " * len(m.group(2)), visible)
+    return visible, sorted(marks), blocks
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def _fences(text: str, marks: list[tuple[int, bool, str]], blocks: list[tuple[int, int]]) -> str:
+    """Handle fenced blocks: ``{saddle-point}`` claims, ``{math}`` stays, all other code is blanked."""
+    pieces: list[str] = []
+    position = 0
+    while (opening := _FENCE.search(text, position)) is not None:
+        fence, info = opening.group(2), opening.group(3).strip()
+        closing = re.compile(rf"^[ \t]*{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.M).search(text, opening.end())
+        start = min(opening.end() + 1, len(text))
+        stop, after = (closing.start(), closing.end()) if closing else (len(text), len(text))
+        pieces.append(text[position : opening.start()])
+        inside = text[start:stop]
+        if info.startswith("{saddle-point}"):
+            head = opening.start(3) + text[opening.start(3) : opening.end(3)].index("}") + 1
+            skipped = 0
+            for line in inside.splitlines(keepends=True):
+                option = re.match(r"[ \t]*:(symbols|name|label|class):[ \t]*(.*)", line)
+                if option is None and line.strip():
+                    break
+                if option is not None and option.group(1) == "symbols":
+                    marks.append((start + skipped + option.start(2), True, option.group(2).strip()))
+                skipped += len(line)
+            for mark in _MARK.finditer(inside):
+                marks.append((start + mark.start(), bool(mark.group(1)), mark.group(2).strip()))
+            marks.append((head, False, text[head : opening.end(3)].strip()))
+            body = " " * skipped + inside[skipped:].replace("$$", "  ")
+            body = re.sub(r"(?<!\\)%[^\n]*", _blank, body)
+            blocks.append((start, stop))
+            pieces.append(" " * (start - opening.start() - 1) + "\n" + body + _white(text[stop:after]))
+        elif info.startswith("{math}"):
+            inside = re.sub(r"^[ \t]*:[a-z-]+:[^\n]*", _blank, inside, flags=re.M)
+            blocks.append((start, stop))
+            pieces.append(_white(text[opening.start() : start]) + inside + _white(text[stop:after]))
+        elif fence[0] == ":":  # an admonition: its text is read as any other
+            pieces.append(_white(text[opening.start() : start]))
+            after = start
+        else:
+            pieces.append(_white(text[opening.start() : after]))
+        position = after
+    pieces.append(text[position:])
+    return "".join(pieces)
+
+
+def _white(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)
+
+
+def _equations(visible: str, macros: Mapping[str, Macro]) -> list[Equation]:
+    found: list[Equation] = []
+    position = 0
+    while (match := _DISPLAY.search(visible, position)) is not None:
+        if match.start() > 0 and visible[match.start() - 1] == "\\" and match.group() in ("$", "$$"):
+            position = match.start() + 1
+            continue
+        if match.group(1):
+            ending = rf"\end{{{match.group(1)}{match.group(2)}}}"
+        else:
+            ending = {r"\[": r"\]", r"\(": r"\)"}.get(match.group(), match.group())
+        start = match.end()
+        if match.group(1) in ("alignat", "xalignat"):
+            start = visible.find("}", start) + 1 or start
+        stop = visible.find(ending, start)
+        if stop < 0:
+            position = match.end()
+            continue
+        display = match.group() not in ("$", r"\(")
+        if display or "=" in visible[start:stop]:
+            found.append(_equation(visible, start, stop, display, macros))
+        position = stop + len(ending)
+    return found
+
+
+def _equation(visible: str, start: int, stop: int, display: bool, macros: Mapping[str, Macro]) -> Equation:
+    body = _BLANKED.sub(_blank, visible[start:stop])
+    body = re.sub(rf"\\(?:begin|end)\{{(?:{_ENVIRONMENTS})\*?\}}", _blank, body)
+    body = _INTERTEXT.sub(lambda m: r"\\".ljust(len(m.group())), body)
+    body = body.replace("$$", "  ")
+    try:
+        return Equation(start, stop, display, tuple(split(tokenize(body, start, macros=macros))))
+    except UnreadableError as error:
+        return Equation(start, stop, display, (), (error.reason, error.offset if error.offset is not None else start))
+
+
+# ---- markup
+
+
+def _claim(content: str, offset: int, document: Document) -> Claim:
+    try:
+        words = shlex.split(content)
+    except ValueError as error:
+        raise document.error(f"the markup cannot be read: {error}", offset, _EXAMPLE) from None
+    words = [w for w in words if w]
+    if len(words) < 2 or "=" in words[0] or "=" in words[1]:
+        raise document.error("the markup names no MODEL and QUANTITY", offset, _EXAMPLE)
+    values: dict[str, float] = {}
+    overrides: dict[str, str] = {}
+    ansatz, status = None, ""
+    for word in words[2:]:
+        key, mark, value = word.rstrip(",").partition("=")
+        if not mark and key in _WORDS:
+            status = "saddle-point-only"
+        elif not mark or not value:
+            raise document.error(f"{word}: not of the form name=value", offset, _EXAMPLE)
+        elif key == "ansatz":
+            ansatz = value
+        elif key in _CLAIM_KEYS:
+            if value not in (*_WORDS, "verified", "everywhere"):
+                raise document.error(f"{word}: no such claim", offset, f"{key}=saddle-point-only")
+            status = "saddle-point-only" if value in _WORDS else ""
+        elif "." in key:
+            overrides[key] = value
+        else:
+            try:
+                values[key] = float(Fraction(value)) if "/" in value else float(value)
+            except (ValueError, ZeroDivisionError):
+                raise document.error(f"{word}: {value} is not a number", offset, f"as in {key}=0") from None
+    return Claim(offset, words[0], words[1].replace("-", "_"), ansatz, values, overrides, status)
+
+
+_EXAMPLE = "write '% spinodal: MODEL QUANTITY', as in '% spinodal: binary-perceptron q_hat kappa=0'"
+
+
+def _symbol_entries(content: str, offset: int, document: Document) -> list[tuple[int, str, str]]:
+    entries, level, piece = [], 0, ""
+    for character in content + ",":
+        level += (character in "{([") - (character in "})]")
+        if character == "," and level == 0:
+            if piece.strip():
+                left, mark, right = piece.rpartition("=")
+                if not mark or not left.strip() or not right.strip():
+                    raise document.error(
+                        f"{piece.strip()[:60]!r} is no entry of a symbol map", offset, r"write 'R = r, \hat{R} = r_hat'"
+                    )
+                entries.append((offset, left.strip(), right.strip()))
+            piece = ""
+        else:
+            piece += character
+    return entries

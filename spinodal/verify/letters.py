@@ -1,0 +1,151 @@
+"""From a document's markup and statements to the meaning of its letters, for one claim."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from spinodal.spec import FormulaError, parse_formula
+from spinodal.spec import ast as formula
+from spinodal.verify.documents import Document
+from spinodal.verify.errors import UnreadableError
+from spinodal.verify.lexer import tokenize
+from spinodal.verify.meaning import Definition, Meaning
+from spinodal.verify.parser import LETTER_FUNCTIONS, Declared
+from spinodal.verify.statements import Statement, symbol_alone
+from spinodal.verify.symbols import default_name
+from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, sym
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_FUNCTIONS = {"H": "tail", "step": "step", "sign": "sign"}
+
+
+@dataclass(frozen=True)
+class Letters:
+    """How one claim's mathematics is read: what the parser must know, and what the letters mean."""
+
+    declared: Declared
+    meaning: Meaning
+
+
+def symbol_map(document: Document, offset: int, names: Collection[str]) -> tuple[dict[str, Node], dict[str, str]]:
+    """The author's letters at a place of the document: entries above it, then those below that add to them.
+
+    Returns:
+        Key to tree; and key to the reason why an entry has no meaning for this model.
+
+    Raises:
+        SpecError: for an entry that is not well formed.
+    """
+    found: dict[str, Node] = {}
+    refused: dict[str, str] = {}
+    above = [entry for entry in document.symbols if entry[0] <= offset]
+    below = [entry for entry in document.symbols if entry[0] > offset]
+    for place, left, right in [*reversed(below), *above]:
+        try:
+            key = symbol_alone([t for t in tokenize(left, macros=document.macros) if t.kind != "end"])
+        except UnreadableError as error:
+            raise document.error(f"{left}: {error.reason}", place, r"write 'R = r, \hat{R} = r_hat'") from None
+        if key is None:
+            raise document.error(f"{left}: not a symbol", place, r"write 'R = r, \hat{R} = r_hat'")
+        mentioned = set(_NAME.findall(right)) - {"sqrt", "pi", "exp", "log"}
+        unknown = sorted(mentioned - set(names))
+        found.pop(key, None)
+        refused.pop(key, None)
+        if unknown:
+            refused[key] = f"{left} is declared to be {right}, but the model has no {', '.join(unknown)}"
+            continue
+        try:
+            found[key] = _tree(parse_formula(right, parameters=mentioned).root)
+        except FormulaError as error:
+            raise document.error(f"{left} = {right}: {error.message}", place, error.cure or "") from None
+    return found, refused
+
+
+def _tree(node: formula.Node) -> Node:
+    match node:
+        case formula.Number(value=value):
+            return num(value)
+        case formula.Name(name=name):
+            return Node("const", "pi") if name == "pi" else sym(f"@{name}")
+        case formula.Negate(operand=operand):
+            return neg(_tree(operand))
+        case formula.Call(function=function, arguments=arguments):
+            return fn(_FUNCTIONS.get(function, function), *(_tree(a) for a in arguments))
+        case formula.Arithmetic(operator=operator, left=left, right=right):
+            a, b = _tree(left), _tree(right)
+            if operator == "+":
+                return add(a, b)
+            if operator == "-":
+                return add(a, neg(b))
+            if operator == "*":
+                return mul(a, b)
+            return Node("div", None, (a, b)) if operator == "/" else power(a, b)
+    raise FormulaError("a number is needed here", 0)
+
+
+def read_letters(
+    document: Document,
+    claimed: Statement | None,
+    offset: int,
+    names: Collection[str],
+    derived: Collection[str],
+    quantities: Collection[str] = (),
+    claims: Collection[int] = (),
+) -> Letters:
+    """What the letters of a claim at a place of a document mean.
+
+    Args:
+        document: the document.
+        claimed: the statement that is checked; it defines nothing for itself.
+        offset: its place.
+        names: order parameters and parameters of the model.
+        derived: names of the derivation's definitions.
+        quantities: further names that a symbol map may use.
+        claims: where claimed statements start; what is claimed of a letter is no definition of it for others.
+    """
+    author, refused = symbol_map(document, offset, [*names, *derived, *quantities])
+    headers: dict[str, tuple[Statement, tuple[str, ...] | None]] = {}
+    ranks: dict[str, tuple[int, int]] = {}
+    for equation in document.equations:
+        for statement in equation.statements:
+            header = statement.header()
+            if statement is claimed or statement.start in claims or header is None or statement.relations[0] != "=":
+                continue
+            key, arguments = header
+            if key in author or default_name(key, names) is not None:
+                continue
+            if arguments is not None and all(default_name(a, names) or a in author for a in arguments):
+                if key in LETTER_FUNCTIONS:  # G(q), of an order parameter: a name, not the Gaussian density
+                    continue
+                arguments = None
+            if not equation.display and (arguments is None and _is_relabelling(statement)):
+                continue
+            # the claim's own equation wins, then the nearest above, then the first below
+            rank = (
+                (2, 0) if claimed in equation.statements else ((1, statement.start) if statement.start <= offset else (0, 0))
+            )
+            if key not in headers or rank > ranks[key]:
+                headers[key], ranks[key] = (statement, arguments), rank
+    declared = Declared(
+        frozenset([*author, *refused, *(k for k, (_, a) in headers.items() if a is None)]),
+        frozenset(k for k, (_, a) in headers.items() if a is not None),
+    )
+    definitions = {key: _definition(key, s, arguments, declared) for key, (s, arguments) in headers.items()}
+    for key, reason in refused.items():
+        definitions[key] = Definition(key, None, None, reason, offset)
+    return Letters(declared, Meaning(author, names, derived, definitions))
+
+
+def _is_relabelling(statement: Statement) -> bool:
+    """Inline text such as ``$N = 1000$`` states a value; it defines nothing that a formula needs."""
+    return len(statement.sides[1]) == 0
+
+
+def _definition(key: str, statement: Statement, arguments: tuple[str, ...] | None, declared: Declared) -> Definition:
+    own = Declared(declared.symbols | frozenset(arguments or ()), declared.functions)
+    try:
+        return Definition(key, arguments, statement.parse(1, own), offset=statement.start)
+    except UnreadableError as error:
+        return Definition(key, arguments, None, error.reason, error.offset if error.offset is not None else statement.start)

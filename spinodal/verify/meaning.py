@@ -1,0 +1,159 @@
+"""What an author's letters stand for.
+
+In order: variables bound by an integral or a sum; the document's symbol map; order parameters and parameters of the model
+by the name they look like; the document's own definitions; quantities that the derivation defines (``kappa_1``, ``Q``).
+A resolved tree contains bound variables and model names only; a model name is a symbol whose key begins with ``@``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from spinodal.verify.errors import UnreadableError
+from spinodal.verify.symbols import default_name
+from spinodal.verify.tree import Node, bound_here, sym, walk
+
+MAX_NODES = 20_000
+_MAX_LEVELS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """``key = body`` or ``key(parameters) = body`` in the document.
+
+    Attributes:
+        key: what is defined.
+        parameters: the arguments' keys; None for a plain symbol.
+        body: the tree, or None where the right-hand side is not read.
+        reason: why not.
+        offset: where it stands.
+    """
+
+    key: str
+    parameters: tuple[str, ...] | None
+    body: Node | None
+    reason: str = ""
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The letters of one claim.
+
+    Attributes:
+        author: the symbol map: key to an expression in model names.
+        names: order parameters and parameters of the model.
+        derived: further names that the derivation defines.
+        definitions: the document's.
+    """
+
+    author: Mapping[str, Node]
+    names: Collection[str]
+    derived: Collection[str] = ()
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+
+    def resolve(self, tree: Node) -> Node:
+        """A tree in bound variables and model names.
+
+        Raises:
+            UnreadableError: for a letter without a meaning.
+        """
+        resolved = self._resolve(tree, frozenset(), ())
+        if sum(1 for _ in walk(resolved)) > MAX_NODES:
+            raise UnreadableError("the definitions make the equation too large", tree.start)
+        return resolved
+
+    def name_of(self, key: str) -> str | None:
+        """The model name that a key alone stands for, if it is one."""
+        mapped = self.author.get(key)
+        if mapped is not None:
+            return str(mapped.value)[1:] if mapped.kind == "sym" else None
+        return default_name(key, self.names)
+
+    def alternatives(self) -> tuple[tuple[str, Node], ...]:
+        """The definitions that have a meaning by themselves: what an author may have mixed up."""
+        found = []
+        for key, definition in sorted(self.definitions.items()):
+            if definition.parameters is None and definition.body is not None:
+                try:
+                    found.append((key, self.resolve(sym(key))))
+                except UnreadableError:
+                    continue
+        return tuple(found)
+
+    def _resolve(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
+        if len(stack) > _MAX_LEVELS:
+            raise UnreadableError("definitions are nested too deeply", node.start)
+        if node.kind == "sym":
+            return node if node.value in bound else self._symbol(node, bound, stack)
+        if node.kind == "call":
+            return self._call(node, bound, stack)
+        if node.kind == "max":
+            return self._extremum(node, bound, stack)
+        if node.kind in ("int", "sum"):
+            body = self._resolve(node.args[0], bound | bound_here(node), stack)
+            return node.with_args((body, *(self._resolve(a, bound, stack) for a in node.args[1:])))
+        return node.with_args(tuple(self._resolve(a, bound, stack) for a in node.args))
+
+    def _symbol(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
+        key = node.value
+        if str(key).startswith("@"):
+            return node
+        if key in self.author:
+            return placed(self.author[key], node.start, node.end)
+        name = default_name(key, self.names)
+        if name is not None:
+            return sym(f"@{name}", node.start, node.end)
+        if key in self.definitions:
+            body = self._body(self.definitions[key], node, bound, stack)
+            return Node("named", key, (body,), node.start, node.end)
+        name = default_name(key, self.derived)
+        if name is not None:
+            return sym(f"@{name}", node.start, node.end)
+        raise UnreadableError(self._unknown(key), node.start)
+
+    def _unknown(self, key: str) -> str:
+        known = ", ".join(sorted(self.names))
+        return (
+            f"the symbol {key} has no meaning here; declare it as in '% spinodal-symbols: {key} = NAME' "
+            f"(names of the model: {known}) or define it in the document"
+        )
+
+    def _body(self, definition: Definition, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
+        if definition.key in stack:
+            raise UnreadableError(f"{definition.key} is defined by itself", node.start)
+        if definition.body is None:
+            raise UnreadableError(
+                f"{definition.key} is defined by what cannot be read: {definition.reason}", definition.offset
+            )
+        return self._resolve(definition.body, bound, (*stack, definition.key))
+
+    def _call(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
+        definition = self.definitions.get(node.value)
+        if definition is None or definition.parameters is None:
+            raise UnreadableError(f"the function {node.value} is not defined", node.start)
+        if len(definition.parameters) != len(node.args):
+            raise UnreadableError(f"{node.value} is defined with {len(definition.parameters)} arguments", node.start)
+        values = tuple(self._resolve(a, bound, stack) for a in node.args)
+        body = self._body(definition, node, bound | frozenset(definition.parameters), stack)
+        return Node("let", definition.parameters, (*values, body), node.start, node.end)
+
+    def _extremum(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
+        """An extremum over order parameters says where the free entropy is taken; it changes no formula."""
+        word, keys = node.value
+        if all(key not in bound and self.name_of(key) is not None for key in keys):
+            return self._resolve(node.args[0], bound, stack)
+        if len(keys) != 1 or word not in ("max", "sup", "min", "inf"):
+            raise UnreadableError(f"{word} over {', '.join(keys)} is not read", node.start)
+        return node.with_args((self._resolve(node.args[0], bound | {keys[0]}, stack),))
+
+
+def placed(tree: Node, start: int, end: int) -> Node:
+    """A tree with every position replaced: what a symbol stands for is at the symbol's place."""
+    return replace(tree, args=tuple(placed(a, start, end) for a in tree.args), start=start, end=end)
+
+
+def used_names(tree: Node) -> frozenset[str]:
+    """The model names in a resolved tree."""
+    return frozenset(n.value[1:] for n in walk(tree) if n.kind == "sym" and str(n.value).startswith("@"))

@@ -1,0 +1,270 @@
+"""The model's side of a comparison: states on and off the saddle point, and what the derivation says there.
+
+Only the generated solver and the derivation's definitions are used, so that every ansatz that the package derives can be
+checked, and nothing here knows a model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinodal.model import Model
+from spinodal.numeric.quadrature import Automatic
+from spinodal.spec import SpecError
+
+Array = NDArray[np.float64]
+
+SADDLE_POINTS = 5
+FREE_POINTS = 6
+_SEED = 1988
+#: Definitions whose names are the derivation's own.
+_INTERNAL = frozenset(["A", "B", "teacher_rms"])
+_NODES = 300
+_STEPS = 60
+
+
+class NoStatesError(Exception):
+    """The model could not be solved anywhere near the parameters asked for; the message says why."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """States and parameters, [B, n] and [B, k]."""
+
+    x: Array
+    p: Array
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def only(self, index: int) -> Points:
+        """One of the points, as a batch of one."""
+        return Points(self.x[index : index + 1], self.p[index : index + 1])
+
+    def head(self, count: int) -> Points:
+        """The first few."""
+        return Points(self.x[:count], self.p[:count])
+
+
+class Reference:
+    """A model whose derivation is the truth, at parameters that are fixed by the document or drawn at random.
+
+    Args:
+        model: the model under its ansatz.
+        fixed: parameters with the value that they have in every comparison.
+    """
+
+    def __init__(self, model: Model, fixed: Mapping[str, float]) -> None:
+        self.model = model
+        self.fixed = dict(fixed)
+        self.module = model.solver()
+        self.order_parameters: tuple[str, ...] = tuple(self.module.ORDER_PARAMETERS)
+        self.parameters: tuple[str, ...] = tuple(self.module.PARAMETERS)
+        self.observables: tuple[str, ...] = tuple(self.module.OBSERVABLES)
+        self.rule = Automatic(_NODES)
+
+    # ---- values
+
+    def residual(self, at: Points) -> Array:
+        """F(x) = x - update(x), [B, n]."""
+        return np.asarray(self.module.residual(at.x, at.p, self.rule))
+
+    def free_entropy(self, at: Points) -> Array:
+        """Phi, [B]."""
+        return np.asarray(self.module.free_entropy(at.x, at.p, self.rule))
+
+    def observable(self, name: str, at: Points) -> Array:
+        """An observable, [B]."""
+        return np.asarray(self.module.observables(at.x, at.p, self.rule)[name])
+
+    def quantity(self, name: str, at: Points) -> Array:
+        """The free entropy or an observable, [B]."""
+        return self.free_entropy(at) if name == "free_entropy" else self.observable(name, at)
+
+    def names(self, at: Points) -> dict[str, Array]:
+        """Every name that an equation may use, each an array [B]: order parameters, parameters, definitions."""
+        found = {name: at.x[:, j] for j, name in enumerate(self.order_parameters)}
+        found |= {name: at.p[:, j] for j, name in enumerate(self.parameters)}
+        import sympy as sp
+
+        for name, expression in self._definitions:
+            symbols = sorted(expression.free_symbols, key=str)
+            if any(str(s) not in found for s in symbols):
+                continue
+            function = sp.lambdify(symbols, expression, modules=["numpy", "scipy"])
+            value = np.asarray(function(*(found[str(s)] for s in symbols)), dtype=float)
+            found[name] = np.broadcast_to(value, (len(at),)) + 0.0
+        for name in [n for n in found if n.endswith("_sq")]:
+            found.setdefault(name.removesuffix("_sq"), np.sqrt(np.abs(found[name])))
+        return found
+
+    @cached_property
+    def _definitions(self) -> tuple[tuple[str, Any], ...]:
+        """Auxiliary quantities in order of evaluation, named as a reader would name them."""
+        from spinodal.symbolic.formulas import symbol
+
+        derived = self.model.derive().derived
+        pairs = [(symbol(k), v) for k, v in derived.fixed.items()]
+        pairs += [(d.symbol, d.expression) for d in derived.definitions]
+        if derived.moments is not None:
+            pairs.append((symbol("_kappa_0"), derived.moments.mean))
+        table: dict[Any, Any] = {}
+        found: list[tuple[str, Any]] = []
+        import sympy as sp
+
+        for mark, expression in pairs:
+            written = sp.sympify(expression).doit(deep=True).xreplace(table)
+            name = str(mark).lstrip("_")
+            table[mark] = sp.Symbol(name, real=True)
+            renamed = {s: sp.Symbol(str(s).lstrip("_"), real=True) for s in written.free_symbols}
+            found.append((name, written.xreplace(renamed)))
+        return tuple(found)
+
+    @cached_property
+    def all_names(self) -> frozenset[str]:
+        """Every name that :meth:`names` gives a value."""
+        return frozenset(self.names(self.saddle.head(1)))
+
+    @cached_property
+    def derived_names(self) -> frozenset[str]:
+        """The names of the definitions that a reader would use too."""
+        known = frozenset(self.names(self.saddle.head(1))) - set(self.order_parameters) - set(self.parameters)
+        return frozenset(name for name in known if name not in _INTERNAL and not name.startswith("variance"))
+
+    # ---- states
+
+    @cached_property
+    def saddle(self) -> Points:
+        """Solved states at random parameters.
+
+        Raises:
+            NoStatesError: if none converges.
+        """
+        generator = np.random.default_rng(_SEED)
+        defaults = {d.name: d.default for d in self.model.spec.parameters}
+        rows: list[list[float]] = []
+        states: list[list[float]] = []
+        reason = "no parameters in the model's domain"
+        for attempt in range(12 * SADDLE_POINTS):
+            values = {name: self._drawn(name, defaults.get(name), generator, attempt) for name in self.parameters}
+            try:
+                solution = self.model.solve(values)
+            except SpecError as error:
+                reason = error.message
+                continue
+            state = solution.states[0]
+            found = [state.order_parameters[name] for name in self.order_parameters]
+            if state.converged and all(math.isfinite(v) for v in found):
+                row = [values[name] for name in self.parameters]
+                if not self.fixed.keys() >= set(self.parameters) or not rows:
+                    states.append(found)
+                    rows.append(row)
+            elif state.failure is not None:
+                reason = state.failure.reason
+            if len(states) == SADDLE_POINTS or (states and self.fixed.keys() >= set(self.parameters)):
+                break
+        if not states:
+            raise NoStatesError(f"no state of {self.model.name} was found to compare at: {reason}")
+        return self._polished(Points(np.array(states), np.array(rows)))
+
+    def _polished(self, at: Points) -> Points:
+        x = at.x.copy()
+        for _ in range(3):
+            f = np.asarray(self.module.residual(x, at.p, self.rule))
+            jacobian = np.asarray(self.module.jacobian(x, at.p, self.rule))
+            step = np.linalg.solve(jacobian, f[..., None])[..., 0]
+            good = np.all(np.isfinite(step), axis=1) & (np.max(np.abs(step), axis=1) < 1e-4)
+            x = np.where(good[:, None], x - step, x)
+        return Points(x, at.p)
+
+    def _drawn(self, name: str, default: float | None, generator: np.random.Generator, attempt: int) -> float:
+        if name in self.fixed:
+            return self.fixed[name]
+        span = generator.uniform(0.6, 1.1) if name == "alpha" else generator.uniform(0.75, 1.3)
+        if attempt >= 4 * SADDLE_POINTS and name == "alpha":
+            span *= 0.3
+        if default is None or default == 0.0:
+            return float(generator.uniform(0.1, 0.4))
+        return float(default * span)
+
+    @cached_property
+    def free(self) -> Points:
+        """Random states inside the domain, near solved ones but on no equation."""
+        generator = np.random.default_rng(_SEED + 1)
+        base = self.saddle
+        xs: list[Array] = []
+        ps: list[Array] = []
+        for attempt in range(400):
+            if len(xs) == FREE_POINTS:
+                break
+            k = attempt % len(base)
+            spread = 0.25 if attempt < 150 else (0.1 if attempt < 300 else 0.02)
+            x = base.x[k] * (1.0 + generator.uniform(-spread, spread, base.x.shape[1]))
+            x = np.where(np.abs(base.x[k]) < 1e-3, generator.uniform(0.02, 0.1, x.shape), x)
+            point = Points(x[None], base.p[k][None])
+            if self._inside(point):
+                xs.append(x)
+                ps.append(base.p[k])
+        if not xs:
+            raise NoStatesError(f"no state off the saddle point of {self.model.name} was found to compare at")
+        return Points(np.array(xs), np.array(ps))
+
+    def _inside(self, point: Points) -> bool:
+        with np.errstate(all="ignore"):
+            margins = np.asarray(self.module.conditions(point.x, point.p))
+            if not np.all(margins > 0.0):
+                return False
+            return bool(np.all(np.isfinite(self.residual(point))) and np.all(np.isfinite(self.free_entropy(point))))
+
+    def on_surface(self, equations: tuple[str, ...], unknowns: tuple[str, ...] | None = None) -> Points:
+        """The free points moved onto the surface where some order parameters' equations hold.
+
+        Args:
+            equations: the order parameters whose equations hold.
+            unknowns: what Newton's method changes to get there (default: the same order parameters).
+        """
+        rows = [self.order_parameters.index(name) for name in equations]
+        columns = rows if unknowns is None else [self.order_parameters.index(name) for name in unknowns]
+        x, p = self.free.x.copy(), self.free.p
+        with np.errstate(all="ignore"):
+            for _ in range(_STEPS):
+                f = np.asarray(self.module.residual(x, p, self.rule))[:, rows]
+                if np.all(np.abs(f) < 1e-14 * (1.0 + np.abs(x[:, rows]))):
+                    break
+                jacobian = np.asarray(self.module.jacobian(x, p, self.rule))[:, rows][:, :, columns]
+                step = _solved(jacobian, f)
+                damp = np.minimum(1.0, 0.5 * (0.1 + np.abs(x[:, columns])) / np.maximum(np.abs(step), 1e-300))
+                x[:, columns] -= step * np.min(damp, axis=1, keepdims=True)
+            f = np.asarray(self.module.residual(x, p, self.rule))[:, rows]
+            good = np.all(np.abs(f) < 1e-12 * (1.0 + np.abs(x[:, rows])), axis=1)
+            kept = [i for i in range(len(x)) if good[i] and self._inside(Points(x[i : i + 1], p[i : i + 1]))]
+        return Points(x[kept], p[kept])
+
+    def partner(self, name: str) -> str | None:
+        """The order parameter that is conjugate to another, if it is one."""
+        other = name.removesuffix("_hat") if name.endswith("_hat") else f"{name}_hat"
+        return other if other in self.order_parameters else None
+
+    def alias(self, name: str) -> str:
+        """The order parameter that the ansatz identifies a name with (r with q when Bayes-optimal), or the name."""
+        if name in self.order_parameters:
+            return name
+        fixed = self.model.derive().derived.fixed
+        value = str(fixed.get(name, name))
+        return value if value in self.order_parameters else name
+
+
+def _solved(jacobian: Array, f: Array) -> Array:
+    """J^-1 f point by point; a singular point gets no step and is left behind."""
+    step = np.full(f.shape, np.nan)
+    for k in range(len(f)):
+        if np.all(np.isfinite(jacobian[k])) and np.all(np.isfinite(f[k])):
+            step[k] = np.linalg.lstsq(jacobian[k], f[k], rcond=None)[0]
+    return np.where(np.isfinite(step), step, 0.0)

@@ -1,0 +1,209 @@
+"""Documents in, outcomes out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from spinodal.model import Model, load
+from spinodal.spec import SpecError, shipped_models
+from spinodal.spec.errors import did_you_mean
+from spinodal.verify.check import SYNONYMS, Task, check
+from spinodal.verify.documents import SUFFIXES, Claim, Document, Equation, read_document
+from spinodal.verify.letters import symbol_map
+from spinodal.verify.reference import Reference
+from spinodal.verify.results import Outcome, Report
+from spinodal.verify.statements import Statement
+from spinodal.verify.symbols import default_name
+
+Progress = Callable[[int], None]
+
+
+def verify_documents(paths: Iterable[str | Path], *, progress: Progress | None = None) -> Report:
+    """Check every equation that some documents claim.
+
+    Args:
+        paths: LaTeX (.tex) or Markdown (.md) files.
+        progress: called with the number of equations done, if given.
+
+    Raises:
+        SpecError: for a file that cannot be read, markup that is not well formed, or documents that claim nothing.
+    """
+    documents = [_read(Path(path)) for path in paths]
+    if not any(document.claims for document in documents):
+        names = ", ".join(document.name for document in documents)
+        raise SpecError(
+            "no equation is claimed",
+            source=names or "verify",
+            cure="put '% spinodal: MODEL QUANTITY' before an equation, as in '% spinodal: binary-perceptron q_hat'",
+        )
+    session = Session()
+    outcomes: list[Outcome] = []
+    for document in documents:
+        for outcome in session.outcomes(document):
+            outcomes.append(outcome)
+            if progress is not None:
+                progress(len(outcomes))
+    return Report(tuple(outcomes))
+
+
+def verify_text(text: str, *, form: str = "markdown", name: str = "text") -> Report:
+    """Check every equation that a text claims.
+
+    Args:
+        text: the document.
+        form: ``markdown`` or ``latex``.
+        name: what messages call it.
+
+    Raises:
+        SpecError: as for :func:`verify_documents`; a text without claims gives an empty report.
+    """
+    return Report(tuple(Session().outcomes(read_document(text, name, form))))
+
+
+def _read(path: Path) -> Document:
+    form = SUFFIXES.get(path.suffix.lower())
+    if form is None:
+        raise SpecError("not a document that is read here", source=str(path), cure=f"use {', '.join(sorted(SUFFIXES))}")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error.strerror or error}", source=str(path)) from None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SpecError(f"not UTF-8 (byte {error.start})", source=str(path), cure="save it as UTF-8") from None
+    return read_document(text.removeprefix("\ufeff").replace("\r\n", "\n"), str(path), form)
+
+
+class Session:
+    """Models and references, each made once for any number of documents."""
+
+    def __init__(self) -> None:
+        self._models: dict[tuple[object, ...], Model] = {}
+        self._references: dict[tuple[object, ...], Reference] = {}
+
+    def outcomes(self, document: Document) -> Iterable[Outcome]:
+        """The outcome of every claim of a document, in order."""
+        tasks = []
+        for claim in document.claims:
+            tasks.append((claim, self._model(document, claim)))
+        attached = attach(document, tasks)
+        mentioned = _mentioned(document, [model for _, model in tasks])
+        claimed = frozenset(statement.start for statement in attached if statement is not None)
+        for (claim, model), statement in zip(tasks, attached, strict=True):
+            fixed = self._fixed(document, claim, model, mentioned)
+            yield check(Task(document, claim, statement, model, partial(self._reference, model, fixed), claimed))
+
+    def _model(self, document: Document, claim: Claim) -> Model:
+        key = (document.name, claim.model, claim.ansatz, tuple(sorted(claim.overrides.items())))
+        if key not in self._models:
+            shipped = shipped_models()
+            source: str | Path = claim.model
+            if claim.model not in shipped:
+                source = Path(document.name).parent / claim.model
+                if not source.exists() and Path(claim.model).exists():
+                    source = Path(claim.model)
+                if not source.exists():
+                    cure = did_you_mean(claim.model, shipped) or f"the shipped models are {', '.join(shipped)}"
+                    raise document.error(f"{claim.model}: no such model", claim.offset, cure)
+            try:
+                self._models[key] = load(source, ansatz=claim.ansatz, overrides=dict(claim.overrides))
+            except SpecError as error:
+                raise document.error(error.message, claim.offset, error.cure or "") from None
+        return self._models[key]
+
+    def _fixed(self, document: Document, claim: Claim, model: Model, mentioned: frozenset[str]) -> dict[str, float]:
+        """Parameters given in the markup, and those that vanish by default and that the document never mentions."""
+        declared = {p.name: p.default for p in model.spec.parameters}
+        for name in claim.values:
+            if name not in declared and name.startswith("alpha"):
+                continue
+            if name not in declared:
+                cure = did_you_mean(name, declared) or f"the model has {', '.join(declared)}"
+                raise document.error(f"{name}: no parameter of {claim.model}", claim.offset, cure)
+        silent = {name: 0.0 for name, default in declared.items() if default == 0.0 and name not in mentioned}
+        return {**silent, **claim.values}
+
+    def _reference(self, model: Model, fixed: dict[str, float]) -> Reference:
+        key = (id(model), tuple(sorted(fixed.items())))
+        if key not in self._references:
+            self._references[key] = Reference(model, fixed)
+        return self._references[key]
+
+
+def _mentioned(document: Document, models: Sequence[Model]) -> frozenset[str]:
+    """The parameters that any mathematics of the document mentions, by letter or through its symbol map."""
+    parameters = {name for model in models for name in model.spec.parameter_names()}
+    found: set[str] = set()
+    for _, _, right in document.symbols:
+        found |= {name for name in parameters if name in right}
+    for equation in document.equations:
+        for statement in equation.statements:
+            for side in statement.sides:
+                texts = {token.text for token in side}
+                found |= {name for name in parameters if name.partition("_")[0] in texts}
+    return frozenset(found)
+
+
+def attach(document: Document, tasks: Sequence[tuple[Claim, Model]]) -> list[Statement | None]:
+    """The statement that each claim is about: in the equation that follows, the one whose left side names the quantity."""
+    displayed = [equation for equation in document.equations if equation.display]
+    taken: set[int] = set()
+    found: list[Statement | None] = []
+    for index, (claim, _) in enumerate(tasks):
+        inside = next((e for e in displayed if e.start <= claim.offset < e.end), None)
+        equation = inside or next((e for e in displayed if e.end > claim.offset), None)
+        statements = [] if equation is None else [s for s in equation.statements if id(s) not in taken]
+        if inside is not None:
+            statements = [s for s in statements if s.start > claim.offset]
+        rivals = [
+            c.offset for c, _ in tasks[index + 1 :] if equation and c.offset < equation.end and c.offset > claim.offset
+        ]
+        first = min((offset for offset in rivals if inside and offset > claim.offset), default=None)
+        if first is not None:
+            before = [s for s in statements if s.start < first]
+            statements = before or statements
+        chosen = _matching(document, claim, statements)
+        if chosen is not None:
+            taken.add(id(chosen))
+        found.append(chosen)
+    return found
+
+
+def _matching(document: Document, claim: Claim, statements: list[Statement]) -> Statement | None:
+    if len(statements) <= 1:
+        return statements[0] if statements else None
+    quantity = SYNONYMS.get(claim.quantity, claim.quantity)
+    names = [quantity]
+    author, _ = symbol_map(document, claim.offset, _all_names(document))
+    unknown = []
+    for statement in statements:
+        header = statement.header()
+        key = header[0] if header is not None else None
+        if key is None:
+            continue
+        mapped = author.get(key)
+        if (mapped is not None and mapped.value == f"@{quantity}") or (mapped is None and default_name(key, names)):
+            return statement
+        if mapped is None:
+            unknown.append(statement)
+    # a left side such as 1 - q
+    for statement in statements:
+        texts = "".join(t.text for t in statement.sides[0])
+        if (
+            statement.header() is None
+            and quantity.removesuffix("_hat") in texts
+            and ("hat" in texts) == quantity.endswith("_hat")
+        ):
+            return statement
+    return unknown[0] if unknown else statements[0]
+
+
+def _all_names(document: Document) -> list[str]:
+    return sorted({word for _, _, right in document.symbols for word in re.findall(r"[A-Za-z_]\w*", right)})
+
+
+__all__ = ["Equation", "Session", "attach", "verify_documents", "verify_text"]

@@ -1,0 +1,187 @@
+"""The body of a displayed equation into statements ``left = right (= ...)``.
+
+Rows, commas and words separate statements; a row that goes on with an operator, or says nothing by itself, continues the
+one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spinodal.verify.errors import UnreadableError
+from spinodal.verify.lexer import Token
+from spinodal.verify.parser import Declared, Parser
+from spinodal.verify.tree import Node
+
+_RELATIONS = frozenset(["approx", "propto", "sim", "leq", "geq", "to", "neq", "ll", "gg", "in", "mapsto"])
+_CONTINUES = frozenset("+-*/")
+_SEPARATING_WORDS = frozenset(("and where with for if when or while otherwise here both then so that is by").split())
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """``sides[0] = sides[1] = ...``, each side as tokens; ``relations`` between them."""
+
+    sides: tuple[tuple[Token, ...], ...]
+    relations: tuple[str, ...]
+
+    @property
+    def start(self) -> int:
+        """The offset of its first character."""
+        return self.sides[0][0].start if self.sides[0] else 0
+
+    @property
+    def end(self) -> int:
+        """The offset after its last character."""
+        return self.sides[-1][-1].end if self.sides[-1] else self.start
+
+    def parse(self, index: int, declared: Declared) -> Node:
+        """The tree of one side.
+
+        Raises:
+            UnreadableError: with reason and offset.
+        """
+        tokens = self.sides[index]
+        if not tokens:
+            near = self.end if index else self.start
+            raise UnreadableError("a side of the equation is empty", near)
+        last = tokens[-1].end
+        return Parser([*tokens, Token("end", "", last, last)], declared).whole()
+
+    def header(self) -> tuple[str, tuple[str, ...] | None] | None:
+        """``(key, arguments)`` if the left side is a symbol, or a symbol with symbols as arguments; else None."""
+        tokens = self.sides[0]
+        if not tokens:
+            return None
+        end = Token("end", "", tokens[-1].end, tokens[-1].end)
+        parser = Parser([*tokens, end])
+        try:
+            key = parser.symbol_key()
+            if parser.at("mark", "^"):
+                decorated = _with_superscript([*tokens, end], key)
+                return None if decorated is None else (decorated, None)
+            if parser.at("end"):
+                return key, None
+            if not parser.at("mark", "(", "["):
+                return None
+            parser.take()
+            arguments = [parser.symbol_key()]
+            while parser.at("mark", ",", ";", "|"):
+                parser.take()
+                arguments.append(parser.symbol_key())
+            parser.take()
+        except UnreadableError:
+            return None
+        return (key, tuple(arguments)) if parser.at("end") else None
+
+
+def symbol_alone(tokens: Sequence[Token]) -> str | None:
+    """The key of a lone symbol, superscript included (the left side of an entry of a symbol map); None if it is more."""
+    if not tokens:
+        return None
+    end = Token("end", "", tokens[-1].end, tokens[-1].end)
+    plain = Parser([*tokens, end])
+    if plain.at("command", "delta", "Delta") and len(tokens) > 1:
+        plain.take()
+        key = f"delta {plain.symbol_key()}"
+        return key if plain.at("end") else None
+    key = plain.symbol_key()
+    return key if plain.at("end") else _with_superscript([*tokens, end], key)
+
+
+def _with_superscript(tokens: list[Token], key: str) -> str | None:
+    """The key of a symbol whose superscript belongs to its name, as on the left of its definition."""
+
+    class Anything(frozenset[str]):
+        def __contains__(self, item: object) -> bool:
+            return "^" in str(item) and not str(item).rpartition("^")[2].isdigit()
+
+    parser = Parser(tokens, Declared(Anything()))
+    try:
+        found = parser.symbol_key()
+    except UnreadableError:
+        return None
+    return found if parser.at("end") and found != key else None
+
+
+def split(tokens: Sequence[Token]) -> list[Statement]:
+    """The statements of an equation's body."""
+    statements: list[list[Token]] = []
+    for separator, chunk in _chunks(tokens):
+        if not chunk:
+            continue
+        goes_on = _is_relation(chunk[0]) or (chunk[0].kind == "mark" and chunk[0].text in _CONTINUES)
+        claims = any(_is_relation(t) for t in _top_level(chunk)) and not goes_on
+        if statements and (goes_on or (separator == "row" and not claims)):
+            statements[-1] += chunk
+            continue
+        statements.append(list(chunk))
+    return [found for chunk in statements if (found := _statement(chunk)) is not None]
+
+
+def _statement(chunk: list[Token]) -> Statement | None:
+    while chunk and chunk[-1].kind == "mark" and chunk[-1].text in ".,;:":
+        chunk = chunk[:-1]
+    top = {id(t) for t in _top_level(chunk)}
+    sides: list[list[Token]] = [[]]
+    relations: list[str] = []
+    for token in chunk:
+        if id(token) in top and _is_relation(token):
+            relations.append(token.text)
+            sides.append([])
+        else:
+            sides[-1].append(token)
+    if not relations:
+        return None
+    if not sides[0]:
+        return None
+    return Statement(tuple(tuple(side) for side in sides), tuple(relations))
+
+
+def _is_relation(token: Token) -> bool:
+    if token.kind == "mark":
+        return token.text in "=<>"
+    return token.kind == "command" and token.text in _RELATIONS
+
+
+def _levels(tokens: Sequence[Token]) -> list[int]:
+    levels, level = [], 0
+    for token in tokens:
+        opening = (token.kind == "mark" and token.text in "([{") or (
+            token.kind == "command" and token.text in ("{", "langle")
+        )
+        closing = (token.kind == "mark" and token.text in ")]}") or (
+            token.kind == "command" and token.text in ("}", "rangle")
+        )
+        if closing:
+            level = max(0, level - 1)
+        levels.append(level)
+        if opening:
+            level += 1
+    return levels
+
+
+def _top_level(tokens: Sequence[Token]) -> list[Token]:
+    return [token for token, level in zip(tokens, _levels(tokens), strict=True) if level == 0]
+
+
+def _separates(token: Token) -> bool:
+    if token.kind == "mark":
+        return token.text in (",", ";")
+    return token.kind == "prose" or (token.kind == "word" and token.text.lower() in _SEPARATING_WORDS)
+
+
+def _chunks(tokens: Sequence[Token]) -> list[tuple[str, list[Token]]]:
+    """Pieces between separators at the top level, each with the separator before it; row marks inside brackets vanish."""
+    chunks: list[tuple[str, list[Token]]] = [("", [])]
+    for token, level in zip(tokens, _levels(tokens), strict=True):
+        if token.kind == "end":
+            continue
+        if level == 0 and token.kind == "row":
+            chunks.append(("row", []))
+        elif level == 0 and _separates(token):
+            chunks.append(("comma", []))
+        elif token.kind != "row":
+            chunks[-1][1].append(token)
+    return chunks

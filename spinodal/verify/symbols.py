@@ -1,0 +1,67 @@
+r"""Symbols as papers decorate them, reduced to one canonical key: ``\hat{q}_{d}`` and ``\hat q_d`` are ``hat(q)_d``.
+
+The default meaning of a key is the name it looks like (``hat(q)_d`` is ``q_d_hat``); an author's map says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+ACCENTS = frozenset(["hat", "tilde", "bar", "dot", "check", "vec", "breve", "acute", "ring", "mathring"])
+FONTS = frozenset(["mathcal", "mathscr", "mathfrak", "mathbb", "cal"])
+
+#: Spellings of the same subscript.
+_SUBSCRIPTS = {"star": "star", "*": "star", "ast": "star", "bigstar": "star"}
+
+
+def subscript_text(text: str) -> str:
+    """The canonical text of a subscript."""
+    return _SUBSCRIPTS.get(text, text)
+
+
+def join(base: str, subscript: str = "", superscript: str = "") -> str:
+    """The key of a decorated symbol."""
+    key = base
+    if subscript:
+        key += f"_{subscript_text(subscript)}"
+    if superscript:
+        key += f"^{subscript_text(superscript)}"
+    return key
+
+
+def candidates(key: str) -> Iterator[str]:
+    """The names that a key may stand for when nobody says otherwise, likeliest first.
+
+    ``hat(q)_1`` gives ``q_1_hat`` and ``q1_hat``; ``kappa_*`` gives ``kappa_star``.
+    """
+    accent, inner, rest = _peel(key)
+    suffixes = {"hat": ["_hat"], "tilde": ["_ref"]}.get(accent, [""] if not accent else [])
+    stem, mark, tail = (inner + rest).partition("_")
+    for suffix in suffixes:
+        if not mark:
+            yield stem + suffix
+        else:
+            tail = tail.replace(",", "")
+            yield f"{stem}_{tail}{suffix}"
+            yield f"{stem}{tail}{suffix}"
+    if key.startswith("delta "):
+        yield "d" + key[6:].replace("_", "")
+
+
+def _peel(key: str) -> tuple[str, str, str]:
+    if key.endswith(")") or ")_" in key:
+        accent, mark, rest = key.partition("(")
+        if mark and accent in ACCENTS:
+            inner, _, after = rest.rpartition(")")
+            return accent, inner, after
+    return "", key, ""
+
+
+def default_name(key: str, names: Collection[str]) -> str | None:
+    """The name among ``names`` that a key looks like, or None."""
+    return next((name for name in candidates(key) if name in names), None)
+
+
+def plain(key: str) -> str:
+    """A key as a reader writes it."""
+    return key.removesuffix("^")

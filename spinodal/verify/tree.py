@@ -1,0 +1,140 @@
+"""The tree of a mathematical expression.
+
+One uniform node, so that walking, rebuilding and repairing need no case for each kind. ``kind`` and ``value``:
+
+    num       a Fraction
+    sym       the canonical key of a symbol (see :mod:`spinodal.verify.lexer`)
+    const     "pi", "inf"
+    add       terms
+    neg       one operand
+    mul       factors
+    div       numerator, denominator
+    pow       base, exponent
+    fn        a function's name; arguments
+    call      a function defined in the document; arguments
+    int       a Bound; body, then the lower limit and the upper limit (always given)
+    sum       a key; body, then the values that it takes
+    max       (word, keys); body: an extremum over real variables
+    let       keys; their values, then the body
+    named     the key of a definition; what it stands for
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any, Literal
+
+Kind = Literal["num", "sym", "const", "add", "neg", "mul", "div", "pow", "fn", "call", "int", "sum", "max", "let", "named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A variable of integration: its key, and whether its measure is Gaussian (``Dz``) or Lebesgue (``dz``)."""
+
+    key: str
+    gaussian: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node; ``start`` and ``end`` are offsets in the document and take no part in equality."""
+
+    kind: Kind
+    value: Any = None
+    args: tuple[Node, ...] = ()
+    start: int = field(default=-1, compare=False)
+    end: int = field(default=-1, compare=False)
+
+    def with_args(self, args: tuple[Node, ...]) -> Node:
+        """The same node on other arguments."""
+        return replace(self, args=args)
+
+
+def num(value: int | Fraction, start: int = -1, end: int = -1) -> Node:
+    """A number."""
+    return Node("num", Fraction(value), (), start, end)
+
+
+def sym(key: str, start: int = -1, end: int = -1) -> Node:
+    """A symbol."""
+    return Node("sym", key, (), start, end)
+
+
+def fn(name: str, *args: Node) -> Node:
+    """A function of arguments, at the first argument's place."""
+    return Node("fn", name, args, args[0].start, args[-1].end)
+
+
+def neg(node: Node) -> Node:
+    """Minus a node."""
+    return Node("neg", None, (node,), node.start, node.end)
+
+
+def mul(*args: Node) -> Node:
+    """A product, flat."""
+    flat = [part for a in args for part in (a.args if a.kind == "mul" else (a,))]
+    return flat[0] if len(flat) == 1 else Node("mul", None, tuple(flat), flat[0].start, flat[-1].end)
+
+
+def add(*args: Node) -> Node:
+    """A sum, flat."""
+    flat = [part for a in args for part in (a.args if a.kind == "add" else (a,))]
+    return flat[0] if len(flat) == 1 else Node("add", None, tuple(flat), flat[0].start, flat[-1].end)
+
+
+def power(base: Node, exponent: Node) -> Node:
+    """A power."""
+    return Node("pow", None, (base, exponent), base.start, exponent.end)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Every node, parents first."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(reversed(top.args))
+
+
+def bound_here(node: Node) -> frozenset[str]:
+    """The symbols that a node binds in its body."""
+    if node.kind == "int":
+        return frozenset({node.value.key})
+    if node.kind == "sum":
+        return frozenset({node.value})
+    if node.kind == "max":
+        return frozenset(node.value[1])
+    if node.kind == "let":
+        return frozenset(node.value)
+    return frozenset()
+
+
+def free_symbols(node: Node) -> dict[str, Node]:
+    """The symbols that are not bound inside, each with its first occurrence."""
+    found: dict[str, Node] = {}
+
+    def visit(part: Node, bound: frozenset[str]) -> None:
+        if part.kind == "sym":
+            if part.value not in bound:
+                found.setdefault(part.value, part)
+            return
+        here = bound | bound_here(part)
+        body = len(part.args) - 1 if part.kind == "let" else 0
+        for index, argument in enumerate(part.args):
+            binds = part.kind in ("int", "sum", "max", "let") and index == body
+            visit(argument, here if binds else bound)
+
+    visit(node, frozenset())
+    return found
+
+
+def depth(node: Node) -> int:
+    """How deeply a tree is nested."""
+    deepest, stack = 0, [(node, 1)]
+    while stack:
+        top, level = stack.pop()
+        deepest = max(deepest, level)
+        stack.extend((a, level + 1) for a in top.args)
+    return deepest
