@@ -2,7 +2,8 @@
 
 Channels: residual + Jacobian of 10,000 states, as a multiple of one call of scipy.special.log_ndtr on all the nodes of
 their averages (the bar is 2). A hand-written, cache-blocked numpy version of the storage model is measured beside them.
-Continuation: evaluations of F with its Jacobian per point (the bar is 4). Everything else: seconds, with a bar, and a ratio to a smaller piece of work measured in the same run.
+Continuation: evaluations of F with its Jacobian per point (the bar is 4). Everything else: seconds, with a bar, and a ratio
+to a smaller piece of work measured in the same run.
 
 Candidates take turns and the best round counts; BLAS runs on one thread. Ratios can be compared between machines,
 seconds only on one.
