@@ -210,8 +210,7 @@ class _Field:
             square += np.diff(np.arcsinh((t - centre) / width), axis=1) ** 2
         for centre, width in self.z_steps:
             square += np.diff(np.arcsinh((z - centre) / width), axis=1) ** 2
-        if not self.single:
-            square += np.minimum(0.5 * np.diff(np.log(np.maximum(gain, 1e-12)), axis=1), 3.0) ** 2
+        square += np.clip(0.5 * np.diff(np.log(np.maximum(gain, 1e-12)), axis=1), -3.0, 3.0) ** 2
         return np.where(outside | _inside(0.5 * (t[:, 1:] + t[:, :-1]), kinks), 0.0, np.sqrt(square))
 
     def _normal(self, t: Array, omega: Array, kinks: Kinks) -> Array:
