@@ -42,6 +42,8 @@ _UNIFORM, _GRADED, _REFINED, _REFINEMENTS = 33, 24, 49, 2
 _FIELDS = 48
 #: How far the range of t is sought: factors 3^k of the field's range.
 _LADDER = 26
+#: The standard deviation of a field below which the maximiser is taken as linear in it (to second order it is 1e-10).
+_NARROW = 1e-5
 #: The least omega' of a fold that counts: its area is of the order of the square.
 _SHALLOW = 1e-9
 _INV_SQRT_2PI = 1.0 / np.sqrt(2.0 * np.pi)
@@ -97,11 +99,19 @@ def averages(
     count = max([1, *(len(c) for c in columns if isinstance(c, np.ndarray))])
     size = max(1, (_BLOCK_ELEMENTS * 100) // (_ORDER * _EXPECTED * rule.n))
     pieces = []
-    for start in range(0, count, size):
-        part = [c[start : start + size] if isinstance(c, np.ndarray) and len(c) > 1 else c for c in columns]
+    narrow = np.broadcast_to(np.asarray(columns[1], dtype=float).reshape(-1) < _NARROW, count)
+    if narrow.any() and not narrow.all():  # fields of both kinds: each row with its own
+        chosen = [np.flatnonzero(narrow), np.flatnonzero(~narrow)]
+    else:
+        chosen = [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
+    for rows in chosen:
+        part = [c[rows] if isinstance(c, np.ndarray) and len(c) > 1 else c for c in columns]
         pieces.append(_block(integrands, summands, slopes, rule, part, len(t_steps), len(z_steps), single))
     if len(pieces) == 1:
         return pieces[0]
+    order = np.argsort(np.concatenate(chosen), kind="stable")
+    if not np.array_equal(order, np.arange(count)):
+        return tuple(np.concatenate([np.atleast_1d(one) for one in piece])[order] for piece in zip(*pieces, strict=True))
     return tuple(np.concatenate([np.atleast_1d(one) for one in piece]) for piece in zip(*pieces, strict=True))
 
 
@@ -128,6 +138,9 @@ def _block(
     results: list[Any] = []
     if integrands is None:
         kinks = field.kinks()
+    elif np.all(field.root < _NARROW):
+        kinks, z, t, weight = field.narrow_nodes(rule.n / 100.0)
+        results += integrands(z, t, weight, *arguments)
     else:
         kinks, t, weight = field.nodes(rule.n / 100.0)
         z, weight = field.weights(t, weight)
@@ -271,6 +284,41 @@ class _Field:
         _level, omega, gain = self.evaluate(t)
         z = (omega - self.mean) / self.root
         return z, weight * gain * np.exp(-0.5 * z * z) * (_INV_SQRT_2PI / self.root)
+
+    def narrow_nodes(self, resolution: float) -> tuple[Kinks, Array, Array, Array]:
+        """Kinks, z, t and weights for a field so narrow that t is linear in it between kinks, [b, n] each.
+
+        The nodes are then placed in z: differences of t would be lost in rounding.
+        """
+        kinks = self.kinks()
+        grid = self._first_grid()
+        level, _omega, _gain = self.evaluate(grid)
+        best = np.argmax(level - (grid - self.mean) ** 2 / (2.0 * self.spread), axis=1)[:, None]
+        centre = np.take_along_axis(grid, best, axis=1)
+        for _ in range(30):
+            _level, omega, gain = self.evaluate(centre)
+            centre = centre - (omega - self.mean) / gain
+        with np.errstate(all="ignore"):
+            jumps = np.where(kinks.valid, (kinks.omega - self.mean) / self.root, np.inf)
+        jumps = np.where(np.abs(jumps) < EDGE, jumps, np.inf)
+        count = int(np.ceil(8 * resolution))
+        edges = np.broadcast_to(np.linspace(-EDGE, EDGE, count + 1), (self.rows, count + 1))
+        edges = np.sort(np.concatenate([edges, np.clip(jumps, -EDGE, EDGE)], axis=1), axis=1)
+        x, w = gauss_legendre(_ORDER)
+        half = 0.5 * np.diff(edges, axis=1)[..., None]
+        z = (0.5 * (edges[:, 1:] + edges[:, :-1])[..., None] + half * x).reshape(self.rows, -1)
+        weight = (half * w).reshape(self.rows, -1) * np.exp(-0.5 * z * z) * _INV_SQRT_2PI
+        t = centre + z * self.root / self.evaluate(centre)[2]
+        for k in range(jumps.shape[1]):
+            at = jumps[:, k : k + 1]
+            with np.errstate(all="ignore"):
+                below, above = (
+                    end + (z - at) * self.root / self.evaluate(end)[2]
+                    for end in (kinks.below[:, k : k + 1], kinks.above[:, k : k + 1])
+                )
+            first = np.all(~np.isfinite(jumps[:, :k]), axis=1, keepdims=True)
+            t = np.where(np.isfinite(at) & (z >= at), above, np.where(np.isfinite(at) & first, below, t))
+        return kinks, z, t, weight
 
     # ---- gaps
 
