@@ -193,7 +193,7 @@ class _Field:
     def _range(self) -> tuple[Array, Array]:
         """An interval of t that maps onto the field's range or more, [b, 1] each."""
         low, high = self.mean - EDGE * self.root, self.mean + EDGE * self.root
-        reach = (3.0 ** np.arange(_LADDER)) * (high - low) / 6.0
+        reach = (3.0 ** np.arange(_LADDER)) * np.maximum((high - low) / 6.0, 1e-9 * self.spread)
         reach[:, 0] = 0.0
         ladder = np.concatenate([low - reach, high + reach], axis=1)
         _level, omega, _gain = self.evaluate(ladder)
@@ -299,7 +299,10 @@ class _Field:
             _level, omega, gain = self.evaluate(centre)
             centre = centre - (omega - self.mean) / gain
         with np.errstate(all="ignore"):
-            jumps = np.where(kinks.valid, (kinks.omega - self.mean) / self.root, np.inf)
+            # a kink that symmetry puts at the mean is found there up to rounding only
+            offset = kinks.omega - self.mean
+            offset = np.where(np.abs(offset) < 1e-14 * (kinks.above - kinks.below), 0.0, offset)
+            jumps = np.where(kinks.valid, offset / self.root, np.inf)
         jumps = np.where(np.abs(jumps) < EDGE, jumps, np.inf)
         count = int(np.ceil(8 * resolution))
         edges = np.broadcast_to(np.linspace(-EDGE, EDGE, count + 1), (self.rows, count + 1))
