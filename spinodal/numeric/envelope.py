@@ -42,6 +42,8 @@ _UNIFORM, _GRADED, _REFINED, _REFINEMENTS = 33, 24, 49, 2
 _FIELDS = 48
 #: How far the range of t is sought: factors 3^k of the field's range.
 _LADDER = 26
+#: The standard deviation of a field below which the maximiser is taken as linear in it (to second order it is 1e-10).
+_NARROW = 1e-5
 #: The least omega' of a fold that counts: its area is of the order of the square.
 _SHALLOW = 1e-9
 _INV_SQRT_2PI = 1.0 / np.sqrt(2.0 * np.pi)
@@ -97,11 +99,19 @@ def averages(
     count = max([1, *(len(c) for c in columns if isinstance(c, np.ndarray))])
     size = max(1, (_BLOCK_ELEMENTS * 100) // (_ORDER * _EXPECTED * rule.n))
     pieces = []
-    for start in range(0, count, size):
-        part = [c[start : start + size] if isinstance(c, np.ndarray) and len(c) > 1 else c for c in columns]
+    narrow = np.broadcast_to(np.asarray(columns[1], dtype=float).reshape(-1) < _NARROW, count)
+    if narrow.any() and not narrow.all():  # fields of both kinds: each row with its own
+        chosen = [np.flatnonzero(narrow), np.flatnonzero(~narrow)]
+    else:
+        chosen = [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
+    for rows in chosen:
+        part = [c[rows] if isinstance(c, np.ndarray) and len(c) > 1 else c for c in columns]
         pieces.append(_block(integrands, summands, slopes, rule, part, len(t_steps), len(z_steps), single))
     if len(pieces) == 1:
         return pieces[0]
+    order = np.argsort(np.concatenate(chosen), kind="stable")
+    if not np.array_equal(order, np.arange(count)):
+        return tuple(np.concatenate([np.atleast_1d(one) for one in piece])[order] for piece in zip(*pieces, strict=True))
     return tuple(np.concatenate([np.atleast_1d(one) for one in piece]) for piece in zip(*pieces, strict=True))
 
 
@@ -128,6 +138,9 @@ def _block(
     results: list[Any] = []
     if integrands is None:
         kinks = field.kinks()
+    elif np.all(field.root < _NARROW):
+        kinks, z, t, weight = field.narrow_nodes(rule.n / 100.0)
+        results += integrands(z, t, weight, *arguments)
     else:
         kinks, t, weight = field.nodes(rule.n / 100.0)
         z, weight = field.weights(t, weight)
@@ -180,7 +193,7 @@ class _Field:
     def _range(self) -> tuple[Array, Array]:
         """An interval of t that maps onto the field's range or more, [b, 1] each."""
         low, high = self.mean - EDGE * self.root, self.mean + EDGE * self.root
-        reach = (3.0 ** np.arange(_LADDER)) * (high - low) / 6.0
+        reach = (3.0 ** np.arange(_LADDER)) * np.maximum((high - low) / 6.0, 1e-9 * self.spread)
         reach[:, 0] = 0.0
         ladder = np.concatenate([low - reach, high + reach], axis=1)
         _level, omega, _gain = self.evaluate(ladder)
@@ -210,8 +223,7 @@ class _Field:
             square += np.diff(np.arcsinh((t - centre) / width), axis=1) ** 2
         for centre, width in self.z_steps:
             square += np.diff(np.arcsinh((z - centre) / width), axis=1) ** 2
-        if not self.single:
-            square += np.minimum(0.5 * np.diff(np.log(np.maximum(gain, 1e-12)), axis=1), 3.0) ** 2
+        square += np.clip(0.5 * np.diff(np.log(np.maximum(gain, 1e-12)), axis=1), -3.0, 3.0) ** 2
         return np.where(outside | _inside(0.5 * (t[:, 1:] + t[:, :-1]), kinks), 0.0, np.sqrt(square))
 
     def _normal(self, t: Array, omega: Array, kinks: Kinks) -> Array:
@@ -272,6 +284,44 @@ class _Field:
         _level, omega, gain = self.evaluate(t)
         z = (omega - self.mean) / self.root
         return z, weight * gain * np.exp(-0.5 * z * z) * (_INV_SQRT_2PI / self.root)
+
+    def narrow_nodes(self, resolution: float) -> tuple[Kinks, Array, Array, Array]:
+        """Kinks, z, t and weights for a field so narrow that t is linear in it between kinks, [b, n] each.
+
+        The nodes are then placed in z: differences of t would be lost in rounding.
+        """
+        kinks = self.kinks()
+        grid = self._first_grid()
+        level, _omega, _gain = self.evaluate(grid)
+        best = np.argmax(level - (grid - self.mean) ** 2 / (2.0 * self.spread), axis=1)[:, None]
+        centre = np.take_along_axis(grid, best, axis=1)
+        for _ in range(30):
+            _level, omega, gain = self.evaluate(centre)
+            centre = centre - (omega - self.mean) / gain
+        with np.errstate(all="ignore"):
+            # a kink that symmetry puts at the mean is found there up to rounding only
+            offset = kinks.omega - self.mean
+            offset = np.where(np.abs(offset) < 1e-14 * (kinks.above - kinks.below), 0.0, offset)
+            jumps = np.where(kinks.valid, offset / self.root, np.inf)
+        jumps = np.where(np.abs(jumps) < EDGE, jumps, np.inf)
+        count = int(np.ceil(8 * resolution))
+        edges = np.broadcast_to(np.linspace(-EDGE, EDGE, count + 1), (self.rows, count + 1))
+        edges = np.sort(np.concatenate([edges, np.clip(jumps, -EDGE, EDGE)], axis=1), axis=1)
+        x, w = gauss_legendre(_ORDER)
+        half = 0.5 * np.diff(edges, axis=1)[..., None]
+        z = (0.5 * (edges[:, 1:] + edges[:, :-1])[..., None] + half * x).reshape(self.rows, -1)
+        weight = (half * w).reshape(self.rows, -1) * np.exp(-0.5 * z * z) * _INV_SQRT_2PI
+        t = centre + z * self.root / self.evaluate(centre)[2]
+        for k in range(jumps.shape[1]):
+            at = jumps[:, k : k + 1]
+            with np.errstate(all="ignore"):
+                below, above = (
+                    end + (z - at) * self.root / self.evaluate(end)[2]
+                    for end in (kinks.below[:, k : k + 1], kinks.above[:, k : k + 1])
+                )
+            first = np.all(~np.isfinite(jumps[:, :k]), axis=1, keepdims=True)
+            t = np.where(np.isfinite(at) & (z >= at), above, np.where(np.isfinite(at) & first, below, t))
+        return kinks, z, t, weight
 
     # ---- gaps
 

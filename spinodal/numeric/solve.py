@@ -291,12 +291,24 @@ def _quadrature_error(system: Bound, finer: Bound, x: Array, p: Array) -> tuple[
     coarse = system.module.free_entropy(x, p, system.rule)
     fine = system.module.free_entropy(x, p, finer.rule)
     f, j = finer.residual_and_jacobian(x, p)
+    scales = _magnitudes(system.module, x)
+    f, j = f / scales, j * scales[:, None, :] / scales[:, :, None]
     shift = np.nan_to_num(np.linalg.lstsq(j[0], f[0])[0])[None] if len(x) == 1 else _shifts(j, f)
     overlap = is_overlap(system.module)
-    pairing = np.sum(np.abs(x[:, overlap]), axis=1) * np.max(np.abs(x), axis=1)
+    size = np.abs(x) / scales
+    pairing = np.sum(size[:, overlap], axis=1) * np.max(size, axis=1)
     rounding = 8.0 * np.finfo(float).eps * (1.0 + pairing)
     second = np.sum(np.abs(f * shift) * (1.0 + np.abs(p[:, :1])), axis=1)
-    return np.abs(fine - coarse) + second + rounding, np.asarray(fine), shift
+    return np.abs(fine - coarse) + second + rounding, np.asarray(fine), shift * scales
+
+
+def _magnitudes(module: ModuleType, x: Array) -> Array:
+    """How order parameters scale where a difference of levels diverges (products of partners do not) [B, n]."""
+    powers = getattr(module, "POWERS", ())
+    if not powers:
+        return np.ones_like(x)
+    driver = 1.0 + np.abs(x[:, module.ORDER_PARAMETERS.index(module.UNBOUNDED[0])])
+    return np.asarray(driver[:, None] ** np.array(powers, dtype=float))
 
 
 def _shifts(jacobian: Array, residual: Array) -> Array:

@@ -18,6 +18,7 @@ from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, State
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Mask, System
+from spinodal.numeric.scaled import ScaledSystem
 
 #: A constrained overlap may be this far below that of the symmetric state (rounding).
 _ROUNDING = 1e-12
@@ -73,7 +74,14 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
     usable = first.roots.converged & (p[:, column] >= begin[:, column] - _ROUNDING)
     start = _relaxed(system, start, begin)
     bounded = overlaps & np.array([name not in module.UNBOUNDED for name in module.ORDER_PARAMETERS])
-    path = follow(system, start, begin, np.where(usable[:, None], p, begin), bounded, settings)
+    end = np.where(usable[:, None], p, begin)
+    if module.POWERS:
+        driver = module.ORDER_PARAMETERS.index(module.UNBOUNDED[0])
+        scaled = ScaledSystem(system, np.array(module.POWERS, dtype=float), driver)
+        path = follow(scaled, scaled.scaled(start), begin, end, bounded, settings)
+        path = replace(path, roots=replace(path.roots, x=scaled.states(path.roots.x)))
+    else:
+        path = follow(system, start, begin, end, bounded, settings)
     roots = replace(path.roots, converged=path.roots.converged & usable)
     return Path(roots, np.where(usable, path.reached, -1.0), path.fold & usable)
 

@@ -42,6 +42,7 @@ class Origin:
         overlap: the replica-symmetric order parameter that it equals there.
         state: every order parameter there, as a replica-symmetric one or a number.
         guessed: those of them that the replica-symmetric theory eliminates, whose value there is a guess.
+        powers: of the first unbounded difference of levels, with which each order parameter scales as it diverges.
         size: the order parameter that is a number of copies, or empty: the branch then continues from a given number.
     """
 
@@ -50,6 +51,7 @@ class Origin:
     state: Mapping[str, str | float] = field(hash=False)
     size: str = ""
     guessed: tuple[str, ...] = ()
+    powers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

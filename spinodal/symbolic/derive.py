@@ -92,7 +92,26 @@ def _origin(action: Action, unknowns: tuple[str, ...]) -> Origin | None:
             value = table[with_hat(action.top)]
         state[name] = float(value) if value.is_number else str(value)
     guessed = (str(Q_D_HAT),) if action.imposed else ()
-    return Origin(str(parameter), str(table[parameter]), state, "".join(sizes), guessed)
+    return Origin(str(parameter), str(table[parameter]), state, "".join(sizes), guessed, _powers(action, unknowns))
+
+
+def _powers(action: Action, unknowns: tuple[str, ...]) -> tuple[int, ...]:
+    """How order parameters scale as infinitely many replicas come close and the difference of their levels diverges.
+
+    The maximiser then obeys the loss, t* = omega + D L'(t*): L' vanishes as 1/D, so that conjugates of levels (averages of
+    L'^2) vanish as 1/D^2, and those of the diagonal, the teacher and the differences (of L'' or L') as 1/D. The conjugate
+    that imposes the overlap stays, and so do the self-overlap and the multiplier of the weights.
+    """
+    structure = action.structure
+    if structure.infinite is None:
+        return ()
+    table: dict[str, int] = {"p_d_hat": -1, "r_hat": -1}
+    for letter in ("q", "p"):
+        *levels, spread = structure.names(letter)
+        table |= {str(with_hat(x)): -2 for x in levels}
+        table[str(spread)] = 1
+    table["dp_hat"] = -1
+    return tuple(table.get(name, 0) for name in unknowns)
 
 
 def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:

@@ -157,3 +157,30 @@ def test_states_outside_the_domain_are_nan_and_stop_nothing() -> None:
         )[0]  # fmt: skip
     assert np.isfinite(found[0])
     assert np.isnan(found[1])
+
+
+@pytest.mark.parametrize("variance", [1e-12, 1e-20, 1e-60])
+def test_a_narrow_field_sees_the_two_ends_of_a_kink(variance: float) -> None:
+    spread = 3.0
+    magnetisation = brentq(lambda m: m - np.tanh(spread * m), 0.1, 1.0)
+    total, square, tilt = averages(
+        [lambda _z, t: np.ones_like(t), lambda _z, t: np.tanh(t) ** 2, lambda z, t: z * np.tanh(t)],
+        log_cosh,
+        spread,
+        variance,
+    )
+    assert total == pytest.approx(1.0, abs=1e-12)
+    assert square == pytest.approx(magnetisation**2, abs=1e-12 + 4.0 * np.sqrt(variance))
+    assert tilt == pytest.approx(magnetisation * np.sqrt(2.0 / np.pi), abs=1e-12 + 4.0 * np.sqrt(variance))
+
+
+def test_narrow_and_wide_fields_share_a_batch() -> None:
+    roots = np.array([1.0, 1e-8, 0.3, 1e-9])
+
+    def run(root):
+        return envelope.averages(
+            lambda z, t, w: (runtime.dot(w, np.tanh(t) ** 2),), None, log_cosh, Automatic(100), 0.0, root, 1.5,
+            [(0.0, 1.0)], [], single=False,
+        )[0]  # fmt: skip
+
+    assert run(roots) == pytest.approx([float(run(float(r))) for r in roots], abs=1e-13)

@@ -260,3 +260,24 @@ def test_equal_levels_are_stationary_in_all_variables_whatever_the_parisi_parame
     assert module.residual(x, p) == pytest.approx(np.zeros_like(x), abs=1e-9)
     assert module.free_entropy(x, p)[0] == pytest.approx(symmetric.free_entropy, abs=1e-12)
     assert module.observables(x, p)["complexity"][0] == pytest.approx(0.0, abs=1e-12)
+
+
+# ---- small distances
+
+
+@pytest.mark.parametrize("q1", [0.99, 0.997, 0.999])
+def test_small_distances_where_conjugates_vanish_and_the_difference_of_levels_diverges(q1: float) -> None:
+    h = 1e-6
+    below, here, above = storage().solve(alpha=0.75, q1=np.array([q1 - h, q1, q1 + h])).states
+    assert here.converged, here.failure
+    assert here.error_estimate < 1e-9
+    assert here.order_parameters["dq"] > 100.0
+    assert here.observables["slope"] == pytest.approx((above.free_entropy - below.free_entropy) / (2 * h), rel=1e-5)
+    # no more than all configurations at that distance
+    d = (1.0 - q1) / 2.0
+    assert 0.0 < here.free_entropy < -d * np.log(d) - (1.0 - d) * np.log1p(-d)
+
+
+def test_small_alpha_at_large_overlap_is_no_fold() -> None:
+    (state,) = storage().solve(alpha=0.2, q1=0.9).states
+    assert state.converged, state.failure

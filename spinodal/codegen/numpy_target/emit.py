@@ -93,6 +93,7 @@ def _symmetric_lines(program: Program) -> str:
     }
     return (
         f"\nUNBOUNDED = {program.unbounded!r}  # overlaps that may grow without bound"
+        f"\nPOWERS = {program.symmetric.powers!r}  # of the first of these, with which order parameters scale as it diverges"
         f"\nSYMMETRIC = {state!r}  # the replica-symmetric state, where the branch begins"
     )
 

@@ -1,0 +1,73 @@
+"""Variables that stay of order one where conjugates vanish and differences of levels diverge.
+
+At small distances between infinitely many replicas the first difference of levels, lambda, grows without bound, and the
+others scale with powers of it. A module names these powers (``POWERS``); with s = 1 + lambda the unknowns are
+
+    log s for lambda itself,      y_i = x_i / s^k_i for the others,      and the equations are F_i / s^k_i.
+
+Newton's method and its step control then see variables and residuals of order one, whatever lambda is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spinodal.numeric.results import Array
+from spinodal.numeric.rows import System
+
+
+@dataclass(frozen=True)
+class ScaledSystem:
+    """A system in scaled variables.
+
+    Attributes:
+        system: the equations in their own variables.
+        powers: the power of 1 + lambda in each unknown [n].
+        driver: the index of lambda.
+    """
+
+    system: System
+    powers: Array = field(compare=False)
+    driver: int
+
+    def scaled(self, x: Array) -> Array:
+        """The scaled variables of states x [B, n]."""
+        size = 1.0 + x[:, self.driver : self.driver + 1]
+        y = x / size**self.powers
+        y[:, self.driver] = np.log(size[:, 0])
+        return np.asarray(y)
+
+    def states(self, y: Array) -> Array:
+        """The states of scaled variables y [B, n]."""
+        x = y * np.exp(y[:, self.driver : self.driver + 1] * self.powers)
+        x[:, self.driver] = np.expm1(y[:, self.driver])
+        return np.asarray(x)
+
+    def _scales(self, y: Array) -> Array:
+        return np.asarray(np.exp(y[:, self.driver : self.driver + 1] * self.powers))
+
+    def residual_and_jacobian(self, y: Array, p: Array) -> tuple[Array, Array]:
+        """The scaled equations [B, n] and their derivatives [B, n, n]."""
+        with np.errstate(all="ignore"):
+            x, scales = self.states(y), self._scales(y)
+            f, jacobian = self.system.residual_and_jacobian(x, p)
+            g = f / scales
+            along = self.powers * x  # dx/d log s
+            along[:, self.driver] = scales[:, self.driver]
+            slopes = jacobian * scales[:, None, :]
+            slopes[:, :, self.driver] = np.einsum("bij,bj->bi", jacobian, along)
+            slopes = slopes / scales[:, :, None]
+            slopes[:, :, self.driver] -= self.powers * g
+        return g, slopes
+
+    def parameter_derivative(self, y: Array, p: Array) -> Array:
+        """Of the scaled equations [B, n, k]."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.system.parameter_derivative(self.states(y), p) / self._scales(y)[:, :, None])
+
+    def conditions(self, y: Array, p: Array) -> Array:
+        """Those of the system [B, m]."""
+        with np.errstate(all="ignore"):
+            return self.system.conditions(self.states(y), p)
