@@ -19,6 +19,7 @@ from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Locus, Solution
 from spinodal.numeric.solve import Bound, all_states, solve_points
 from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_overlap
+from spinodal.spec.coupled import given_margin, reference_spec
 
 if TYPE_CHECKING:
     from spinodal.numeric.continuation import Settings
@@ -122,6 +123,10 @@ class Model:
         if getattr(module, "SYMMETRIC", None) is not None:  # the branch begins at the replica-symmetric state
             symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
             vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
+        if self.spec.ansatz.kappa_ref_max:
+            given = given_margin(self.spec)
+            vars(module)["GIVEN_MODULE"] = Model(given).solver()
+            vars(module)["REFERENCE_MODULE"] = Model(reference_spec(given)).solver()
         if self.spec.ansatz.overlap == "extremised":
             vars(module)["CONSTRAINED_MODULE"] = Model(with_overlap(self.spec, "given")).solver()
         return module
