@@ -18,7 +18,7 @@ from spinodal.codegen import cache
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Locus, Solution
 from spinodal.numeric.solve import Bound, all_states, solve_points
-from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_overlap
+from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_copies, with_overlap
 from spinodal.spec.coupled import given_margin, reference_spec
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ class Model:
         if getattr(module, "SYMMETRIC", None) is not None:  # the branch begins at the replica-symmetric state
             symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
             vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
+            if module.SYMMETRIC["size"]:  # and continues with a given number of copies
+                vars(module)["SIZED_MODULE"] = Model(with_copies(self.spec)).solver()
         if self.spec.ansatz.kappa_ref_max:
             given = given_margin(self.spec)
             vars(module)["GIVEN_MODULE"] = Model(given).solver()

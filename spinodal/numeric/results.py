@@ -37,7 +37,7 @@ class State:
         observables: by name.
         converged: whether the equations hold.
         error_estimate: absolute error of the free entropy (quadrature and state).
-        residual: max_i |F_i| / (1 + |x_i|).
+        residual: ``max_i |F_i| / (1 + |x_i|)``.
         warnings: what a reader of the numbers must know.
         failure: set when not converged.
         method: how the state was reached.

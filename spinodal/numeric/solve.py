@@ -18,7 +18,7 @@ from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
 from spinodal.numeric.rows import Mask, is_inside
 from spinodal.numeric.saturation import saturated_state
-from spinodal.numeric.symmetric import follow_constraint, why_not_reached
+from spinodal.numeric.symmetric import FEWEST, follow_constraint, follow_size, why_not_reached
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
 _REFINEMENTS = 3
@@ -105,9 +105,14 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
 
 
 def _from_symmetric_state(system: Bound, p: Array, settings: NewtonSettings) -> Path:
-    base = Bound(system.module.SYMMETRIC_MODULE, system.rule)
+    module = system.module
+    if module.SYMMETRIC["size"]:
+        sized = Bound(module.SIZED_MODULE, system.rule)
+        points = np.concatenate([p, np.full((len(p), 1), FEWEST)], axis=1)
+        return follow_size(system, sized, _from_symmetric_state(sized, points, settings), p, settings)
+    base = Bound(module.SYMMETRIC_MODULE, system.rule)
     first = from_small_alpha(base, p, settings)
-    return follow_constraint(system, first, p, is_overlap(system.module), settings)
+    return follow_constraint(system, first, p, is_overlap(module), settings)
 
 
 def solve_points(

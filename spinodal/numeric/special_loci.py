@@ -127,7 +127,6 @@ def follow(
     results: dict[int, SpecialPoint] = {}
     events: tuple[SpecialPoint, ...] = ()
     curve: Branch | None = None
-    done = 0
 
     def told(count: int) -> None:
         if progress is not None:
@@ -140,7 +139,6 @@ def follow(
         here[over.column] = value
         first = locate_first(system, here, line, wanted, start=start, settings=settings, tolerance=tolerance)
         results[index] = first
-        done += 1
         told(len(results))
         if not first.converged or len(grid) == 1:
             continue
@@ -154,6 +152,8 @@ def follow(
         for number, point in _on_grid(base, curve_here, line, over, grid, wanted, tolerance, results):
             results.setdefault(number, point)
             told(len(results))
+        if wanted.continuous_capacity:
+            continue  # that curve is at a fixed gap, near the capacity and not on it
         events = (*events, *_events(base, curve_here, line, over, wanted))
         curve = curve_here if curve is None else curve
     return Followed(tuple(results[i] for i in range(len(grid))), events, curve)
@@ -192,7 +192,6 @@ def _curve(
     names = system.module.ORDER_PARAMETERS
     low, high = min(grid), max(grid)
     bounds: dict[Any, tuple[float, float]] = {over.name: (low, high), line.name: (line.low, line.high)}
-    span = high - low
     settings = replace(settings or Settings(), flow="-F", largest_step=0.05)
     assert first.x is not None
     x, value, q = first.x, first.p, float(p[over.column])
@@ -203,7 +202,6 @@ def _curve(
         "parameters": (line.name, over.name),
         "checkpoint": checkpoint,
     }
-    del span
     if wanted.kind == "crossing":
         return _crossing_curve(base, first, q, marks, common)
     _, gaps = limits_of(base)
@@ -270,7 +268,26 @@ def _crossing_curve(
             other = saturated_entropy(_pinned(base, values[1]), values[0])
             return observed.value("free_entropy", x, *values) - (other[0] if other else float("nan"))
 
-        return follow_locus(base, first.x, first.p, q, of="zero", observable=difference, events=dict(marks), **common)
+        own = observed.gradient("free_entropy")
+
+        def gradient(u: Array) -> tuple[float, Array]:
+            # the saturated state depends on the two parameters alone: no differences in x are needed for it
+            value, row = own(u)
+            centre = saturated_entropy(_pinned(base, float(u[-1])), float(u[-2]))
+            for i in (-2, -1):
+                h = 1e-4 * (1.0 + abs(float(u[i])))
+                sides = []
+                for sign in (1.0, -1.0):
+                    at = u.copy()
+                    at[i] += sign * h
+                    side = saturated_entropy(_pinned(base, float(at[-1])), float(at[-2]))
+                    sides.append(side[0] if side else float("nan"))
+                row[i] -= (sides[0] - sides[1]) / (2.0 * h)
+            return value - (centre[0] if centre else float("nan")), row
+
+        return follow_locus(
+            base, first.x, first.p, q, of="zero", observable=difference, gradient=gradient, events=dict(marks), **common
+        )
     return follow_crossing(
         base, lambda x, *values: observed.value("free_entropy", x, *values), first.x, first.partner, first.p, q,
         stationary=True, events=dict(marks), **common,

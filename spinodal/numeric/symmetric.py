@@ -14,12 +14,15 @@ from typing import Protocol
 import numpy as np
 
 from spinodal.numeric.path import Path, follow
+from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, State
-from spinodal.numeric.roots import NewtonSettings
+from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Mask, System
 
 #: A constrained overlap may be this far below that of the symmetric state (rounding).
 _ROUNDING = 1e-12
+#: The numbers of copies between which the complexity is followed, and the factor between steps.
+FEWEST, MOST, _GROWTH = 2.0, 1000.0, 1.6
 
 
 class ModuleSystem(System, Protocol):
@@ -28,6 +31,11 @@ class ModuleSystem(System, Protocol):
     @property
     def module(self) -> ModuleType:
         """The module."""
+        ...
+
+    @property
+    def rule(self) -> Rule:
+        """The quadrature rule."""
         ...
 
 
@@ -63,10 +71,75 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
     begin = p.copy()
     begin[:, column] = first.roots.x[:, names.index(module.SYMMETRIC["overlap"])]
     usable = first.roots.converged & (p[:, column] >= begin[:, column] - _ROUNDING)
+    start = _relaxed(system, start, begin)
     bounded = overlaps & np.array([name not in module.UNBOUNDED for name in module.ORDER_PARAMETERS])
     path = follow(system, start, begin, np.where(usable[:, None], p, begin), bounded, settings)
     roots = replace(path.roots, converged=path.roots.converged & usable)
     return Path(roots, np.where(usable, path.reached, -1.0), path.fold & usable)
+
+
+def _relaxed(system: ModuleSystem, x: Array, p: Array) -> Array:
+    """The start with multipliers that the symmetric theory eliminates solved from their own equations, one at a time."""
+    names = system.module.ORDER_PARAMETERS
+    for column in (names.index(name) for name in system.module.SYMMETRIC["guessed"]):
+        for _ in range(40):
+            f, jacobian = system.residual_and_jacobian(x, p)
+            step = np.nan_to_num(f[:, column] / jacobian[:, column, column])
+            x = x.copy()
+            x[:, column] -= step
+            if not np.any(np.abs(step) > 1e-12 * (1.0 + np.abs(x[:, column]))):
+                break
+    return x
+
+
+def follow_size(system: ModuleSystem, sized: ModuleSystem, start: Path, p: Array, settings: NewtonSettings) -> Path:
+    """The state without complexity: the number of copies grows until the complexity changes sign, Newton does the rest.
+
+    Args:
+        system: the module whose number of copies is an order parameter.
+        sized: the module with the number given, as its last parameter (``SIZED_MODULE``).
+        start: states of ``sized`` at :data:`FEWEST` copies.
+        p: parameters of ``system`` [B, k].
+        settings: of Newton's method.
+
+    Returns:
+        ``reached`` is -2 where the complexity keeps its sign.
+    """
+    module, base = system.module, sized.module
+    names = [name for name in module.ORDER_PARAMETERS if name != module.SYMMETRIC["size"]]
+    column = module.ORDER_PARAMETERS.index(module.SYMMETRIC["size"])
+    chosen = [base.ORDER_PARAMETERS.index(name) for name in names]
+    guess = np.full((len(p), len(module.ORDER_PARAMETERS)), np.nan)
+    reached = np.where(start.roots.converged, -2.0, start.reached)
+    for row in np.flatnonzero(start.roots.converged):
+        found = _sign_change(sized, start.roots.x[row], p[row], settings)
+        if found is not None:
+            guess[row] = np.insert(found[0][chosen], column, found[1])
+            reached[row] = 1.0
+    roots = newton(system, np.nan_to_num(guess, nan=0.5), p, settings)
+    return Path(replace(roots, converged=roots.converged & (reached >= 1.0)), reached, np.zeros(len(p), dtype=bool))
+
+
+def _sign_change(sized: ModuleSystem, x: Array, p: Array, settings: NewtonSettings) -> tuple[Array, float] | None:
+    """A state and a number of copies near where the complexity vanishes."""
+    everything = np.zeros(x.size, dtype=bool)
+    copies, before = FEWEST, _complexity(sized, x, np.append(p, FEWEST))
+    while copies < MOST:
+        more = copies * _GROWTH
+        points = np.append(p, copies)[None], np.append(p, more)[None]
+        path = follow(sized, x[None], *points, everything, settings)
+        if not path.roots.converged[0]:
+            return None
+        here = _complexity(sized, path.roots.x[0], points[1][0])
+        if before * here <= 0.0:
+            share = before / (before - here)
+            return (1.0 - share) * x + share * path.roots.x[0], copies * _GROWTH**share
+        x, copies, before = path.roots.x[0], more, here
+    return None
+
+
+def _complexity(system: ModuleSystem, x: Array, p: Array) -> float:
+    return float(system.module.observables(x[None], p[None], system.rule)["complexity"][0])
 
 
 def why_not_reached(module: ModuleType, p: Array, base: State, reached: float) -> tuple[str, str]:
@@ -78,6 +151,11 @@ def why_not_reached(module: ModuleType, p: Array, base: State, reached: float) -
         return f"there is no replica-symmetric state to begin from: {reason}", advice
     overlap = module.SYMMETRIC["overlap"]
     typical = base.order_parameters[overlap]
+    if reached == -2.0:
+        return (
+            f"the complexity keeps its sign for {FEWEST:g} to {MOST:g} copies at this overlap",
+            'take replicas = "inf" where it stays positive, or another overlap',
+        )
     if reached < 0.0:
         return (
             f"{name} = {wanted:.6g} is below the typical overlap {overlap} = {typical:.6g}, where the branch begins",

@@ -77,6 +77,14 @@ def with_overlap(spec: Spec, overlap: Literal["given", "extremised"]) -> Spec:
     return replace(spec, ansatz=replace(spec.ansatz, overlap=overlap), parameters=parameters)
 
 
+def with_copies(spec: Spec) -> Spec:
+    """The same real replicas with their number a parameter, the last one."""
+    name = next(f"copies{k}" for k in ("", *range(99)) if f"copies{k}" not in spec.parameter_names())
+    parameters = (*spec.parameters, Parameter(name, None, "number of real replicas"))
+    copies = Formula(name, Name(name))
+    return replace(spec, ansatz=replace(spec.ansatz, replicas=copies), parameters=parameters, observables=())
+
+
 def _scheme(table: Table) -> Scheme:
     if "scheme" not in table:
         return "replica-symmetric"

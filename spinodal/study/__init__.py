@@ -1,13 +1,14 @@
-"""The study of typical solutions of arXiv:2110.00683: tables, figures and data from the shipped spec.
+"""The study: typical solutions of arXiv:2110.00683 and the phase diagrams of their simplest relatives, from shipped specs.
 
 * ``plan``: the grids; ``reference``: known values
+* ``piece``: what the study is made of; ``store``: finished pieces of a run that was killed
 * ``curves``: special points and observables along curves, of any model
-* ``parts``: thresholds, errors, margins, as labelled datasets
-* ``data``, ``figures``, ``table``: what is written and printed
-* ``run``: :func:`reproduce`
+* ``typical``: thresholds, errors, margins of the random-features model; ``teacher_student``, ``perceptrons``: phase diagrams
+* ``data``, ``figures``, ``diagrams``, ``table``: what is written and printed
+* ``run``: the sections in order, and :func:`reproduce`
 """
 
-from spinodal.study.plan import PARTS, Plan
-from spinodal.study.run import Summary, reproduce
+from spinodal.study.plan import Plan
+from spinodal.study.run import PARTS, Summary, reproduce
 
 __all__ = ["PARTS", "Plan", "Summary", "reproduce"]

@@ -6,18 +6,16 @@ Only names of parameters and observables appear here; the formulas are those of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from spinodal.model import Model
-from spinodal.numeric.results import Array, SpecialPoint, State
+from spinodal.numeric.results import Array, Locus, SpecialPoint, State
 from spinodal.numeric.solve import Bound, quadrature_error
-
-#: Called after each piece of work.
-Tick = Callable[[], None]
+from spinodal.study.piece import Tick
 
 
 @dataclass(frozen=True)
@@ -39,65 +37,62 @@ class Curve:
     notes: tuple[str, ...]
 
 
-def zeros(
+def line(
     model: Model,
     of: str,
     along: str,
     over: str,
     over_values: Sequence[float],
-    full: tuple[float, float],
+    bounds: tuple[float, float],
     *,
     name: str,
     tolerance: float,
     tick: Tick,
-    **fixed: Any,
-) -> tuple[Curve, list[SpecialPoint]]:
-    """Special points along one parameter for each value of another, each searched for near where the last ones point.
+    **fixed: float,
+) -> tuple[Curve, Locus]:
+    """A line of special points: one locus over a second parameter, read off at given values of it.
 
-    The search runs upwards in 24 steps from the lower end of a range, so a range that begins just below the
-    extrapolated value and has steps of the extrapolation's uncertainty ends after a step or two. Where nothing is found
-    in it the full range is searched.
+    Args:
+        model: the model.
+        of: the kind of special point.
+        along: the parameter that is located.
+        over: the second parameter; ``1/NAME`` is allowed.
+        over_values: its values [points].
+        bounds: range of the located parameter.
+        name: what the line shows, for messages.
+        tolerance: wanted absolute error.
+        tick: called once for each value.
+        **fixed: the other parameters.
+
+    Returns:
+        Values and errors of the located parameter, and the locus with its points and its curve.
     """
-    points: list[SpecialPoint] = []
-    known: list[tuple[float, float]] = []
+    values = [float(value) for value in over_values]
+    told = 0
 
-    def search(value: float, bounds: tuple[float, float]) -> SpecialPoint:
-        located = model.locus(of, along, (over, [value]), bounds=bounds, tol=tolerance, **fixed)
-        return located.special_points[0]
+    def progress(count: int) -> None:
+        nonlocal told
+        for _ in range(count - told):
+            tick()
+        told = max(told, count)
 
-    for value in over_values:
-        narrow = _window(known, value, full)
-        point = search(value, narrow or full)
-        if not point.converged and narrow:
-            point = search(value, full)
-        points.append(point)
-        if point.converged:
-            known.append((value, point.parameters[along]))
-        tick()
+    locus = model.locus(of, along, (over, values), fixed, bounds=bounds, tol=tolerance, progress=progress)
+    points = locus.special_points
     converged = np.array([point.converged for point in points])
     found = np.array([point.parameters[along] if point.converged else np.nan for point in points])
     error = np.array([point.error_estimate if point.converged else np.nan for point in points])
-    where = [f"{over} = {value:.6g}" for value in over_values]
+    where = [f"{over} = {value:.6g}" for value in values]
     notes = _failures(name, where, points) + _warnings(name, where, points)
-    return Curve(name, {along: found}, {along: error}, converged, notes), points
+    return Curve(name, {along: found}, {along: error}, converged, notes), locus
 
 
-def _window(known: list[tuple[float, float]], at: float, full: tuple[float, float]) -> tuple[float, float] | None:
-    """Where to look after the known points (value, located): None until two of them allow an extrapolation."""
-    if len(known) < 2:
-        return None
-    (x1, y1), (x2, y2) = known[-2:]
-    slope = (y2 - y1) / (x2 - x1)
-    guess = y2 + slope * (at - x2)
-    doubt = 0.3 * abs(guess - y2)
-    if len(known) > 2:
-        x0, y0 = known[-3]
-        bend = (slope - (y1 - y0) / (x1 - x0)) / (x2 - x0)
-        curved = guess + bend * (at - x2) * (at - x1)
-        doubt, guess = 0.5 * abs(curved - guess), curved
-    doubt += 1e-3 * (abs(guess) + abs(guess - y2)) + 1e-6
-    low = max(full[0], guess - doubt)
-    return (low, low + 48.0 * doubt)
+def single(
+    model: Model, of: str, along: str, bounds: tuple[float, float], *, name: str, tolerance: float, **fixed: float
+) -> tuple[SpecialPoint, tuple[str, ...]]:
+    """One special point along a parameter, and what is to be said about it."""
+    (point,) = model.locus(of, along, None, fixed, bounds=bounds, tol=tolerance).special_points
+    where = [", ".join(f"{key} = {value:.6g}" for key, value in fixed.items())]
+    return point, _failures(name, where, [point]) + _warnings(name, where, [point])
 
 
 def along_curve(

@@ -13,30 +13,34 @@ import xarray as xr
 
 from spinodal.model import Model
 from spinodal.spec import canonical_json
+from spinodal.study.piece import Section
 from spinodal.study.plan import Plan
 
-_SOURCE = "typical solutions of arXiv:2110.00683"
 
-
-def combine(datasets: Mapping[str, xr.Dataset], models: Mapping[str, Model], plan: Plan, part: str) -> xr.Dataset:
-    """One dataset with dimension ``activation``; its attributes tell specs, versions, tolerance and date.
+def combine(datasets: Mapping[str, xr.Dataset], models: Mapping[str, Model], plan: Plan, section: Section) -> xr.Dataset:
+    """One dataset of a section; its attributes tell specs, versions, tolerance and date.
 
     Args:
-        datasets: by activation.
-        models: by activation; their canonical specs are stored as one JSON object.
+        datasets: by the pieces' labels; put together along the section's dimension, or variable beside variable.
+        models: by label; their canonical specs are stored as one JSON object.
         plan: the grids.
-        part: the part's name.
+        section: what they belong to.
     """
-    together = xr.concat(
-        list(datasets.values()), dim="activation", join="outer", data_vars="all", coords="different", compat="equals"
-    )
-    together = together.assign_coords(activation=list(datasets))
+    if section.dimension:
+        together = xr.concat(
+            list(datasets.values()), dim=section.dimension, join="outer", data_vars="all", coords="different",
+            compat="equals",
+        )  # fmt: skip
+        together = together.assign_coords({section.dimension: list(datasets)})
+    else:
+        together = xr.merge(list(datasets.values()), join="exact", compat="no_conflicts")
+    ansatz = sorted({model.ansatz for model in models.values()})
     return together.assign_attrs(
-        title=f"{part}: {_SOURCE}",
-        model=plan.model,
-        ansatz=next(iter(models.values())).ansatz,
+        title=f"{section.name}: {section.title}",
+        model=", ".join(sorted({model.name for model in models.values()})),
+        ansatz=", ".join(ansatz),
         spec=json.dumps({name: json.loads(canonical_json(models[name].spec)) for name in datasets}, sort_keys=True),
-        alpha_T=plan.fixed_alpha_T if part != "thresholds" else "varied",
+        plan=repr(plan),
         tolerance=plan.tolerance,
         spinodal_version=version("spinodal"),
         sympy_version=version("sympy"),

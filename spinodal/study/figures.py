@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from spinodal.plots import COLUMN, PAGE, PALETTE, new_figure, save, style
+from spinodal.study import diagrams
 from spinodal.study.reference import STORAGE_CAPACITY
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def draw(parts: Mapping[str, xr.Dataset], folder: Path) -> list[Path]:
             figures.append(("entropy-margin", _entropy_margin(parts["margins"])))
         if "thresholds" in parts and "errors" in parts:
             figures.append(("interpolation", overview(parts["thresholds"], parts["errors"])))
+        if "teacher-student" in parts and "alpha" in parts["teacher-student"]:
+            figures.append(("teacher-student", diagrams.teacher_student(parts["teacher-student"])))
+        if "perceptrons" in parts:
+            figures.append(("perceptrons", diagrams.perceptrons(parts["perceptrons"])))
     return [path for name, figure in figures for path in save(figure, folder / name)]
 
 
@@ -63,7 +68,12 @@ def _of(data: xr.Dataset, i: int, name: str) -> Any:
 def _thresholds(axes: Axes, data: xr.Dataset) -> None:
     for i, name in enumerate(_names(data)):
         x, y = _of(data, i, "alpha_T"), _of(data, i, "inverse_alpha_c")
-        axes.plot(x, y, "-", marker=_MARKERS[i % 6], color=PALETTE[i % 7], label=name)
+        if "curve_alpha_T" in data:  # the continuation's own points; markers at the grid's
+            axes.plot(_of(data, i, "curve_alpha_T"), 1.0 / _of(data, i, "curve_alpha_c"), "-", color=PALETTE[i % 7])
+            axes.plot(x, y, ls="none", marker=_MARKERS[i % 6], color=PALETTE[i % 7], ms=3)
+            axes.plot([], [], "-", marker=_MARKERS[i % 6], color=PALETTE[i % 7], label=name)
+        else:
+            axes.plot(x, y, "-", marker=_MARKERS[i % 6], color=PALETTE[i % 7], label=name)
     axes.set_xscale("log")
     axes.axhline(1.0 / STORAGE_CAPACITY, color="0.5", lw=0.7, ls=(0, (4, 3)), zorder=0)
     axes.annotate(

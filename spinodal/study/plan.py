@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-#: The parts of the study, in the order in which they run.
-PARTS = ("thresholds", "errors", "margins")
+import numpy as np
+
+
+def _grid(low: float, high: float, points: int) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.round(np.linspace(low, high, points), 12))
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """A perceptron that stores random patterns, and the margins over which its lines are followed.
+
+    Attributes:
+        label: of the kind of weights.
+        model: the shipped spec.
+        margins: of the capacity.
+        unstable: of the de Almeida-Thouless line (for continuous weights it ends where it meets the capacity).
+    """
+
+    label: str
+    model: str
+    margins: tuple[float, ...]
+    unstable: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The grids of the study of typical solutions (arXiv:2110.00683).
+    """The grids of the study: typical solutions of arXiv:2110.00683, and the phase diagrams of its simplest relatives.
 
     Attributes:
         model: the shipped spec.
@@ -21,8 +41,14 @@ class Plan:
         points: how many points they have.
         entropy_at: the 1/alpha at which entropy is shown against the margin.
         margins: how many margins between 0 and kappa_max.
-        alpha_range: where interpolation thresholds are looked for first.
-        kappa_range: where the largest margin is looked for first.
+        alpha_range: where interpolation thresholds are looked for.
+        kappa_range: where the largest margin is looked for.
+        teacher_student: the shipped spec of the student that knows how its teacher was drawn.
+        learning_range: alphas of its branch and of its lines.
+        smallest_noise: variance of the field's noise at which its lines begin; they end at their critical point.
+        noises: how many noises between the two.
+        flips: probabilities that a label is flipped.
+        perceptrons: those whose capacity and de Almeida-Thouless lines are followed.
         tolerance: wanted absolute error of free entropies.
     """
 
@@ -43,4 +69,13 @@ class Plan:
     margins: int = 25
     alpha_range: tuple[float, float] = (0.4, 5.2)
     kappa_range: tuple[float, float] = (-0.4, 4.4)
+    teacher_student: str = "binary-teacher-student"
+    learning_range: tuple[float, float] = (0.2, 5.0)
+    smallest_noise: float = 1e-3
+    noises: int = 12
+    flips: tuple[float, ...] = (0.001, *_grid(0.02, 0.1, 5))
+    perceptrons: tuple[Perceptron, ...] = (
+        Perceptron("binary", "binary-perceptron", _grid(-1.0, 2.0, 25), _grid(-1.0, 2.0, 25)),
+        Perceptron("spherical", "spherical-perceptron", _grid(-1.0, 2.0, 25), (*_grid(-1.0, -0.125, 8), -0.0625, -0.03125)),
+    )
     tolerance: float = 1e-10

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
 
-from spinodal.model import Model, load
+from spinodal.model import Model
 from spinodal.spec import SpecError
 from spinodal.spec.errors import clip, did_you_mean
-from spinodal.study import data, figures, table
-from spinodal.study.parts import FUNCTIONS, Number, Part, steps
-from spinodal.study.plan import PARTS, Plan
+from spinodal.study import data, figures, perceptrons, table, teacher_student, typical
+from spinodal.study.piece import Part, Section
+from spinodal.study.plan import Plan
+from spinodal.study.store import Store
+
+#: The study, in the order in which it runs and is shown. A further section is one more entry here and one in ``figures``.
+SECTIONS: tuple[Section, ...] = (*typical.SECTIONS, teacher_student.SECTION, perceptrons.SECTION)
+#: Their names.
+PARTS = tuple(section.name for section in SECTIONS)
 
 
 class Summary(TypedDict):
     """What a run of the study found and wrote; ready for JSON.
 
     Attributes:
-        model: the shipped spec.
+        model: the shipped spec of the study's own model.
         parts: the parts that were run.
-        rows: the table's numbers: ``quantity, activation, parameters, value, error_estimate, reference, agrees``.
+        rows: the table's numbers: ``part, model, label, activation, quantity, parameters, value, error_estimate, reference,
+            agrees`` (activation: null where there is none).
         converged: whether every point of every curve has a value.
         notes: failures and warnings, each once for a curve.
         files: what was written.
@@ -40,15 +47,19 @@ class Summary(TypedDict):
 
 
 def reproduce(folder: Path | str, *, name: str | None = None, quiet: bool = False, plan: Plan | None = None) -> Summary:
-    """Solve the study of typical solutions, print its table, and write figures and data.
+    """Solve the study, print its table, and write figures and data.
 
-    For each activation: the interpolation threshold over alpha_T, the generalization errors of typical solutions and of
-    their barycentre along 1/alpha, the largest margin along 1/alpha and the entropy against the margin. The table goes
-    to stdout, failures and warnings to stderr, with a progress bar there on a terminal.
+    For each activation of the random-features model: the interpolation threshold over alpha_T, the generalization errors
+    of typical solutions and of their barycentre along 1/alpha, the largest margin along 1/alpha and the entropy against
+    the margin. Beside them: the phase diagrams of the Bayes-optimal binary teacher-student perceptron, and capacity and
+    de Almeida-Thouless lines of the binary and the spherical perceptron. The table goes to stdout, failures and warnings
+    to stderr, with a progress bar there on a terminal.
+
+    A run that was killed is resumed: what it had finished, for the same plan, specs and version, is not computed again.
 
     Args:
         folder: receives ``table.txt``, ``figures/*.png``, ``figures/*.svg`` and ``data/*.nc``; created if missing.
-        name: one part only: ``thresholds``, ``errors`` or ``margins``.
+        name: one part only: ``thresholds``, ``errors``, ``margins``, ``teacher-student`` or ``perceptrons``.
         quiet: no progress bar and no closing note.
         plan: other grids.
 
@@ -62,54 +73,76 @@ def reproduce(folder: Path | str, *, name: str | None = None, quiet: bool = Fals
         cure = did_you_mean(name, PARTS) or f"use one of {', '.join(PARTS)}, or none of them for the whole study"
         raise SpecError(f"{clip(name)}: not a part of the study", cure=cure, source="reproduce")
     plan = plan or Plan()
-    chosen = [name] if name else list(PARTS)
+    chosen = [section for section in SECTIONS if name in (None, section.name)]
     root = Path(folder)
     begin = time.perf_counter()
-    models, found = _solve(plan, chosen, quiet)
+    store = Store(root, plan)
+    solved, resumed = _solve(plan, chosen, store, quiet)
 
-    together = {part: data.combine({a: found[a][part].data for a in found}, models, plan, part) for part in chosen}
-    files = [data.write(dataset, root / "data" / f"{part}.nc") for part, dataset in together.items()]
+    together, files = {}, []
+    for section in chosen:
+        models, found = solved[section.name]
+        dataset = data.combine({label: part.data for label, part in found.items()}, models, plan, section)
+        together[section.name] = dataset
+        files.append(data.write(dataset, root / "data" / f"{section.name}.nc"))
     files += figures.draw(together, root / "figures")
-    numbers: dict[str, list[Number]] = {a: [n for part in chosen for n in found[a][part].numbers] for a in found}
-    records = table.rows(numbers)
-    headers, body = table.cells(records, list(found))
-    table.print_table(headers, body)
-    notes = list(dict.fromkeys(note for a in found for part in chosen for note in found[a][part].notes))
-    files.append(data.write_text(table.plain(headers, body) + "".join(f"{note}\n" for note in notes), root / "table.txt"))
+    records = [record for section in chosen for record in table.rows(section, *solved[section.name])]
+    blocks = table.blocks(records)
+    for headers, body in blocks:
+        table.print_table(headers, body)
+    parts = [part for section in chosen for part in solved[section.name][1].values()]
+    notes = list(dict.fromkeys(note for part in parts for note in part.notes))
+    text = "\n".join(table.plain(headers, body) for headers, body in blocks) + "".join(f"{note}\n" for note in notes)
+    files.append(data.write_text(text, root / "table.txt"))
     for note in notes:
         print(f"warning: {note}", file=sys.stderr)
+    store.clear()
     seconds = time.perf_counter() - begin
     if not quiet:
+        if resumed:
+            print(f"resumed: {resumed} of {len(parts)} pieces were there from an unfinished run", file=sys.stderr)
         print(
             f"{len(files)} files in {root} after {seconds:.0f} s; digits shown exceed the error estimates", file=sys.stderr
         )
     return Summary(
         model=plan.model,
-        parts=chosen,
+        parts=[section.name for section in chosen],
         rows=[{key: value for key, value in record.items() if key != "reference_text"} for record in records],
-        converged=all(bool(part.complete) for parts in found.values() for part in parts.values()),
+        converged=all(part.complete for part in parts),
         notes=notes,
         files=[str(path) for path in files],
         seconds=seconds,
     )
 
 
-def _solve(plan: Plan, chosen: list[str], quiet: bool) -> tuple[dict[str, Model], dict[str, dict[str, Part]]]:
-    """The models, and the parts by activation and name."""
-    models: dict[str, Model] = {}
-    found: dict[str, dict[str, Part]] = {}
-    total = len(plan.activations) * (1 + sum(steps(plan, part) for part in chosen))
-    with _progress(total, quiet) as (tick, say):
-        for activation, formula in plan.activations:
-            say(f"{activation}: derivation")
-            model = load(plan.model, overrides={"student.features.activation": formula})
-            model.solver()
-            tick()
-            models[activation], found[activation] = model, {}
-            for part in chosen:
-                say(f"{activation}: {part}")
-                found[activation][part] = FUNCTIONS[part](model, activation, plan, tick)
-    return models, found
+#: By section: models and parts, both by label.
+_Solved = dict[str, tuple[dict[str, Model], dict[str, Part]]]
+
+
+def _solve(plan: Plan, chosen: Sequence[Section], store: Store, quiet: bool) -> tuple[_Solved, int]:
+    """Models and parts of each section, and how many parts were there already."""
+    solved: _Solved = {}
+    resumed = 0
+    pieces = {section.name: section.pieces(plan) for section in chosen}
+    with _progress(sum(piece.steps for those in pieces.values() for piece in those), quiet) as (tick, say):
+        for section in chosen:
+            models: dict[str, Model] = {}
+            found: dict[str, Part] = {}
+            for piece in pieces[section.name]:
+                say(f"{section.name}: {piece.label}")
+                models[piece.label] = model = piece.model()
+                part = store.load(section, piece)
+                if part is None:
+                    part = piece.solve(model, piece.label, plan, tick)
+                    if part.complete:
+                        store.save(section, piece, part)
+                else:
+                    resumed += 1
+                    for _ in range(piece.steps):
+                        tick()
+                found[piece.label] = part
+            solved[section.name] = models, found
+    return solved, resumed
 
 
 @contextmanager

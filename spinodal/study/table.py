@@ -7,31 +7,37 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spinodal.study.parts import Number
+from spinodal.model import Model
+from spinodal.study.piece import Part, Section
 from spinodal.study.reference import agrees, reference
 
 _DECIMALS = 8  # at most
 
 
-def rows(numbers: Mapping[str, Sequence[Number]]) -> list[dict[str, Any]]:
-    """Key numbers as plain records, in the order of the table.
+def rows(section: Section, models: Mapping[str, Model], parts: Mapping[str, Part]) -> list[dict[str, Any]]:
+    """Key numbers of a section as plain records, in the order of the table.
 
     Args:
-        numbers: by activation.
+        section: of the study.
+        models: by label.
+        parts: by label.
 
     Returns:
-        Records with ``quantity, activation, parameters, value, error_estimate, reference, agrees``; None where there is
-        no value or no reference.
+        Records with ``part, model, label, activation, quantity, parameters, value, error_estimate, reference, agrees``;
+        None where there is no value, no reference, or no activation.
     """
     records = []
-    for activation, found in numbers.items():
-        for number in found:
-            known = reference(number.quantity, activation, number.parameters)
+    for label, part in parts.items():
+        for number in part.numbers:
+            known = reference(number.quantity, label, number.parameters)
             exists = math.isfinite(number.value) and math.isfinite(number.error)
             records.append(
                 {
+                    "part": section.name,
+                    "model": models[label].name,
+                    "label": label,
+                    "activation": label if section.dimension == "activation" else None,
                     "quantity": number.quantity,
-                    "activation": activation,
                     "parameters": number.parameters,
                     "value": number.value if exists else None,
                     "error_estimate": number.error if exists else None,
@@ -56,21 +62,48 @@ def show(value: float | None, error: float | None) -> str:
     return f"{round(value, decimals) + 0.0:.{decimals}f}"
 
 
+def blocks(records: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], list[list[str]]]]:
+    """The tables, as headers and rows: one with a column for each activation, one with a row for each further number."""
+    of_activations = [record for record in records if record["activation"] is not None]
+    others = [record for record in records if record["activation"] is None]
+    found = []
+    if of_activations:
+        found.append(cells(of_activations, list(dict.fromkeys(record["activation"] for record in of_activations))))
+    if others:
+        body = [
+            [
+                _text(record["quantity"]),
+                ", ".join([record["model"], record["label"], *_where(record)]),
+                show(record["value"], record["error_estimate"]),
+                _reference({"": record}),
+            ]
+            for record in others
+        ]
+        found.append((["quantity", "at", "value", "reference"], body))
+    return found
+
+
 def cells(records: Sequence[Mapping[str, Any]], activations: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of the table: a row for each quantity and point, a column for each activation."""
+    """Headers and rows of a table: a row for each quantity and point, a column for each activation."""
     lines: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for record in records:
-        where = ", ".join(f"{name} = {value:g}" for name, value in record["parameters"].items())
-        lines.setdefault((record["quantity"], where), {})[record["activation"]] = record
+        lines.setdefault((record["quantity"], ", ".join(_where(record))), {})[record["activation"]] = record
     body = []
     for (quantity, where), by_activation in lines.items():
         shown = [
             show(by_activation[name]["value"], by_activation[name]["error_estimate"]) if name in by_activation else "-"
             for name in activations
         ]
-        body.append([quantity.replace("_", " ").replace("alpha c", "alpha_c").replace("kappa max", "kappa_max"), where])
-        body[-1] += [*shown, _reference(by_activation)]
+        body.append([_text(quantity), where, *shown, _reference(by_activation)])
     return ["quantity", "at", *activations, "reference"], body
+
+
+def _where(record: Mapping[str, Any]) -> list[str]:
+    return [f"{name} = {value:g}" for name, value in record["parameters"].items()]
+
+
+def _text(quantity: str) -> str:
+    return quantity.replace("_", " ").replace("alpha c", "alpha_c").replace("kappa max", "kappa_max")
 
 
 def _reference(by_activation: Mapping[str, Mapping[str, Any]]) -> str:
@@ -78,7 +111,7 @@ def _reference(by_activation: Mapping[str, Mapping[str, Any]]) -> str:
     for name, record in by_activation.items():
         if record["reference_text"]:
             verdict = {True: "agrees", False: "DIFFERS", None: "no value"}[record["agrees"]]
-            texts.append(f"{name} {record['reference_text']}: {verdict}")
+            texts.append(f"{name} {record['reference_text']}: {verdict}".lstrip())
     return "; ".join(texts)
 
 

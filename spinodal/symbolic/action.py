@@ -76,8 +76,13 @@ class Action:
 
     @property
     def imposed(self) -> bool:
-        """Whether a fixed self-overlap is imposed by a multiplier that is eliminated."""
+        """Whether a fixed self-overlap is imposed by a multiplier (spherical weights)."""
         return self.given.prior.multiplier
+
+    @property
+    def eliminated(self) -> bool:
+        """Whether that multiplier is eliminated in closed form; else it is an order parameter."""
+        return self.imposed and self.structure.is_replica_symmetric
 
     @property
     def diagonal(self) -> sp.Expr:
@@ -112,7 +117,8 @@ class Action:
     def unknowns(self) -> tuple[sp.Symbol, ...]:
         """The order parameters solved for, overlaps first."""
         overlaps = [x for x, _ in self.pairs if x not in self.structure.constrained]
-        return (*overlaps, *(with_hat(x) for x, _ in self.pairs), *self.structure.extremised)
+        multipliers = (Q_D_HAT,) if self.imposed and not self.eliminated else ()
+        return (*overlaps, *(with_hat(x) for x, _ in self.pairs), *multipliers, *self.structure.extremised)
 
     @cached_property
     def top(self) -> sp.Symbol:
@@ -151,8 +157,8 @@ class Action:
         equation with one positive root.
         """
         prior, top_hat = self.given.prior, with_hat(self.top)
-        if not prior.multiplier:
-            return Q_D_HAT - top_hat if self.free_diagonal else -top_hat
+        if not self.eliminated:
+            return Q_D_HAT - top_hat if self.free_diagonal or self.imposed else -top_hat
         stiffness = prior.leaf.quadratic[1]
         strength: sp.Expr = top_hat
         if self.prior.teacher != 0:
@@ -205,7 +211,7 @@ class Action:
         """Prior and output channel with their arguments in order parameters, not identified yet."""
         arguments: dict[sp.Symbol, sp.Expr] = {x: x for x in (with_hat(name) for name in self.structure.names("q"))}
         if self.diagonal_hat != 0:
-            arguments[Q_D_HAT] = self.multiplier + with_hat(self.top) if self.imposed else Q_D_HAT
+            arguments[Q_D_HAT] = self.multiplier + with_hat(self.top) if self.eliminated else Q_D_HAT
         if self.prior.teacher != 0:
             arguments[R_HAT] = R_HAT
         arguments.update({size: size for size in self.structure.sizes if size in self.prior.variables})
@@ -232,7 +238,7 @@ class Action:
         """Pairing, block and channels, all closed."""
         block = sp.Add(*(self.compact(term) for term in sp.Add.make_args(sp.expand_mul(self.block, deep=False))))
         total = self.identified(self.pairing + block)
-        if self.imposed:
+        if self.eliminated:
             total = total.subs(Q_D_HAT, VARIANCE_W + with_hat(self.top))
         for use in self.identified_uses:
             total += use.factor * use.finish(use.channel.value)

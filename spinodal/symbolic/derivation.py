@@ -41,11 +41,15 @@ class Origin:
         parameter: the constrained overlap.
         overlap: the replica-symmetric order parameter that it equals there.
         state: every order parameter there, as a replica-symmetric one or a number.
+        guessed: those of them that the replica-symmetric theory eliminates, whose value there is a guess.
+        size: the order parameter that is a number of copies, or empty: the branch then continues from a given number.
     """
 
     parameter: str
     overlap: str
     state: Mapping[str, str | float] = field(hash=False)
+    size: str = ""
+    guessed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

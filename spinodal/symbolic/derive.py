@@ -15,7 +15,7 @@ from __future__ import annotations
 import sympy as sp
 
 from spinodal.spec.types import Observable, Spec
-from spinodal.symbolic.action import Action, action_of
+from spinodal.symbolic.action import Q_D_HAT, Action, action_of
 from spinodal.symbolic.derivation import Derived, Origin
 from spinodal.symbolic.domain import conditions_of, definitions_of
 from spinodal.symbolic.errors import DerivationError
@@ -25,7 +25,7 @@ from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.replicon import replicon_of
 from spinodal.symbolic.stationarity import completed, complexity, parameter_derivative, saddle_of, slope
-from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER
+from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER, with_hat
 
 
 def derive(spec: Spec) -> Derived:
@@ -83,10 +83,16 @@ def _origin(action: Action, unknowns: tuple[str, ...]) -> Origin | None:
     table = {**action.structure.collapsed("q"), **action.structure.collapsed("p")}
     (parameter,) = action.structure.constrained
     state: dict[str, str | float] = {}
+    sizes = tuple(str(size) for size in action.structure.extremised)
     for name in unknowns:
+        if name in sizes:
+            continue
         value = table.get(symbol(name), symbol(name))
+        if action.imposed and value == Q_D_HAT:  # eliminated in the replica-symmetric theory: a guess is enough
+            value = table[with_hat(action.top)]
         state[name] = float(value) if value.is_number else str(value)
-    return Origin(str(parameter), str(table[parameter]), state)
+    guessed = (str(Q_D_HAT),) if action.imposed else ()
+    return Origin(str(parameter), str(table[parameter]), state, "".join(sizes), guessed)
 
 
 def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:

@@ -43,7 +43,12 @@ def saddle_of(action: Action) -> Saddle:
     # the equation of an unknown is its own, except for the conjugate of a constrained overlap: it imposes that overlap
     imposed = {action.partner[c]: c for c in action.structure.constrained}
     left = {x: imposed.get(x, x) for x in unknowns}
-    updates = {x: action.identified(update(action, left[x])) for x in unknowns if x not in action.structure.extremised}
+    multiplier = Q_D_HAT if action.imposed and not action.eliminated else None
+    own = {*action.structure.extremised, multiplier}
+    updates = {x: action.identified(update(action, left[x])) for x in unknowns if x not in own}
+    if multiplier is not None:  # its equation is the self-overlap that it imposes
+        found = 2 * uses[0].name((multiplier,))
+        updates[multiplier] = multiplier - action.diagonal + found
     # a size of blocks is stationary where no complexity is left
     updates |= {x: x - complexity(action) for x in action.structure.extremised}
     gap = _gap(action)
@@ -70,7 +75,7 @@ def update(action: Action, x: sp.Symbol) -> sp.Expr:
     for use in action.uses:
         for variable, argument in use.arguments.items():
             # an imposed multiplier is stationary by itself: only the explicit dependence counts
-            explicit = argument if variable != Q_D_HAT or action.free_diagonal else sp.Integer(0)
+            explicit = sp.Integer(0) if variable == Q_D_HAT and action.eliminated else argument
             slope = explicit.diff(partner)
             if slope != 0:
                 others += use.factor * use.name((variable,)) * slope

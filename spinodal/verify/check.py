@@ -19,7 +19,7 @@ from spinodal.verify.repairs import find_repair
 from spinodal.verify.results import Outcome, Status
 from spinodal.verify.special import check_special
 from spinodal.verify.statements import Statement
-from spinodal.verify.tree import Node, free_symbols, sym
+from spinodal.verify.tree import Node, add, free_symbols, neg, num, sym
 from spinodal.verify.weights import teacher_weights
 
 #: Names of quantities that mean the same.
@@ -117,7 +117,7 @@ def _checked(task: Task, statement: Statement) -> Outcome:
         right = letters.meaning.resolve(statement.parse(k, letters.declared))
         if not target.is_equation and quantity in used_names(right):
             raise UnreadableError(f"the right side contains {quantity} itself: a tautology", right.start)
-        outcomes.append(_compared(task, target, Sides(left, right), notes, letters.meaning))
+        outcomes.append(_compared(task, target, _balanced(left, right), notes, letters.meaning))
     order = [Status.WRONG, Status.OFF_BY_FACTOR, Status.NOT_CHECKED, Status.SADDLE_POINT_ONLY, Status.VERIFIED]
     return min(outcomes, key=lambda o: order.index(o.status))
 
@@ -164,6 +164,16 @@ def _left_side(task: Task, statement: Statement, letters: Letters, target: Targe
     return whole, (f"the left side is taken to name the {task.claim.quantity}",)
 
 
+def _balanced(left: Node, right: Node) -> Sides:
+    """``a + b = 0`` as ``a = -b``, so that deviations are relative to the size of the terms."""
+    zero = num(0)
+    if right == zero and left.kind == "add":
+        return Sides(add(*left.args[:-1]), neg(left.args[-1]))
+    if left == zero and right.kind == "add":
+        return Sides(neg(right.args[-1]), add(*right.args[:-1]))
+    return Sides(left, right)
+
+
 def _negative(tree: Node) -> bool:
     r"""``-f`` and ``-\beta f``: a free energy on the left of a free entropy."""
     return tree.kind == "neg" and tree.args[0].kind in ("sym", "mul")
@@ -194,6 +204,9 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
                     sides.left.start,
                 )
             noted = (*notes, note) if note else notes
+            if meaning == "saddle-point-only" and not task.claim.status and (other := _other_equation(target, sides)):
+                outcome = _outcome(task, Status.WRONG, f"this is the equation of {other}, not of {target.quantity}")
+                return replace(outcome, kind="wrong quantity", notes=noted)
             return _equal(task, Status(meaning), found, noted, target)
         failed.append((at, found))
     if not failed:

@@ -190,6 +190,32 @@ class Factor:
     simple: bool = True
 
 
+def _factors(target: Target, names: dict[str, Array], one: Array) -> list[tuple[str, Array]]:
+    """What factors are made of: powers of a parameter, times powers of an order parameter or of one minus it."""
+    reference = target.reference
+    outer: list[tuple[str, Array]] = [("", one)]
+    for name in reference.parameters:
+        if np.all(names[name] > 0) and np.ptp(names[name]) > 1e-6:
+            outer += [(text, names[name] ** power) for power, text in _powers(name)]
+    inner: list[tuple[str, Array]] = [("", one)]
+    for name in reference.order_parameters:
+        for text, values in ((name, names[name]), (f"(1-{name})", 1.0 - names[name])):
+            if np.all(values > 0) and np.ptp(values) > 1e-6:
+                inner += [(t, values**power) for power, t in _powers(text)]
+    return [(f"{a} {b}".strip(), u * v) for b, v in inner for a, u in outer]
+
+
+def _powers(text: str) -> tuple[tuple[float, str], ...]:
+    return (
+        (1, text),
+        (-1, f"1/{text}"),
+        (2, f"{text}^2"),
+        (-2, f"1/{text}^2"),
+        (0.5, f"sqrt({text})"),
+        (-0.5, f"1/sqrt({text})"),
+    )
+
+
 def constant_factor(target: Target, sides: Sides, at: Points) -> Factor | None:
     """The factor between the two sides at several points, if it is one number, or a power of a parameter."""
     if len(at) < 2:
@@ -202,11 +228,7 @@ def constant_factor(target: Target, sides: Sides, at: Points) -> Factor | None:
         return None
     ratio = found.left / found.right
     names = target.names(at)
-    candidates: list[tuple[str, Array]] = [("", np.ones_like(ratio))]
-    for name in target.reference.parameters:
-        if np.all(names[name] > 0) and np.ptp(names[name]) > 1e-6:
-            for power, text in ((1, name), (-1, f"1/{name}"), (2, f"{name}^2"), (-2, f"1/{name}^2"), (0.5, f"sqrt({name})")):
-                candidates.append((text, names[name] ** power))
+    candidates = _factors(target, names, np.ones_like(ratio))
     for text, values in candidates:
         constant = ratio / values
         if np.ptp(constant) > max(1e-7, 10 * found.accuracy) * np.max(np.abs(constant)):

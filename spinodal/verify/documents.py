@@ -38,6 +38,8 @@ _INTERTEXT = re.compile(r"\\(?:short)?intertext\s*\{[^{}]*\}")
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|:{3,}|~{3,})[ \t]*(\{?[^\n`]*)$", re.M)
 _MARK = re.compile(r"%+[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*([^\n]*)")
 _HTML_MARK = re.compile(r"<!--[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*(.*?)-->", re.S)
+#: Whichever begins first: markup inside inline code is an example, and backticks inside a comment are no code.
+_COMMENT_OR_CODE = re.compile(r"<!--.*?-->|(?<!`)(`+)(?!`)(?:[^\n]|\n(?!\s*\n))*?(?<!`)\1(?!`)", re.S)
 
 _WORDS = {"saddle-point-only", "saddle-point"}
 _CLAIM_KEYS = {"claim", "status", "at", "on", "expect"}
@@ -156,10 +158,11 @@ def _marks(text: str, form: str) -> tuple[str, list[tuple[int, bool, str]], list
     visible = text
     if form == "markdown":
         visible = _fences(text, marks, blocks)
-        for match in list(_HTML_MARK.finditer(visible)):
-            marks.append((match.start(), bool(match.group(1)), " ".join(match.group(2).split())))
-        visible = re.sub(r"<!--.*?-->", _blank, visible, flags=re.S)
-        visible = re.sub(r"(?<!`)(`+)(?!`)(?:.|\n(?!\n))*?(?<!`)\1(?!`)", _blank, visible)
+        for match in list(_COMMENT_OR_CODE.finditer(visible)):
+            mark = _HTML_MARK.fullmatch(match.group())
+            if mark is not None:
+                marks.append((match.start(), bool(mark.group(1)), " ".join(mark.group(2).split())))
+        visible = _COMMENT_OR_CODE.sub(_blank, visible)
         pattern = re.compile(r"^[ \t]*" + _MARK.pattern, re.M)
         for match in list(pattern.finditer(visible)):
             marks.append(

@@ -96,6 +96,10 @@ class Evaluator:
             product = arguments[0]
             for factor in arguments[1:]:
                 product = product * factor
+            if self._depth and not np.all(np.isfinite(product)):
+                # far in a tail: what has underflowed outweighs what has overflowed
+                zero = np.any(np.broadcast_arrays(*(a == 0.0 for a in arguments)), axis=0)
+                product = np.where(zero & ~np.isfinite(product), 0.0, product)
             return product
         if kind == "neg":
             return -arguments[0]

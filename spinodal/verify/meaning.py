@@ -106,7 +106,14 @@ class Meaning:
         if name is not None:
             return sym(f"@{name}", node.start, node.end)
         if key in self.definitions:
-            body = self._body(self.definitions[key], node, bound, stack)
+            try:
+                body = self._body(self.definitions[key], node, bound, stack)
+            except UnreadableError:
+                # words about a quantity of the derivation (kappa_1 = E x sigma(x)) do not take its meaning away
+                known = default_name(key, self.derived)
+                if known is None:
+                    raise
+                return sym(f"@{known}", node.start, node.end)
             return Node("named", key, (body,), node.start, node.end)
         name = default_name(key, self.derived)
         if name is not None:

@@ -654,8 +654,11 @@ class Parser:
         if braced and self.at("command", "sim"):
             self.take()
             words = []
-            while not self.at("mark", "}") and not self.at("end"):
-                words.append(self.take().text)
+            level = 0
+            while not self.at("end") and not (self.at("mark", "}") and level == 0):
+                token = self.take()
+                level += (token.text == "{") - (token.text == "}")
+                words.append(token.text)
             text = "".join(words)
             if text not in ("mathcalN(0,1)", "mathcal{N}(0,1)", "N(0,1)"):
                 raise UnreadableError("only standard normal variables are averaged over", self.peek().start)

@@ -199,7 +199,7 @@ def _matching(document: Document, claim: Claim, statements: list[Statement]) -> 
             and ("hat" in texts) == quantity.endswith("_hat")
         ):
             return statement
-    return unknown[0] if unknown else statements[0]
+    return unknown[0] if unknown and statements[0].header() is not None else statements[0]
 
 
 def _all_names(document: Document) -> list[str]:

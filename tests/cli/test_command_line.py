@@ -42,7 +42,7 @@ def test_help_names_every_command(run) -> None:
     outcome = run("--help")
     assert outcome.status == 0
     assert all(f"  {name} " in outcome.out for name in COMMANDS)
-    assert "verify" not in outcome.out
+    assert "simulate" not in outcome.out
 
 
 @pytest.mark.parametrize("name", COMMANDS)

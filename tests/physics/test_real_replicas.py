@@ -90,6 +90,7 @@ MODELS = {
     "counted errors": {"loss": {"energy": "step(-y*h)", "temperature": 0.2}, "alpha": 0.6, "q1": 0.6},
     "windows": {"loss": {"constraint": "abs(y*h - 0.2) >= 0.4"}, "alpha": 0.4, "q1": 0.6},
     "squared loss": {"weights": "gaussian", "loss": {"energy": "(y-h)**2/2", "temperature": 0.3}, "alpha": 0.6, "q1": 0.6},
+    "spherical": {"weights": "spherical", "alpha": 0.8, "kappa": 0.1, "q1": 0.7},
     "planted": {"teacher": {"weights": "binary", "label": "sign(u)"}, "alpha": 0.6, "kappa": 0.0, "q1": 0.7},
 }
 
@@ -211,3 +212,51 @@ def test_infinitely_many_copies_have_no_states_left_at_large_overlap() -> None:
     near, far = storage().solve(alpha=0.75, q1=np.array([0.7, 0.9])).states
     assert near.observables["complexity"] > 0.0
     assert far.observables["complexity"] == pytest.approx(-0.16, abs=0.005)
+
+
+def test_without_complexity_the_number_of_copies_is_an_order_parameter() -> None:
+    """y* and phi by scipy quadrature of the nested sums, the inner one over |z| < 32 (its peak lies at z = 17)."""
+    model = spinodal.load("binary-perceptron", overrides={"ansatz": {"scheme": SCHEME, "replicas": "zero-complexity"}})
+    (state,) = model.solve(alpha=0.75, q1=0.9).states
+    assert state.converged, state.failure
+    assert state.order_parameters["y"] == pytest.approx(5.6521, abs=1e-3)
+    assert state.free_entropy == pytest.approx(0.03040601, abs=2e-8)
+    assert state.observables["complexity"] == pytest.approx(0.0, abs=1e-9)
+    assert state.observables["entropy"] == pytest.approx(state.free_entropy, abs=1e-9)
+
+
+def test_where_the_complexity_stays_positive_the_advice_is_infinitely_many() -> None:
+    model = spinodal.load("binary-perceptron", overrides={"ansatz": {"scheme": SCHEME, "replicas": "zero-complexity"}})
+    (state,) = model.solve(alpha=0.75, q1=0.7).states
+    assert not state.converged
+    assert state.failure is not None
+    assert 'replicas = "inf"' in state.failure.advice
+
+
+# ---- one step of symmetry breaking
+
+
+@pytest.mark.parametrize(("m", "kept"), [(1e-6, "1"), (1.0, "0")])
+def test_one_step_reduces_to_replica_symmetry_at_both_ends_of_the_parisi_parameter(m: float, kept: str) -> None:
+    """M -> 0 leaves the functional of (q1, q1_hat), m = 1 that of (q0, q0_hat), whatever the other level."""
+    ansatz = {"scheme": "1rsb", "m": "mm"}
+    broken = spinodal.load("binary-perceptron", overrides={"ansatz": ansatz, "parameters.mm": 0.5}).solver()
+    symmetric = spinodal.load("binary-perceptron").solver()
+    state = {"q0": 0.3, "q1": 0.5, "q0_hat": 0.7, "q1_hat": 1.1}
+    x = np.array([[state[name] for name in broken.ORDER_PARAMETERS]])
+    other = np.array([[state[f"q{kept}"], state[f"q{kept}_hat"]]])
+    found = broken.free_entropy(x, np.array([[0.6, 0.1, m]]))[0]
+    assert found == pytest.approx(symmetric.free_entropy(other, np.array([[0.6, 0.1]]))[0], abs=1e-6)
+
+
+def test_equal_levels_are_stationary_in_all_variables_whatever_the_parisi_parameter() -> None:
+    symmetric = spinodal.load("binary-perceptron").solve(alpha=0.6).states[0]
+    ansatz = {"scheme": "1rsb", "m": "mm"}
+    model = spinodal.load("binary-perceptron", overrides={"ansatz": ansatz, "parameters.mm": 0.4})
+    module = model.solver()
+    table = {f"{x}{level}{hat}": symmetric.order_parameters[x + hat] for x in "q" for level in "01" for hat in ("", "_hat")}
+    x = np.array([[table[name] for name in module.ORDER_PARAMETERS]])
+    p = np.array([[0.6, 0.0, 0.4]])
+    assert module.residual(x, p) == pytest.approx(np.zeros_like(x), abs=1e-9)
+    assert module.free_entropy(x, p)[0] == pytest.approx(symmetric.free_entropy, abs=1e-12)
+    assert module.observables(x, p)["complexity"][0] == pytest.approx(0.0, abs=1e-12)

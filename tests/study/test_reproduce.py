@@ -1,4 +1,4 @@
-"""The study on tiny grids: what is written, what is printed, and that its numbers are those of the references."""
+"""The study on tiny grids: what is written and printed, its numbers, and that a killed run goes on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import spinodal
 from spinodal import SpecError
 from spinodal.study import Plan, reproduce
-from spinodal.study.curves import _warnings, zeros
-from spinodal.study.parts import inverse_alphas
+from spinodal.study.curves import _warnings, line
+from spinodal.study.plan import Perceptron
 from spinodal.study.table import show
+from spinodal.study.typical import inverse_alphas
 
 #: Two activations of one formula: all that several activations need, with one derivation.
 PLAN = Plan(
@@ -22,6 +24,12 @@ PLAN = Plan(
     points=5,
     margins=4,
     entropy_at=(1.0, 2.0),
+    noises=3,
+    flips=(0.05, 0.1),
+    perceptrons=(
+        Perceptron("binary", "binary-perceptron", (0.0, 0.5), (0.0, 0.5)),
+        Perceptron("spherical", "spherical-perceptron", (-0.5, 0.0, 0.5), (-0.5, -0.25)),
+    ),
 )
 
 
@@ -46,7 +54,7 @@ def test_numbers_agree_with_the_references(run):
     _, summary = run
     assert summary["converged"]
     compared = [row for row in summary["rows"] if row["reference"] is not None]
-    assert len(compared) == 7
+    assert len(compared) == 14
     assert all(row["agrees"] for row in compared)
     assert value(summary, "alpha_c", alpha_T=3.0)["value"] == pytest.approx(1.139622, abs=1e-6)
 
@@ -55,7 +63,7 @@ def test_every_number_exists_with_a_small_error_estimate(run):
     _, summary = run
     for row in summary["rows"]:
         assert math.isfinite(row["value"])
-        assert 0.0 <= row["error_estimate"] < 1e-9
+        assert 0.0 <= row["error_estimate"] < 1e-8
     json.dumps(summary, allow_nan=False)
 
 
@@ -87,7 +95,10 @@ def test_data_say_what_they_are(run):
 
 def test_figures_are_drawn(run):
     folder, summary = run
-    names = {"interpolation-threshold", "generalization-errors", "largest-margin", "entropy-margin", "interpolation"}
+    names = {
+        *("interpolation-threshold", "generalization-errors", "largest-margin", "entropy-margin", "interpolation"),
+        *("teacher-student", "perceptrons"),
+    }
     figures = folder / "figures"
     assert {path.stem for path in figures.iterdir()} == names
     for name in names:
@@ -102,7 +113,7 @@ def test_table_is_deterministic_and_has_no_nan(run, tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.out == (tmp_path / "table.txt").read_text(encoding="utf-8")
     assert printed.err == ""
-    assert again["rows"] == [row for row in summary["rows"] if row["quantity"] == "alpha_c"]
+    assert again["rows"] == [row for row in summary["rows"] if row["part"] == "thresholds"]
     table = (folder / "table.txt").read_text(encoding="utf-8")
     assert "nan" not in table
     assert "inf" not in table
@@ -113,7 +124,7 @@ def test_table_is_deterministic_and_has_no_nan(run, tmp_path, capsys):
 def test_unknown_part_is_refused(tmp_path):
     with pytest.raises(SpecError, match=r"treshold.*did you mean thresholds\?"):
         reproduce(tmp_path / "none", name="treshold")
-    with pytest.raises(SpecError, match="use one of thresholds, errors, margins"):
+    with pytest.raises(SpecError, match="use one of thresholds, errors, margins, teacher-student, perceptrons"):
         reproduce(tmp_path / "none", name="xyz")
     assert not (tmp_path / "none").exists()
 
@@ -132,21 +143,93 @@ def test_warnings_are_told_once_for_a_curve():
     )
 
 
+def test_phase_diagrams(run):
+    folder, _ = run
+    learning = xr.open_dataset(folder / "data" / "teacher-student.nc", engine="scipy")
+    # without noise at the branch's values; label noise makes learning harder
+    assert (learning["spinodal_alpha"] > 1.4926318182).all()
+    assert (learning["transition_alpha"] > 1.2446839899).all()
+    assert (learning["spinodal_alpha"] > learning["transition_alpha"]).all()
+    assert (learning["flip_spinodal_alpha"].diff("rho") > 0).all()
+    assert float(learning["critical_Delta"]) > float(learning["Delta"].max())
+    storage = xr.open_dataset(folder / "data" / "perceptrons.nc", engine="scipy")
+    binary, spherical = storage.sel(weights="binary"), storage.sel(weights="spherical")
+    both = np.isfinite(binary["alpha_AT"])
+    assert both.any()
+    assert (binary["alpha_AT"] > binary["alpha_c"]).values[both].all()
+    # replica symmetry breaks before the capacity at negative margins, and there only
+    assert (spherical["alpha_AT"] < spherical["alpha_c"]).sel(kappa=-0.5)
+
+
+def test_critical_point_is_that_of_an_independent_calculation():
+    """Newton on [f, f', f''] of the one-dimensional fixed point q = g(q; alpha, Delta), by quadrature of its own."""
+    from scipy.optimize import fsolve
+    from scipy.special import log_ndtr, ndtr
+
+    z = np.linspace(-12.0, 12.0, 6001)
+    weight = np.exp(-0.5 * z**2) * (z[1] - z[0]) / np.sqrt(2.0 * np.pi)
+
+    def update(q, alpha, noise):
+        # for labels sign(u + sqrt(Delta) noise): q_hat = 2 alpha/v E[Mills(x)^2 H(x)], x = sqrt(q) z/sqrt(v)
+        v = 1.0 - q + noise
+        x = np.sqrt(q / v) * z
+        mills = np.exp(-0.5 * x**2 - log_ndtr(-x)) / np.sqrt(2.0 * np.pi)
+        q_hat = 2.0 * alpha / v * np.sum(weight * mills**2 * ndtr(-x))
+        return np.sum(weight * np.tanh(q_hat + np.sqrt(q_hat) * z)) - q
+
+    def conditions(u):
+        # five-point differences in q
+        q, alpha, noise = u
+        h = 1e-3
+        f = [update(q + i * h, alpha, noise) for i in (-2, -1, 0, 1, 2)]
+        first = (f[0] - 8 * f[1] + 8 * f[3] - f[4]) / (12 * h)
+        second = (-f[0] + 16 * f[1] - 30 * f[2] + 16 * f[3] - f[4]) / (12 * h**2)
+        return [f[2], first, second]
+
+    _, alpha, noise = fsolve(conditions, [0.96, 1.66, 0.0172], xtol=1e-12)
+    model = spinodal.load(
+        "binary-teacher-student",
+        ansatz="bayes-optimal",
+        overrides={"teacher.label": "sign(u + sqrt(Delta)*noise)", "parameters.Delta": 0.001},
+    )
+    locus = model.locus("fold", "alpha", ("Delta", [0.001, 0.1]), bounds=(0.2, 5.0))
+    (cusp,) = (event for event in locus.events if event.kind == "cusp")
+    assert cusp.parameters["alpha"] == pytest.approx(alpha, abs=1e-6)
+    assert cusp.parameters["Delta"] == pytest.approx(noise, abs=1e-7)
+
+
+def test_a_line_agrees_with_independent_root_finding():
+    model = spinodal.load("random-features-binary")
+    rng = np.random.default_rng(7)
+    values = np.sort(rng.uniform(0.2, 9.0, 4))
+    curve, _ = line(
+        model, "zero-entropy", "alpha", "alpha_T", values, (0.4, 5.2), name="line", tolerance=1e-10, tick=lambda: None
+    )
+    for value, found, error in zip(values, curve.values["alpha"], curve.errors["alpha"], strict=True):
+        low, high = 0.5, 2.5
+        while high - low > 1e-9:
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if model.solve(alpha=middle, alpha_T=value)["entropy"] > 0.0 else (low, middle)
+        assert abs(found - 0.5 * (low + high)) < 1e-8
+        assert error < 1e-8
+
+
 class _Missing:
     """A model in which nothing is ever located."""
 
-    def locus(self, of, along, over, *, bounds, tol, **fixed):
+    def locus(self, of, along, over, fixed, *, bounds, tol, progress):
         from spinodal.numeric.results import Failure, Locus, SpecialPoint
 
         nan = float("nan")
-        point = SpecialPoint(
-            of, {along: nan, over[0]: over[1][0]}, {}, nan, nan, False, Failure("no zero", "look elsewhere")
-        )
-        return Locus("m", "a", of, along, over[0], (point,))
+        failure = Failure("no zero", "look elsewhere")
+        points = tuple(SpecialPoint(of, {along: nan, over[0]: v}, {}, nan, nan, False, failure) for v in over[1])
+        progress(len(points))
+        return Locus("m", "a", of, along, over[0], points)
 
 
 def test_missing_points_are_gaps_and_listed():
-    curve, _ = zeros(
+    ticks = []
+    curve, _ = line(
         _Missing(),
         "zero-entropy",
         "alpha",
@@ -155,11 +238,63 @@ def test_missing_points_are_gaps_and_listed():
         (0.1, 1.0),
         name="curve",
         tolerance=1e-8,
-        tick=lambda: None,
+        tick=lambda: ticks.append(1),
     )
     assert np.isnan(curve.values["alpha"]).all()
     assert not curve.converged.any()
     assert curve.notes == ("curve: no value at alpha_T = 1, alpha_T = 2: no zero; look elsewhere",)
+    assert len(ticks) == 2
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
+    """Killed in its last piece; the next run computes that piece only, and its results are those of a whole run."""
+    from spinodal.study import perceptrons
+
+    whole = reproduce(tmp_path / "whole", name="perceptrons", quiet=True, plan=PLAN)
+    solved = []
+    original = perceptrons.line
+
+    def killed(model, *arguments, **keywords):
+        if model.name == "spherical-perceptron":
+            raise KeyboardInterrupt
+        return original(model, *arguments, **keywords)
+
+    def counted(model, *arguments, **keywords):
+        solved.append(model.name)
+        return original(model, *arguments, **keywords)
+
+    monkeypatch.setattr(perceptrons, "line", killed)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(tmp_path / "killed", name="perceptrons", quiet=True, plan=PLAN)
+    assert not (tmp_path / "killed" / "data").exists()
+    monkeypatch.setattr(perceptrons, "line", counted)
+    capsys.readouterr()
+    resumed = reproduce(tmp_path / "killed", name="perceptrons", plan=PLAN)
+    assert "resumed: 1 of 2 pieces" in capsys.readouterr().err
+    assert set(solved) == {"spherical-perceptron"}
+    assert resumed["rows"] == whole["rows"]
+    one, other = (xr.open_dataset(tmp_path / w / "data" / "perceptrons.nc", engine="scipy") for w in ("whole", "killed"))
+    xr.testing.assert_equal(one, other)
+    # a complete study leaves nothing to resume from
+    assert {path.name for path in (tmp_path / "killed").iterdir()} == {"data", "figures", "table.txt"}
+
+
+def test_a_damaged_or_foreign_piece_is_computed_again(tmp_path):
+    from spinodal.study import Plan, perceptrons
+    from spinodal.study.store import Store
+
+    section = perceptrons.SECTION
+    (piece, *_) = section.pieces(PLAN)
+    store = Store(tmp_path, PLAN)
+    part = piece.solve(piece.model(), piece.label, PLAN, lambda: None)
+    store.save(section, piece, part)
+    again = store.load(section, piece)
+    assert again is not None
+    assert again.numbers == part.numbers
+    assert Store(tmp_path, Plan()).load(section, piece) is None
+    (path,) = store.folder.iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+    assert store.load(section, piece) is None
 
 
 def test_grid_begins_at_the_threshold_and_holds_the_listed_points():

@@ -88,10 +88,12 @@ def _symmetric_lines(program: Program) -> str:
         "parameter": program.symmetric.parameter,
         "overlap": program.symmetric.overlap,
         "state": dict(program.symmetric.state),
+        "size": program.symmetric.size,
+        "guessed": program.symmetric.guessed,
     }
     return (
         f"\nUNBOUNDED = {program.unbounded!r}  # overlaps that may grow without bound"
-        f"\nORIGIN = {state!r}  # the replica-symmetric state, where the branch begins"
+        f"\nSYMMETRIC = {state!r}  # the replica-symmetric state, where the branch begins"
     )
 
 

@@ -1,56 +1,19 @@
-"""The parts of the study for one activation: thresholds, errors, margins, each a labelled dataset.
-
-A part is a function of (model, plan, tick) and returns a :class:`Part`: the dataset that is saved and plotted, the key
-numbers for the table, and notes about everything that a reader of the numbers must know.
-"""
+"""Typical solutions of a student on random features, for one activation: thresholds, errors, margins (arXiv:2110.00683)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from spinodal.model import Model
-from spinodal.numeric.results import Array, SpecialPoint
-from spinodal.study.curves import Curve, Tick, along_curve, zeros
+from spinodal.numeric.results import Array, Locus, SpecialPoint
+from spinodal.study.curves import Curve, along_curve, line, single
+from spinodal.study.piece import Number, Part, Piece, Section, Tick
 from spinodal.study.plan import Plan
 
 _ERRORS = ("generalization_error", "generalization_error_barycentre")
-
-
-@dataclass(frozen=True)
-class Number:
-    """A key number of the table.
-
-    Attributes:
-        quantity: its name.
-        parameters: where, by name.
-        value: nan where there is none.
-        error: its absolute error estimate.
-    """
-
-    quantity: str
-    parameters: dict[str, float]
-    value: float
-    error: float
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one part of the study found for one activation; ``complete`` if every point of every curve has a value."""
-
-    data: xr.Dataset
-    numbers: tuple[Number, ...]
-    notes: tuple[str, ...]
-    complete: bool
-
-
-def steps(plan: Plan, part: str) -> int:
-    """How many times a part ticks."""
-    return {"thresholds": len(plan.alpha_T), "errors": 2, "margins": 2 + len(inverse_alphas(plan, 1.0))}[part]
 
 
 def inverse_alphas(plan: Plan, threshold: float) -> Array:
@@ -66,8 +29,8 @@ def inverse_alphas(plan: Plan, threshold: float) -> Array:
 
 
 def thresholds(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
-    """Interpolation thresholds over alpha_T: where the typical entropy vanishes."""
-    curve, points = zeros(
+    """Interpolation thresholds over alpha_T: where the typical entropy vanishes, one line."""
+    curve, locus = line(
         model, "zero-entropy", "alpha", "alpha_T", plan.alpha_T, plan.alpha_range,
         name=f"{activation}, interpolation threshold", tolerance=plan.tolerance, tick=tick,
     )  # fmt: skip
@@ -79,10 +42,11 @@ def thresholds(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
             "inverse_alpha_c": ("alpha_T", 1.0 / found),
             "inverse_alpha_c_error": ("alpha_T", error / found**2),
             "converged": ("alpha_T", curve.converged.astype(np.int8)),
-            **_order_parameters(points, "alpha_T"),
+            **_order_parameters(locus.special_points, "alpha_T"),
         },
         {"alpha_T": np.array(plan.alpha_T)},
     )
+    data = _with_curve(data, locus, {"alpha_T": "alpha_T", "alpha_c": "alpha"})
     numbers = [
         Number("alpha_c", {"alpha_T": value}, float(found[i]), float(error[i]))
         for i, value in enumerate(plan.alpha_T)
@@ -91,31 +55,38 @@ def thresholds(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
     return Part(data, tuple(numbers), curve.notes, bool(curve.converged.all()))
 
 
-def _order_parameters(points: list[SpecialPoint], dimension: str) -> dict[str, Any]:
+def _order_parameters(points: tuple[SpecialPoint, ...], dimension: str) -> dict[str, Any]:
     return {
         name: (dimension, np.array([point.order_parameters[name] if point.converged else np.nan for point in points]))
         for name in points[0].order_parameters
     }
 
 
-def _threshold(model: Model, activation: str, plan: Plan, tick: Tick) -> Curve:
+def _with_curve(data: xr.Dataset, locus: Locus, names: dict[str, str]) -> xr.Dataset:
+    """The data with the points of the continuation themselves, as ``curve_NAME`` over ``curve``: what figures draw."""
+    if locus.curve is None:
+        return data
+    curve = locus.curve
+    columns = {f"curve_{name}": ("curve", np.asarray(curve[source])) for name, source in names.items()}
+    return data.assign(columns).assign_coords(curve=np.arange(len(curve)))
+
+
+def _threshold(model: Model, activation: str, plan: Plan) -> tuple[SpecialPoint, tuple[str, ...]]:
     """The interpolation threshold at the fixed alpha_T."""
-    curve, _ = zeros(
-        model, "zero-entropy", "alpha", "alpha_T", [plan.fixed_alpha_T], plan.alpha_range,
-        name=f"{activation}, interpolation threshold", tolerance=plan.tolerance, tick=tick,
-    )  # fmt: skip
-    return curve
+    name = f"{activation}, interpolation threshold"
+    return single(
+        model, "zero-entropy", "alpha", plan.alpha_range, name=name, tolerance=plan.tolerance, alpha_T=plan.fixed_alpha_T
+    )
 
 
-def _start(threshold: Curve) -> float:
+def _start(threshold: SpecialPoint) -> float:
     """Where curves along 1/alpha begin; without a threshold, at 1."""
-    found = float(threshold.values["alpha"][0])
-    return 1.0 / found if np.isfinite(found) else 1.0
+    return 1.0 / threshold.p if threshold.converged else 1.0
 
 
 def errors(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
     """Generalization errors of a typical solution and of the barycentre of solutions, along 1/alpha."""
-    threshold = _threshold(model, activation, plan, tick)
+    threshold, notes = _threshold(model, activation, plan)
     inverse = inverse_alphas(plan, _start(threshold))
     curve = along_curve(
         model, (*_ERRORS, "entropy", "replicon"), [f"1/alpha = {value:.6g}" for value in inverse],
@@ -125,7 +96,7 @@ def errors(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
     tick()
     data = xr.Dataset({"converged": ("point", curve.converged.astype(np.int8))}, {"inverse_alpha": ("point", inverse)})
     numbers = []
-    shift = float(threshold.errors["alpha"][0]) / float(threshold.values["alpha"][0]) ** 2
+    shift = threshold.error_estimate / threshold.p**2
     for name, values in curve.values.items():
         data[name] = ("point", values)
         data[f"{name}_error"] = ("point", curve.errors[name])
@@ -134,7 +105,7 @@ def errors(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
             at = {"alpha_T": plan.fixed_alpha_T}
             numbers.append(Number(f"{name} at alpha_c", at, float(values[0]), float(curve.errors[name][0]) + slope * shift))
             numbers += _at(name, curve, inverse, 2.0, at)
-    return Part(data, tuple(numbers), threshold.notes + curve.notes, _complete(threshold, curve))
+    return Part(data, tuple(numbers), notes + curve.notes, threshold.converged and _complete(curve))
 
 
 def _at(name: str, curve: Curve, inverse: Array, value: float, parameters: dict[str, float]) -> list[Number]:
@@ -148,10 +119,10 @@ def _at(name: str, curve: Curve, inverse: Array, value: float, parameters: dict[
 
 def margins(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
     """The largest margin of typical solutions along 1/alpha, and entropy against margin at a few 1/alpha."""
-    threshold = _threshold(model, activation, plan, tick)
+    threshold, notes = _threshold(model, activation, plan)
     inverse = inverse_alphas(plan, _start(threshold))
-    largest, points = zeros(
-        model, "zero-entropy", "kappa", "1/alpha", [float(value) for value in inverse], plan.kappa_range,
+    largest, locus = line(
+        model, "zero-entropy", "kappa", "1/alpha", inverse.tolist(), plan.kappa_range,
         name=f"{activation}, largest margin", tolerance=plan.tolerance, tick=tick, alpha_T=plan.fixed_alpha_T,
     )  # fmt: skip
     kappa_max = largest.values["kappa"]
@@ -160,10 +131,11 @@ def margins(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
             "kappa_max": ("point", kappa_max),
             "kappa_max_error": ("point", largest.errors["kappa"]),
             "kappa_max_converged": ("point", largest.converged.astype(np.int8)),
-            **_order_parameters(points, "point"),
+            **_order_parameters(locus.special_points, "point"),
         },
         {"inverse_alpha": ("point", inverse)},
     )
+    data = _with_curve(data, locus, {"alpha": "alpha", "kappa_max": "kappa"})
     at = {"alpha_T": plan.fixed_alpha_T}
     numbers = [Number("kappa_max at alpha_c", at, float(kappa_max[0]), float(largest.errors["kappa"][0]))]
     for i in np.flatnonzero(inverse == 2.0)[:1]:
@@ -191,7 +163,8 @@ def margins(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
         i = chosen.index(2.0) * plan.margins
         entropy, error = float(curve.values["entropy"][i]), float(curve.errors["entropy"][i])
         numbers.insert(0, Number("entropy", {"1/alpha": 2.0, "kappa": 0.0, **at}, entropy, error))
-    return Part(data, tuple(numbers), threshold.notes + largest.notes + curve.notes, _complete(threshold, largest, curve))
+    complete = threshold.converged and _complete(largest, curve)
+    return Part(data, tuple(numbers), notes + largest.notes + curve.notes, complete)
 
 
 def _complete(*curves: Curve) -> bool:
@@ -203,9 +176,20 @@ def _value_at(inverse: Array, values: Array, at: float) -> float:
     return float(values[found[0]]) if found.size else float("nan")
 
 
-#: The function of each part, by name.
-FUNCTIONS: dict[str, Callable[[Model, str, Plan, Tick], Part]] = {
-    "thresholds": thresholds,
-    "errors": errors,
-    "margins": margins,
-}
+def _each_activation(solve: Any, steps: Any) -> Any:
+    def pieces(plan: Plan) -> tuple[Piece, ...]:
+        return tuple(
+            Piece(name, plan.model, solve, steps(plan), {"student.features.activation": formula})
+            for name, formula in plan.activations
+        )
+
+    return pieces
+
+
+_TITLE = "typical solutions of arXiv:2110.00683"
+#: The parts of the study that are made for each activation.
+SECTIONS = (
+    Section("thresholds", _TITLE, _each_activation(thresholds, lambda plan: len(plan.alpha_T)), "activation"),
+    Section("errors", _TITLE, _each_activation(errors, lambda plan: 1), "activation"),
+    Section("margins", _TITLE, _each_activation(margins, lambda plan: 1 + plan.points), "activation"),
+)

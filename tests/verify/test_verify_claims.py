@@ -1,0 +1,189 @@
+"""What verify says about right, wrong, empty and unreadable claims; the command line around it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spinodal.__main__ import main
+from spinodal.spec import SpecError
+from spinodal.verify import Status
+from spinodal.verify.documents import read_document
+from spinodal.verify.results import Outcome
+from spinodal.verify.run import Session
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    """Models and states shared by the tests of this module."""
+    return Session()
+
+
+def check(session: Session, text: str, form: str = "latex") -> Outcome:
+    """The outcome of the only claim of a text."""
+    (outcome,) = session.outcomes(read_document(text, "text", form))
+    return outcome
+
+
+def claim(quantity: str, equation: str, *, model: str = "binary-perceptron", before: str = "") -> str:
+    """A LaTeX document with one claim."""
+    return f"{before}\n% spinodal: {model} {quantity}\n\\[ {equation} \\]\n"
+
+
+X = r", \quad X = \frac{\kappa-\sqrt q z}{\sqrt{1-q}}"
+RIGHT = [
+    ("q", r"q = 1 - \int Dz\, \operatorname{sech}^2(\sqrt{\hat q} z)"),
+    ("q", r"q = \frac{1}{\sqrt{\hat q}} \int Dz\, z \tanh(\sqrt{\hat q} z) - \int Dz \frac{1}{\cosh^2(\sqrt{\hat q} z)} + q -"
+          r" 0 \cdot q - q + \int Dz \tanh^2(-\sqrt{\hat q} z)"),
+    ("q", r"\int Dz \tanh^2(\sqrt{\hat q}z) - q = 0"),
+    ("q", r"q = \int Dz \left(\frac{\sinh(\sqrt{\hat q} z)}{\cosh(\sqrt{\hat q} z)}\right)^2"),
+    ("q", r"1 = \frac{1}{q}\int Dz \tanh^2(\sqrt{\hat q} z)"),
+    ("q", r"1-q = \int Dz (1 - \tanh^2 (\sqrt{\hat q} z)) = \frac{1}{\sqrt{\hat q}}\int Dz\, z \tanh(\sqrt{\hat q} z)"),
+    ("q-hat", r"\hat q (1-q) = \alpha \int Dz \left[\frac{G(X)}{H(X)}\right]^2" + X),
+    ("q_hat", r"\hat q = \frac{\alpha}{1-q} \int Dz \frac{2 e^{-X^2}}{\pi \operatorname{erfc}^2(X/\sqrt2)}" + X),
+    ("q_hat", r"\frac{(1-q) \hat q}{\alpha} = \int Dz \left[\frac{G(X)}{H(X)}\right]^2, X = \frac{\kappa+\sqrt q z}{\sqrt{1-q}}"),
+    ("q_hat", r"\hat q = \frac{2\alpha}{\pi(1-q)} \int Dz\, \operatorname{erfc}\left(\frac{X}{\sqrt2}\right)^{-2} e^{-X^2}" + X),
+    ("free_entropy", r"\phi = \frac{\hat q}{2} (q-1) + \log 2 + \int Dz \log\cosh\sqrt{\hat q}z + \alpha\int Dz\log H(X)" + X),
+    ("free-entropy", r"\frac{\phi}{\alpha} = \frac{-\hat q (1-q) + 2\int Dz \ln 2\cosh\sqrt{\hat q}z}{2\alpha} +"
+                     r" \int Dz \ln\frac{1}{2}\operatorname{erfc}(X/\sqrt2)" + X),
+    ("entropy", r"S = -\frac{\hat q}{2} (1-q) + \int Dz \log 2\cosh\sqrt{\hat q}z + \alpha\int Dz\log H(X)" + X),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("quantity", "equation"), RIGHT)
+def test_right_equations_verify_in_any_form(session: Session, quantity: str, equation: str) -> None:
+    outcome = check(session, claim(quantity, equation))
+    assert outcome.status is Status.VERIFIED, outcome.detail
+
+
+WRONG = [
+    ("q", r"q = \int Dz\, \tanh(\sqrt{\hat q} z)^4", Status.WRONG, ("wrong power", "")),
+    ("q", r"q = -\int Dz\, \tanh^2(\sqrt{\hat q} z)", Status.OFF_BY_FACTOR, ("sign",)),
+    ("q", r"1 - q = \int Dz\, \tanh^2(\sqrt{\hat q} z)", Status.WRONG, ("",)),
+    ("q_hat", r"q = \int Dz\, \tanh^2(\sqrt{\hat q} z)", Status.WRONG, ("wrong quantity",)),
+    ("q_hat", r"\hat q = \int Dz \left[\frac{G(X)}{H(X)}\right]^2" + X, Status.OFF_BY_FACTOR, ("factor",)),
+    ("q_hat", r"\hat q = \frac{\alpha}{1-q}\int Dz \left[\frac{G(X)}{H(X)}\right]" + X, Status.WRONG, ("wrong power",)),
+    ("free-entropy", r"\phi = \hat q (1-q)", Status.WRONG, ("",)),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("quantity", "equation", "status", "kinds"), WRONG)
+def test_wrong_equations_are_refuted(
+    session: Session, quantity: str, equation: str, status: Status, kinds: tuple[str, ...]
+) -> None:
+    outcome = check(session, claim(quantity, equation))
+    assert outcome.status is not Status.VERIFIED
+    assert not outcome.passed
+    if outcome.kind:
+        assert outcome.kind in kinds or "" in kinds, outcome.detail
+    if status is Status.OFF_BY_FACTOR:
+        assert outcome.status is status, outcome.detail
+    if outcome.kind == "wrong quantity":
+        return
+    assert outcome.values is not None
+    assert outcome.values[0] != pytest.approx(outcome.values[1], rel=1e-8)
+
+
+UNCHECKED = [
+    ("q", r"q = q", "tautology"),
+    ("q", r"\int Dz \tanh^2 z = 1 - \int Dz \operatorname{sech}^2 z", "tautology"),
+    ("q", r"q = A, \quad A = q", "tautology"),
+    ("free-entropy", r"\phi = \phi", "meaning|tautology"),
+    ("free-entropy", r"\phi = B, \quad B = B + 1 - 1", "itself"),
+    ("q", r"q \approx \int Dz \tanh^2(\sqrt{\hat q} z)", "approximate"),
+    ("q", r"q = \frac{\partial}{\partial \hat q} F", "derivatives"),
+    ("q", r"q = \int Dz \tanh^2(\sqrt{\hat Q} z)", "no meaning"),
+    ("q", r"q = \int Dz \tanh^2(", "ends|missing|not closed"),
+    ("q", r"q > \int Dz \tanh^2(\sqrt{\hat q} z)", "no equation"),
+]
+
+
+@pytest.mark.parametrize(("quantity", "equation", "reason"), UNCHECKED)
+def test_what_is_not_checked_is_not_passed(session: Session, quantity: str, equation: str, reason: str) -> None:
+    import re
+
+    outcome = check(session, claim(quantity, equation))
+    assert outcome.status is Status.NOT_CHECKED
+    assert not outcome.passed
+    assert re.search(reason, outcome.detail), outcome.detail
+
+
+def test_a_form_that_needs_other_equations_holds_at_the_saddle_point_only(session: Session) -> None:
+    equation = r"\phi = -\frac{\hat q}{2} \int Dz \operatorname{sech}^2(\sqrt{\hat q}z) + \int Dz \log 2\cosh\sqrt{\hat q}z"
+    equation += r" + \alpha\int Dz\log H(X)" + X
+    outcome = check(session, claim("free-entropy", equation))
+    assert outcome.status is Status.SADDLE_POINT_ONLY
+    assert not outcome.passed
+    assert check(session, claim("free-entropy saddle-point-only", equation)).passed
+
+
+def test_a_margin_that_the_document_never_mentions_vanishes(session: Session) -> None:
+    equation = r"\hat q = \frac{\alpha}{1-q}\int Dz \left[\frac{G(X)}{H(X)}\right]^2, X = \sqrt{\frac{q}{1-q}} z"
+    outcome = check(session, claim("q_hat", equation))
+    assert outcome.status is Status.VERIFIED
+    assert "kappa = 0" in outcome.detail
+    mentioned = r"Margin \[ \kappa_c = \kappa + 1 \]"
+    assert check(session, claim("q_hat", equation, before=mentioned)).status is Status.WRONG
+
+
+def test_the_authors_letters_are_read_through_the_symbol_map(session: Session) -> None:
+    before = r"% spinodal-symbols: Q = q, F = q_hat/2"
+    outcome = check(session, claim("q", r"Q = \int Dz \tanh^2(\sqrt{2F}z)", before=before))
+    assert outcome.status is Status.VERIFIED
+
+
+def test_markdown_blocks_and_comments(session: Session) -> None:
+    text = (
+        "# Notes\n\n```python\n% spinodal: nothing here\n```\n\n"
+        "```{saddle-point} binary-perceptron q\nq = \\int Dz \\tanh^2(\\sqrt{\\hat q} z)\n```\n\n"
+        "<!-- spinodal: binary-perceptron q -->\n$$\nq = \\int Dz \\tanh^2(\\sqrt{q} z)\n$$\n"
+    )
+    first, second = session.outcomes(read_document(text, "notes.md", "markdown"))
+    assert (first.status, first.line) == (Status.VERIFIED, 8)
+    assert (second.status, second.kind, second.line) == (Status.WRONG, "hat missing", 13)
+
+
+def test_an_ansatz_that_is_not_derived_is_not_checked(session: Session) -> None:
+    outcome = check(session, claim("q1 ansatz=2rsb", r"q_1 = 0"))
+    assert outcome.status is Status.NOT_CHECKED
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("% spinodal: binary-perceptorn q\n\\[q=1\\]", "did you mean binary-perceptron"),
+        ("% spinodal: binary-perceptron\n\\[q=1\\]", "names no MODEL and QUANTITY"),
+        ("% spinodal: binary-perceptron q kapa=1\n\\[q=1\\]", "did you mean kappa"),
+        ("% spinodal: binary-perceptron q kappa=x\n\\[q=1\\]", "not a number"),
+        ("% spinodal: binary-perceptron qq\n\\[q=1\\]", "no such quantity"),
+        ("% spinodal-symbols: R r\n% spinodal: binary-perceptron q\n\\[q=1\\]", "no entry of a symbol map"),
+    ],
+)
+def test_markup_that_is_not_well_formed_is_bad_input(session: Session, text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
+        check(session, text)
+    assert caught.value.line == 1
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = tmp_path / "good.tex"
+    good.write_text(claim("q", r"q = \int Dz \tanh^2(\sqrt{\hat q} z)"), encoding="utf-8")
+    bad = tmp_path / "bad.md"
+    bad.write_text(
+        "```{saddle-point} binary-perceptron q\nq = 2\\int Dz \\tanh^2(\\sqrt{\\hat q} z)\n```\n", encoding="utf-8"
+    )
+    empty = tmp_path / "empty.md"
+    empty.write_text("nothing", encoding="utf-8")
+    assert main(["verify", str(good)]) == 0
+    assert "verified" in capsys.readouterr().out
+    assert main(["verify", str(good), str(bad), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert [e["status"] for e in report["equations"]] == ["verified", "off-by-factor"]
+    assert report["passed"] is False
+    assert main(["verify", str(empty)]) == 2
+    assert capsys.readouterr().out == ""
+    assert main(["verify", str(tmp_path / "missing.tex")]) == 2
+    assert main(["verify", str(tmp_path / "x.docx")]) == 2
