@@ -586,6 +586,11 @@ def _origin(coupled: Coupled, saddle: _Saddle) -> dict[str, sp.Expr]:
     same = {P: Q, P_S: S, coupled.rename(P): coupled.rename(Q)}
     found |= {p: found[q] for p, q in same.items()}
     found |= {P_T: T, **{d: sp.Integer(1) for x in (P_D, Q_D) for d in (x, coupled.rename(x))}}
+    if coupled.student.free_diagonal:
+        found[Q_D] = 1 + T**2
+    if coupled.student.imposed:  # weights on a sphere: a Gaussian of variance 1 - t^2 around t times the reference
+        found[with_hat(T)] = T / (1 - T**2)
+        found[Q_D_HAT] = 1 - 1 / (1 - T**2) + found[with_hat(Q)]
     return {str(x): found[x] for x in saddle.unknowns if x in found}
 
 

@@ -186,9 +186,10 @@ def test_without_data_it_is_the_entropy_of_a_sphere_around_the_reference() -> No
 def test_spherical_weights_without_data_lie_on_a_cap() -> None:
     # at alpha -> 0 the log-volume at overlap t with a given direction is log(1 - t^2) / 2
     model = declare("cap", weights="spherical", scheme="franz-parisi", alpha=0.01, kappa=0.0)
-    solution = model.solve(alpha=0.01, kappa_ref=0.0, t=0.6)
-    assert solution.converged
-    assert float(solution.free_entropy) == pytest.approx(0.5 * np.log(1 - 0.36), abs=1e-2)
+    overlaps = np.array([0.3, 0.6, 0.95])
+    solution = model.solve(alpha=0.01, kappa_ref=0.0, t=overlaps)
+    assert np.all(solution.converged)
+    assert np.asarray(solution.free_entropy) == pytest.approx(0.5 * np.log(1 - overlaps**2), abs=1e-2)
 
 
 def test_references_of_the_largest_margin_have_no_entropy() -> None:
