@@ -20,6 +20,7 @@ from spinodal.numeric.results import Locus, Solution
 from spinodal.numeric.solve import Bound, all_states, solve_points
 from spinodal.schemes import check_scheme
 from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_copies, with_overlap
+from spinodal.spec.coupled import given_margin, reference_spec
 
 if TYPE_CHECKING:
     from spinodal.numeric.continuation import Settings
@@ -114,6 +115,10 @@ class Model:
             vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
             if module.SYMMETRIC["size"]:  # and continues with a given number of copies
                 vars(module)["SIZED_MODULE"] = Model(with_copies(self.spec)).solver()
+        if self.spec.ansatz.kappa_ref_max:
+            given = given_margin(self.spec)
+            vars(module)["GIVEN_MODULE"] = Model(given).solver()
+            vars(module)["REFERENCE_MODULE"] = Model(reference_spec(given)).solver()
         if self.spec.ansatz.overlap == "extremised":
             vars(module)["CONSTRAINED_MODULE"] = Model(with_overlap(self.spec, "given")).solver()
         return module

@@ -9,8 +9,10 @@ stepped across by extrapolation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +20,14 @@ from spinodal.numeric.path import Path, follow
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Array, Mask, System
 
+if TYPE_CHECKING:
+    from spinodal.numeric.solve import Bound
+
 _SWEEPS = 40
+#: The unknown margin, and where it is searched.
+MARGIN = "kappa_ref"
+_MARGINS = (-3.0, 6.0)
+_GRID = 25
 #: Scaled residual from which Newton takes over.
 _RELAXED = 3e-3
 #: Distance from the trivial overlap within which Newton loses digits, and states are interpolated.
@@ -44,6 +53,48 @@ def from_origin(system: System, module: ModuleType, p: Array, bounded: Mask, set
     reached[lost[better]] = rescued.reached[better]
     roots = path.roots.replaced(lost[better], rescued.roots, better)
     return Path(roots, reached, ~roots.converged & (reached > 0.0))
+
+
+def from_largest_margin(system: Bound, p: Array, settings: NewtonSettings) -> Path:
+    """The state whose reference has the largest margin: from the state at a margin near it, by Newton.
+
+    The margin is bracketed by the sign of the reference's entropy (its own module's observable) on a grid, twice.
+    """
+    from spinodal.numeric.solve import from_small_alpha, solve_points  # which imports this module
+
+    module = system.module
+    given, reference = module.GIVEN_MODULE, module.REFERENCE_MODULE
+    margins = np.array([_largest_margin(reference, solve_points, module, row) for row in p])
+    points = _with_margin(given, module, p, margins)
+    path = from_small_alpha(type(system)(given, system.rule), points, settings)
+    start = np.zeros((len(p), len(module.ORDER_PARAMETERS)))
+    for j, name in enumerate(module.ORDER_PARAMETERS):
+        start[:, j] = margins if name == MARGIN else path.roots.x[:, given.ORDER_PARAMETERS.index(name)]
+    roots = newton(system, start, p, settings)
+    converged = roots.converged & path.roots.converged
+    return Path(replace(roots, converged=converged), np.where(converged, 1.0, path.reached), ~converged)
+
+
+def _with_margin(target: ModuleType, module: ModuleType, p: Array, margins: Array) -> Array:
+    """Parameters of another module at the given margins."""
+    columns = [margins if name == MARGIN else p[:, module.PARAMETERS.index(name)] for name in target.PARAMETERS]
+    return np.stack(np.broadcast_arrays(*columns), axis=1).astype(float)
+
+
+def _largest_margin(reference: ModuleType, solve: Callable[..., Any], module: ModuleType, p: Array) -> float:
+    """Where the typical entropy changes sign, to about 1e-4; nan where it does not within the grid."""
+    low, high = _MARGINS
+    for _ in range(2):
+        grid = np.linspace(low, high, _GRID)
+        states = solve(reference, _with_margin(reference, module, np.repeat(p[None], _GRID, axis=0), grid))
+        entropy = np.array([state.observables["entropy"] if state.converged else np.nan for state in states])
+        falls = np.flatnonzero((entropy[:-1] >= 0.0) & ~(entropy[1:] >= 0.0))
+        if falls.size == 0:
+            return float("nan")
+        k = int(falls[-1])
+        low, high = float(grid[k]), float(grid[k + 1])
+    drop = entropy[k] - entropy[k + 1]
+    return low + (high - low) * float(entropy[k] / drop) if np.isfinite(drop) else low
 
 
 def _direct(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:

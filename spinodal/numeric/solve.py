@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from spinodal.numeric.origins import begins_inside, from_origin
+from spinodal.numeric.origins import begins_inside, from_largest_margin, from_origin
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, Failure, State
@@ -82,6 +82,8 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
     module = system.module
     if getattr(module, "SYMMETRIC", None) is not None:
         return _from_symmetric_state(system, p, settings)
+    if getattr(module, "GIVEN_MODULE", None) is not None:
+        return from_largest_margin(system, p, settings)
     if begins_inside(module):
         return from_origin(system, module, p, is_overlap(module), settings)
     origin = p.copy()

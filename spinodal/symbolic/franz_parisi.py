@@ -12,19 +12,21 @@ with a saddle point of its own; its equations are taken over with ``_ref`` in ev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import sympy as sp
 
-from spinodal.spec.types import Ansatz, Loss, Spec
+from spinodal.spec.coupled import given_margin, reference_spec
+from spinodal.spec.types import Ansatz, Spec
 from spinodal.symbolic.action import P_D, Q_D, Q_D_HAT, R_HAT, Action, R, action_of
 from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
 from spinodal.symbolic.derivation import Condition, Definition, Derived
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.ingredients import gather
+from spinodal.symbolic.largest_margin import at_largest_margin
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import generalization_errors
 from spinodal.symbolic.probe import ProbeChannel
@@ -291,13 +293,8 @@ def coupled_of(spec: Spec) -> Coupled:
         DerivationError: where the reference or the probe has no theory here.
     """
     symmetric = Ansatz("replica-symmetric")
-    declared = spec.ansatz.reference
-    loss = spec.loss
-    if declared is not None:
-        kept = spec.loss.regularization if declared.energy is not None else None
-        loss = Loss(declared.constraint, declared.energy, declared.temperature, kept)
     student = action_of(gather(replace(spec, ansatz=symmetric)))
-    reference = action_of(gather(replace(spec, ansatz=symmetric, loss=loss, observables=())))
+    reference = action_of(gather(reference_spec(spec)))
     first, second = student.output.channel.branches, reference.output.channel.branches
     if [b.weight for b in first] != [b.weight for b in second]:
         raise DerivationError(
@@ -310,13 +307,19 @@ def coupled_of(spec: Spec) -> Coupled:
     return Coupled(spec, student, reference, Renamer([*names, ALPHA, symbol("alpha_T"), T]))
 
 
-def derive_franz_parisi(spec: Spec, derive_reference: object) -> Derived:
+def derive_franz_parisi(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> Derived:
     """Derive a spec's Franz-Parisi theory; ``derive_reference(spec)`` derives a replica-symmetric one.
 
     Raises:
         DerivationError: if the declared model has no theory here.
     """
-    assert callable(derive_reference)
+    if spec.ansatz.kappa_ref_max:
+        return at_largest_margin(spec, *_derive(given_margin(spec), derive_reference))
+    return _derive(spec, derive_reference)[0]
+
+
+def _derive(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> tuple[Derived, Action, Derived, Renamer]:
+    """The theory; the reference's action and theory under their own names, and what renames them."""
     coupled = coupled_of(spec)
     base: Derived = derive_reference(coupled.reference.given.spec)
     rename = coupled.rename
@@ -331,7 +334,7 @@ def derive_franz_parisi(spec: Spec, derive_reference: object) -> Derived:
     names = tuple(str(x) for x in saddle.unknowns)
     conditions = [Condition(rename(c.expression), f"{c.meaning} (reference)") for c in base.conditions]
     textbook = tuple((rename(a), rename(b)) for a, b in base.textbook)
-    return Derived(
+    derived = Derived(
         spec=spec,
         order_parameters=names,
         conjugates=tuple(name for name in names if name.endswith("_hat")),
@@ -358,6 +361,7 @@ def derive_franz_parisi(spec: Spec, derive_reference: object) -> Derived:
         trivial=_trivial(coupled),
         constrained=str(T),
     )
+    return derived, coupled.reference, base, rename
 
 
 class _Saddle:
@@ -582,6 +586,11 @@ def _origin(coupled: Coupled, saddle: _Saddle) -> dict[str, sp.Expr]:
     same = {P: Q, P_S: S, coupled.rename(P): coupled.rename(Q)}
     found |= {p: found[q] for p, q in same.items()}
     found |= {P_T: T, **{d: sp.Integer(1) for x in (P_D, Q_D) for d in (x, coupled.rename(x))}}
+    if coupled.student.free_diagonal:
+        found[Q_D] = 1 + T**2
+    if coupled.student.imposed:  # weights on a sphere: a Gaussian of variance 1 - t^2 around t times the reference
+        found[with_hat(T)] = T / (1 - T**2)
+        found[Q_D_HAT] = 1 - 1 / (1 - T**2) + found[with_hat(Q)]
     return {str(x): found[x] for x in saddle.unknowns if x in found}
 
 

@@ -186,9 +186,32 @@ def test_without_data_it_is_the_entropy_of_a_sphere_around_the_reference() -> No
 def test_spherical_weights_without_data_lie_on_a_cap() -> None:
     # at alpha -> 0 the log-volume at overlap t with a given direction is log(1 - t^2) / 2
     model = declare("cap", weights="spherical", scheme="franz-parisi", alpha=0.01, kappa=0.0)
-    solution = model.solve(alpha=0.01, kappa_ref=0.0, t=0.6)
+    overlaps = np.array([0.3, 0.6, 0.95])
+    solution = model.solve(alpha=0.01, kappa_ref=0.0, t=overlaps)
+    assert np.all(solution.converged)
+    assert np.asarray(solution.free_entropy) == pytest.approx(0.5 * np.log(1 - overlaps**2), abs=1e-2)
+
+
+def test_references_of_the_largest_margin_have_no_entropy() -> None:
+    # kappa_max(alpha) is the inverse of alpha_c(kappa): 0.4556645645 at 0.5 (Krauth and Mezard's capacity)
+    largest = spinodal.load("binary-perceptron", ansatz="franz-parisi", overrides={"ansatz.kappa_ref": "max"})
+    assert "kappa_ref" not in largest.spec.parameter_names()
+    solution = largest.solve(alpha=0.4556645645, t=0.8)
     assert solution.converged
-    assert float(solution.free_entropy) == pytest.approx(0.5 * np.log(1 - 0.36), abs=1e-2)
+    margin = float(solution.order_parameters["kappa_ref"])
+    assert margin == pytest.approx(0.5, abs=1e-9)
+    same = storage().solve(alpha=0.4556645645, kappa_ref=margin, t=0.8)
+    assert float(solution.free_entropy) == pytest.approx(float(same.free_entropy), abs=1e-10)
+    module = largest.solver()
+    x = np.array([[float(solution.order_parameters[k]) for k in module.ORDER_PARAMETERS]])
+    p = np.array([[0.4556645645, 0.0, 0.8]])
+    _, jacobian = (part[0] for part in module.residual_and_jacobian(x, p))
+    for j in range(x.shape[1]):
+        up, down = x.copy(), x.copy()
+        up[0, j] += 1e-5
+        down[0, j] -= 1e-5
+        column = (module.residual(up, p)[0] - module.residual(down, p)[0]) / 2e-5
+        assert jacobian[:, j] == pytest.approx(column, abs=1e-6)
 
 
 @pytest.mark.slow
