@@ -18,6 +18,7 @@ from spinodal.codegen import cache
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Locus, Solution
 from spinodal.numeric.solve import Bound, all_states, solve_points
+from spinodal.schemes import check_scheme
 from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_copies, with_overlap
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from spinodal.report import Derivation
 
 _DISCRETE = ("binary", "discrete")
-_DERIVED = ("replica-symmetric", "bayes-optimal", "real-replicas", "1rsb", "franz-parisi")
 #: Where special points along alpha are searched by default.
 _ALPHA_RANGE = (1e-3, 20.0)
 #: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.
@@ -82,21 +82,11 @@ class Model:
         Raises:
             SpecError: if the spec has no theory here (where, why, and what would help).
         """
-        self.check_scheme()
+        check_scheme(self.spec)
         from spinodal.report import derivation
 
         with _located(self.spec):
             return derivation(self.spec)
-
-    def check_scheme(self) -> None:
-        """Refuse an ansatz that is not derived yet before anything heavy is imported."""
-        if self.ansatz not in _DERIVED:
-            raise located(
-                self.spec,
-                "ansatz.scheme",
-                f"the ansatz {self.ansatz} is not derived by this version",
-                f"use {' or '.join(_DERIVED)}",
-            )
 
     def source(self) -> str:
         """The source of the generated solver module."""
@@ -110,7 +100,7 @@ class Model:
 
     @cached_property
     def _module(self) -> ModuleType:
-        self.check_scheme()
+        check_scheme(self.spec)
 
         def build(identity: str) -> str:
             from spinodal.codegen.generate import generate

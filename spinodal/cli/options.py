@@ -6,6 +6,7 @@ import argparse
 import math
 
 from spinodal.cli.values import assignments, override
+from spinodal.schemes import check_scheme
 from spinodal.spec import Spec, SpecError, read_spec, shipped_models
 
 DEFAULT_TOLERANCE = 1e-10
@@ -67,10 +68,7 @@ def read_model(arguments: argparse.Namespace) -> tuple[Spec, dict[str, float]]:
     overrides = dict(override(text) for text in arguments.overrides)
     given = assignments(settings, option="--set", example="alpha=0.8")
     spec = read_spec(source, overrides=overrides, ansatz=arguments.ansatz)
-
-    from spinodal.model import Model
-
-    Model(spec).check_scheme()  # before its parameters: one that only this ansatz has says little while it is not derived
+    check_scheme(spec)  # before its parameters: one that only this ansatz has says little while it is not derived
     return spec, given
 
 

@@ -34,14 +34,14 @@ def capacity_beyond(problem: ModuleProblem, name: str, states: Array, values: Ar
     system = problem.system
     all_gaps = np.array([_gap(system, x[None]) for x in states])
     eligible = np.flatnonzero((all_gaps >= _LEAVE[0]) & (all_gaps <= _LEAVE[1]))
-    begin = int(eligible[0]) if eligible.size else int(np.argmin(np.abs(all_gaps - _LEAVE[1])))
+    begin = int(eligible[-1]) if eligible.size else int(np.argmin(np.abs(all_gaps - _LEAVE[1])))
     x, value = states[begin][None].copy(), float(values[begin])
     gap = _gap(system, x)
     values_at: list[float] = []
     found: list[Array] = []
     gaps: list[float] = []
     exponent = max(1.0, np.ceil(-np.log2(gap)))
-    stride = 2.0
+    stride = 1.0
     while exponent < _LAST_EXPONENT and stride > 0.2:
         solved = _at_gap(problem, x, value, 2.0 ** -(exponent + stride))
         if solved is None:
@@ -50,7 +50,7 @@ def capacity_beyond(problem: ModuleProblem, name: str, states: Array, values: Ar
         x, value = solved
         exponent += stride
         gap = 2.0**-exponent
-        stride = min(2.0, 2.0 * stride)
+        stride = min(1.0, 2.0 * stride)
         gaps.append(gap)
         values_at.append(value)
         found.append(x)

@@ -37,7 +37,7 @@ def test_check_prints_the_schema(run) -> None:
 
 @pytest.mark.parametrize("command", ["check", "generate", "solve"])
 def test_an_ansatz_that_is_not_derived_yet_is_named_before_its_parameters(run, monkeypatch, command: str) -> None:
-    monkeypatch.setattr("spinodal.model._DERIVED", ("replica-symmetric",))
+    monkeypatch.setattr("spinodal.schemes.DERIVED", ("replica-symmetric",))
     outcome = run(command, "binary-perceptron", "--ansatz", "franz-parisi", "--set", "kappa=0.1")
     assert (outcome.status, outcome.out) == (2, "")
     assert "the ansatz franz-parisi is not derived by this version; use replica-symmetric" in outcome.err
