@@ -46,6 +46,7 @@ def problems(page: Path) -> list[str]:
     wanted = len(re.findall(r'class="math ', source))
     dom, log = opened(page, "--dump-dom")
     found += [line[:200] for line in log.splitlines() if re.search(r"ERR_|Failed to load|Uncaught", line)]
+    dom = re.sub(r"<style.*?</style>", "", dom, flags=re.S)
     drawn = len(re.findall(r"<mjx-container", dom))
     if drawn < wanted:
         found.append(f"{wanted} formulas, {drawn} drawn")

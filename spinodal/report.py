@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
 from spinodal.checks import Check, run_checks
-from spinodal.spec import Spec
+from spinodal.spec import Spec, SpecError
+from spinodal.spec.errors import did_you_mean
 from spinodal.symbolic.averages import averages_in
 from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Derived
@@ -55,6 +61,10 @@ _NAMES = {
 }
 
 
+#: The author's letters for the names of a derivation, while one is being written.
+_AUTHOR: ContextVar[Mapping[str, str]] = ContextVar("author", default=MappingProxyType({}))
+
+
 class _Printer(LatexPrinter):
     """LaTeX in the field's notation."""
 
@@ -63,6 +73,9 @@ class _Printer(LatexPrinter):
 
     def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
         name = str(expr)
+        author = _AUTHOR.get()
+        if name.lstrip("_") in author:
+            return author[name.lstrip("_")]
         if name in _NAMES:
             return _NAMES[name]
         if name.startswith("_z"):
@@ -130,12 +143,40 @@ class Derivation:
         """The derivation, step by step."""
         return tuple(_steps(self.derived))
 
-    def to_markdown(self) -> str:
-        """The derivation as Markdown with dollar mathematics, equations numbered."""
+    def names(self) -> frozenset[str]:
+        """The names that an author may write with letters of their own: order parameters, parameters, definitions."""
+        derived = self.derived
+        own = {str(d.symbol).lstrip("_") for d in derived.definitions}
+        return frozenset({*derived.order_parameters, *derived.parameters, *derived.fixed, *own})
+
+    def steps_in(self, symbols: Mapping[str, str] | None) -> tuple[Step, ...]:
+        """The steps in an author's letters, ``{name: LaTeX}``.
+
+        Raises:
+            SpecError: for a name that the derivation does not have.
+        """
+        if not symbols:
+            return self.steps
+        for name in symbols:
+            if name not in self.names():
+                cure = did_you_mean(name, self.names()) or f"use one of {', '.join(sorted(self.names()))}"
+                raise SpecError(f"{name}: no symbol of this derivation", cure=cure, source="--symbols")
+        with _letters(symbols):
+            return tuple(_steps(self.derived))
+
+    def to_markdown(self, symbols: Mapping[str, str] | None = None) -> str:
+        r"""The derivation as Markdown with dollar mathematics, equations numbered.
+
+        Args:
+            symbols: an author's letters, ``{"r": "R", "r_hat": r"\hat{R}"}``.
+
+        Raises:
+            SpecError: for a name that the derivation does not have.
+        """
         spec = self.derived.spec
         lines = [f"# {spec.name}: the {spec.ansatz.scheme} theory", "", spec.description, ""]
         count = 0
-        for number, step in enumerate(self.steps, 1):
+        for number, step in enumerate(self.steps_in(symbols), 1):
             lines += [f"## {number}. {step.title}", "", step.reason, ""]
             for equation in step.equations:
                 count += 1
@@ -149,24 +190,33 @@ class Derivation:
         lines += [f"| {c.name} | {_short(c.deviation)} | {_short(c.tolerance)} | {c.verdict} |" for c in self.checks]
         return "\n".join(lines) + "\n"
 
-    def to_latex(self) -> str:
-        """The derivation as a LaTeX document that compiles as it stands."""
+    def to_latex(self, symbols: Mapping[str, str] | None = None) -> str:
+        """The derivation as a LaTeX document that compiles as it stands; what is too wide for a line is scaled to it.
+
+        Args:
+            symbols: as for :meth:`to_markdown`.
+
+        Raises:
+            SpecError: for a name that the derivation does not have.
+        """
         spec = self.derived.spec
         lines = [
             r"\documentclass{article}",
-            r"\usepackage{amsmath,amssymb}",
+            r"\usepackage{amsmath,amssymb,graphicx}",
             r"\usepackage[margin=2cm,landscape]{geometry}",
             r"\allowdisplaybreaks",
+            r"\newcommand{\fitted}[1]{\sbox0{$\displaystyle #1$}\ifdim\wd0>0.9\linewidth"
+            r"\resizebox{0.9\linewidth}{!}{\usebox0}\else\usebox0\fi}",
             rf"\title{{{_text(spec.name)}: the {_text(spec.ansatz.scheme)} theory}}",
             r"\author{derived by spinodal}",
             r"\begin{document}",
             r"\maketitle",
             _text(spec.description),
         ]
-        for step in self.steps:
+        for step in self.steps_in(symbols):
             lines += [rf"\section{{{_text(step.title)}}}", _text(step.reason)]
             for equation in step.equations:
-                lines += [r"\begin{equation}", equation, r"\end{equation}"]
+                lines += [r"\begin{equation}", rf"\fitted{{{equation}}}", r"\end{equation}"]
         lines += [r"\section{What was checked}", r"\begin{itemize}"]
         lines += [
             rf"\item {_text(c.name)}: {c.verdict}, deviation ${_power(c.deviation)}$, tolerance ${_power(c.tolerance)}$."
@@ -210,8 +260,60 @@ def _text(text: str) -> str:
     return escaped.encode("ascii", "ignore").decode() if not escaped.isascii() else escaped
 
 
+#: Roughly how many letters fit on a line.
+_LINE = 95
+
+
 def _relation(left: str, right: sp.Expr) -> str:
-    return f"{left} = {latex(right)}"
+    """``left = right``; a long sum is broken between its terms."""
+    whole = f"{left} = {latex(right)}"
+    if not right.is_Add or _width(whole) <= _LINE:
+        return whole
+    printed = [latex(term) for term in right.as_ordered_terms()]
+    rows = [printed[0]]
+    for term in printed[1:]:
+        signed = f" - {term[1:].lstrip()}" if term.startswith("-") else f" + {term}"
+        if _width(rows[-1] + signed) > _LINE:
+            rows.append(rf"\quad{signed}")
+        else:
+            rows[-1] += signed
+    body = r" \\ & ".join(rows)
+    return rf"\begin{{aligned}} {left} = {{}} & {body} \end{{aligned}}"
+
+
+def _width(text: str) -> int:
+    """The letters that a formula shows, a command counted as one, and of a fraction its wider part."""
+    bare = re.sub(r"\\(?:left|right|!|,|;|displaystyle)", "", text)
+    bare = re.sub(r"\\[A-Za-z]+", "x", bare)
+    return int(0.75 * len(re.sub(r"[{}^_ ]", "", bare)))
+
+
+@contextmanager
+def _letters(symbols: Mapping[str, str]) -> Iterator[None]:
+    token = _AUTHOR.set(MappingProxyType(dict(symbols)))
+    try:
+        yield
+    finally:
+        _AUTHOR.reset(token)
+
+
+def author_symbols(text: str) -> dict[str, str]:
+    r"""A symbol map, ``R = r, \hat{R} = r_hat``, as ``{name: LaTeX}``.
+
+    Raises:
+        SpecError: for an entry that is not of the form LETTER = name.
+    """
+    found: dict[str, str] = {}
+    for entry in re.split(r",(?![^{}]*\})", text):
+        letter, _, name = entry.rpartition("=")
+        if not letter.strip() or not re.fullmatch(r"[A-Za-z_]\w*", name.strip()):
+            raise SpecError(
+                f"{entry.strip()[:60]!r} is no entry of a symbol map",
+                cure=r"write 'R = r, \hat{R} = r_hat'",
+                source="--symbols",
+            )
+        found[name.strip()] = letter.strip()
+    return found
 
 
 def _steps(derived: Derived) -> list[Step]:

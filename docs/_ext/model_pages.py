@@ -50,6 +50,13 @@ def _page(name: str, folder: Path) -> str:
     plt.close(figure)
     body = derivation.to_markdown()
     body = re.sub(r"^#", "##", body.partition("\n")[2], flags=re.M)
+    # numbered as they stand: without this, what has rows is wrapped in an environment that allows no number
+    body = re.sub(
+        r"^\$\$\n(.*?)\n\$\$$",
+        lambda m: "```{math}\n:nowrap:\n\n\\begin{equation*}\n" + m.group(1) + "\n\\end{equation*}\n```",
+        body,
+        flags=re.M | re.S,
+    )
     capacity = model.locus(of="capacity", along="alpha").special_points[0]
     number = (
         f"alpha_c = {capacity.parameters['alpha']:.12g} (error estimate {capacity.error_estimate:.0e})"

@@ -15,6 +15,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments and options."""
     declare_spec(parser)
     parser.add_argument("--to", choices=("md", "tex"), help="Markdown or LaTeX (default: by the suffix of FILE, else md)")
+    parser.add_argument("--symbols", metavar="MAP", help=r"an author's letters, as in 'R = r, \hat{R} = r_hat'")
     parser.add_argument("-o", dest="output", metavar="FILE", help="write to a file instead of stdout")
 
 
@@ -27,10 +28,13 @@ def run(arguments: argparse.Namespace) -> int:
     form = arguments.to or ("tex" if path is not None and path.suffix == ".tex" else "md")
 
     from spinodal.model import Model
+    from spinodal.report import author_symbols
+
+    symbols = author_symbols(arguments.symbols) if arguments.symbols else None
 
     with working(arguments, f"deriving {spec.name}"):
         derivation = Model(spec).derive()
-        document = derivation.to_latex() if form == "tex" else derivation.to_markdown()
+        document = derivation.to_latex(symbols) if form == "tex" else derivation.to_markdown(symbols)
     if path is not None:
         write_text(path, document)
     if arguments.json:

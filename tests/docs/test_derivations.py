@@ -1,0 +1,58 @@
+"""Derivations for readers: LaTeX that compiles as it stands, with nothing too wide, in the author's letters."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import spinodal
+from spinodal.report import author_symbols
+from spinodal.spec import SpecError, shipped_models
+
+NEEDS_LATEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+
+
+@NEEDS_LATEX
+@pytest.mark.slow
+@pytest.mark.parametrize("name", shipped_models())
+def test_latex_compiles_as_it_stands(name: str, tmp_path: Path) -> None:
+    try:
+        derivation = spinodal.load(name).derive()
+    except SpecError as error:
+        pytest.skip(error.message)
+    (tmp_path / "derivation.tex").write_text(derivation.to_latex(), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "derivation.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
+
+
+def test_equations_are_numbered_in_the_authors_letters() -> None:
+    derivation = spinodal.load("binary-teacher-student").derive()
+    text = derivation.to_markdown(author_symbols(r"R = r, \hat{R} = r_hat"))
+    assert re.search(r"^R = .*\\hat\{R\}.*\\tag\{\d+\}$", text, re.M)
+    numbers = [int(n) for n in re.findall(r"\\tag\{(\d+)\}", text)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert r"\hat r" not in text
+    assert r"\hat{R}" not in derivation.to_markdown()
+
+
+def test_a_symbol_map_names_what_the_derivation_has() -> None:
+    derivation = spinodal.load("binary-perceptron").derive()
+    with pytest.raises(SpecError, match="no symbol of this derivation"):
+        derivation.to_markdown({"nonsense": "X"})
+    with pytest.raises(SpecError, match="no entry of a symbol map"):
+        author_symbols("R r")
+
+
+@pytest.mark.parametrize("name", ["binary-perceptron", "binary-teacher-student"])
+def test_delimiters_of_markdown_mathematics_balance(name: str) -> None:
+    text = spinodal.load(name).derive().to_markdown()
+    assert text.count("$$") % 2 == 0
+    for block in re.findall(r"\$\$\n(.*?)\n\$\$", text, re.S):
+        assert block.count(r"\left") == block.count(r"\right")
+        assert block.count("{") == block.count("}")
