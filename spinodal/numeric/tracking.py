@@ -392,7 +392,9 @@ def _states(problem: ModuleProblem, branch: Branch, line: Line, perfect: bool, t
                 best[i] = max(best[i], other[0])
     labelled_states = []
     for i, state in enumerate(states):
-        if branch.unstable[i] > 0:
+        if hasattr(problem.system.module, "SYMMETRIC") or hasattr(problem.system.module, "CONSTRAINED"):
+            stability = ""  # at a given overlap the equations are no dynamics of the state
+        elif branch.unstable[i] > 0:
             stability = "unstable"
         else:
             stability = "metastable" if best[i] > phi[i] + 1e-9 * (1.0 + abs(phi[i])) else "stable"
