@@ -133,7 +133,7 @@ def test_derive_says_when_a_check_fails(run, monkeypatch: pytest.MonkeyPatch) ->
     class Derivation:
         checks = (Check("gradient", 0.1, 1e-7), Check("limit", float("nan"), 0.0, made=False))
 
-        def to_markdown(self) -> str:
+        def to_markdown(self, symbols: object = None) -> str:
             return "# theory\n"
 
     monkeypatch.setattr(Model, "derive", lambda self: Derivation())
