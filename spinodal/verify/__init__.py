@@ -1,9 +1,9 @@
 """Check the equations that a document claims against the derivation of the model they are about.
 
 documents    LaTeX and Markdown: claims, symbol maps, the statements of each equation, all with their positions
-lexer, parser, tree    mathematics as papers write it, as a tree (a small grammar of our own)
+grammar, tree          mathematics as papers write it, as a tree (a small grammar of our own)
 meaning      what an author's letters stand for: symbol maps, definitions in the document, the model's names
-quadrature, evaluate   the value of a tree, integrals included, with an error estimate
+evaluate     the value of a tree, integrals included, with an error estimate
 reference    the model's side: states on and off the saddle point, and the derived values there
 compare      verified, equal only at the saddle point, off by a factor, wrong
 repairs      which small change would make a wrong equation right

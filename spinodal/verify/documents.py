@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from spinodal.spec.errors import SpecError, snippet
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.lexer import Macro, macros_in, tokenize
+from spinodal.verify.grammar.lexer import Macro, macros_in, tokenize
 from spinodal.verify.statements import Statement, split
 
 MAX_DOCUMENT = 2_000_000

@@ -10,9 +10,10 @@ from spinodal.spec import FormulaError, parse_formula
 from spinodal.spec import ast as formula
 from spinodal.verify.documents import Document
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.lexer import tokenize
+from spinodal.verify.grammar.cursor import Declared
+from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
+from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.meaning import Definition, Meaning
-from spinodal.verify.parser import LETTER_FUNCTIONS, Declared
 from spinodal.verify.statements import Statement, symbol_alone
 from spinodal.verify.symbols import default_name
 from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, sym

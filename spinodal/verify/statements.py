@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.lexer import Token
-from spinodal.verify.parser import Declared, Parser
+from spinodal.verify.grammar.lexer import Token
+from spinodal.verify.grammar.parser import Declared, Parser
 from spinodal.verify.tree import Node
 
 _RELATIONS = frozenset(["approx", "propto", "sim", "leq", "geq", "to", "neq", "ll", "gg", "in", "mapsto"])

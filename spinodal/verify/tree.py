@@ -3,7 +3,7 @@
 One uniform node, so that walking, rebuilding and repairing need no case for each kind. ``kind`` and ``value``:
 
     num       a Fraction
-    sym       the canonical key of a symbol (see :mod:`spinodal.verify.lexer`)
+    sym       the canonical key of a symbol (see :mod:`spinodal.verify.symbols`)
     const     "pi", "inf"
     add       terms
     neg       one operand

@@ -13,9 +13,9 @@ from scipy import integrate, special
 
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
-from spinodal.verify.lexer import macros_in, tokenize
+from spinodal.verify.grammar.lexer import macros_in, tokenize
+from spinodal.verify.grammar.parser import Parser, parse
 from spinodal.verify.meaning import Meaning
-from spinodal.verify.parser import Parser, parse
 from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, sym
 
 NAMES = {"q": 0.37, "q_hat": 0.81, "alpha": 0.6, "kappa": 0.25, "p_d_hat": 1.3, "q_1": 0.4}

@@ -1,0 +1,126 @@
+"""What every part of the grammar may ask of the others: sums, products, factors, arguments and brackets."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from spinodal.verify.errors import UnreadableError
+from spinodal.verify.grammar.cursor import Declared, advice, show
+from spinodal.verify.grammar.lexer import Token
+from spinodal.verify.grammar.names import Names
+from spinodal.verify.tree import Node, sym
+
+_OPENING = {"(": ")", "[": "]", "{": "}"}
+
+
+@dataclass
+class Frame:
+    """An integral being read: the differentials met so far."""
+
+    variables: list[tuple[str, bool, int]] = field(default_factory=list)
+
+
+class Core(Names, ABC):
+    """Brackets, and the rules that refer to each other."""
+
+    def __init__(self, tokens: Sequence[Token], declared: Declared | None = None) -> None:
+        super().__init__(tokens, declared)
+        self.bars = 0
+        self.frames: list[Frame] = []
+
+    @abstractmethod
+    def expression(self) -> Node:
+        """A sum."""
+
+    @abstractmethod
+    def product(self) -> Node:
+        """Factors side by side."""
+
+    @abstractmethod
+    def factor(self) -> Node:
+        """An atom with its powers."""
+
+    @abstractmethod
+    def atom(self) -> Node:
+        """What is no sum, product or power."""
+
+    @abstractmethod
+    def argument(self) -> Node:
+        r"""What stands after ^, or as an argument of \frac: a group, or a single token."""
+
+    @abstractmethod
+    def starts_factor(self) -> bool:
+        """Whether a factor begins here."""
+
+    @abstractmethod
+    def at_differential(self) -> bool:
+        """Whether the differential of an integral that is being read begins here."""
+
+    def group(self) -> Node:
+        """``{ expression }``."""
+        self.expect("{")
+        bars, self.bars = self.bars, 0
+        node = self.expression()
+        self.bars = bars
+        self.expect("}")
+        return node
+
+    def _braced(self) -> Node:
+        """A group: TeX's braces only group, so that a lone symbol in them may still take a subscript."""
+        node = self.group()
+        if node.kind == "sym" and (self.at("mark", "_") or self.at("mark", "'")):
+            key = self._decorated(node.value)
+            return sym(key, node.start, self.peek(-1).end)
+        return node
+
+    def _bracket(self, opening: str) -> Node:
+        first = self.take()
+        bars, self.bars = self.bars, 0
+        node = self.expression()
+        self.bars = bars
+        last = self._close(opening, first)
+        return Node(node.kind, node.value, node.args, first.start if node.kind != "sym" else node.start, last)
+
+    def _close(self, opening: str, first: Token) -> int:
+        wanted = _OPENING[opening]
+        token = self.peek()
+        if (token.kind == "mark" and token.text == wanted) or (token.kind == "command" and token.text == wanted):
+            return self.take().end
+        if token.kind == "end" or token.text in (")", "]", "}"):
+            raise UnreadableError(f"the bracket {opening} is not closed", first.start)
+        raise UnreadableError(advice(token, f"{show(token)} is not expected inside the bracket"), token.start)
+
+    def _curly(self) -> Node:
+        first = self.take()
+        bars, self.bars = self.bars, 0
+        node = self.expression()
+        self.bars = bars
+        if not self.at("command", "}"):
+            raise UnreadableError(r"the bracket \{ is not closed", first.start)
+        self.take()
+        return node
+
+    def _absolute(self) -> Node:
+        first = self.take()
+        self.bars += 1
+        node = self.expression()
+        self.bars -= 1
+        if not self.at("mark", "|"):
+            raise UnreadableError("the bar | is not closed", first.start)
+        last = self.take()
+        return Node("fn", "abs", (node,), first.start, last.end)
+
+    def _arguments(self) -> tuple[Node, ...]:
+        if self.at("command", "{"):
+            return (self._curly(),)
+        opening = self.take()
+        bars, self.bars = self.bars, 0
+        arguments = [self.expression()]
+        while self.at("mark", ",", ";", "|"):
+            self.take()
+            arguments.append(self.expression())
+        self.bars = bars
+        self._close(opening.text, opening)
+        return tuple(arguments)

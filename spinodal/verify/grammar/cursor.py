@@ -1,0 +1,79 @@
+"""The tokens of an expression and a place among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spinodal.verify.errors import UnreadableError
+from spinodal.verify.grammar.lexer import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the document says about letters: keys that are symbols of their own, and keys that are functions."""
+
+    symbols: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+
+
+class Cursor:
+    """A place among tokens."""
+
+    def __init__(self, tokens: Sequence[Token], declared: Declared | None = None) -> None:
+        self.tokens = tokens
+        self.declared = declared or Declared()
+        self.next = 0
+
+    def peek(self, ahead: int = 0) -> Token:
+        """A token ahead, without taking it."""
+        return self.tokens[min(self.next + ahead, len(self.tokens) - 1)]
+
+    def take(self) -> Token:
+        """The next token."""
+        token = self.peek()
+        if self.next < len(self.tokens) - 1:
+            self.next += 1
+        return token
+
+    def at(self, kind: str, *texts: str) -> bool:
+        """Whether the next token is one of these."""
+        token = self.peek()
+        return token.kind == kind and (not texts or token.text in texts)
+
+    def expect(self, text: str) -> Token:
+        """Take a mark, or refuse."""
+        if not self.at("mark", text) and not (self.at("command", text) and text in "{}"):
+            token = self.peek()
+            what = f"{show(token)} stands where {text} belongs" if token.kind != "end" else f"{text} is missing"
+            raise UnreadableError(what, token.start)
+        return self.take()
+
+
+def show(token: Token) -> str:
+    """A token as its author wrote it, for messages."""
+    return {"command": "\\" + token.text, "end": "the end"}.get(token.kind, token.text[:40])
+
+
+_REASONS = {
+    "partial": "derivatives",
+    "lim": "limits",
+    "prod": "products",
+    "begin": "an environment inside an equation",
+    "ldots": "an ellipsis leaves something out; it",
+    "cdots": "an ellipsis leaves something out; it",
+    "nabla": "gradients",
+    "det": "determinants",
+    "binom": "binomials",
+    "propto": "a proportionality claims no value; it",
+    "to": "a limit",
+    "mapsto": "a map",
+}
+
+
+def advice(token: Token, otherwise: str) -> str:
+    """Why a token cannot be checked, where that is known."""
+    reason = _REASONS.get(token.text) if token.kind == "command" else None
+    if reason is None:
+        return otherwise
+    return f"{reason} ({show(token)}) cannot be checked here"

@@ -1,0 +1,163 @@
+"""Functions, with and without brackets, and letters that are functions when a bracket follows."""
+
+from __future__ import annotations
+
+from spinodal.verify.errors import UnreadableError
+from spinodal.verify.grammar.core import Core
+from spinodal.verify.grammar.cursor import show
+from spinodal.verify.grammar.lexer import Token
+from spinodal.verify.tree import Node, free_symbols, mul, neg, num, power, sym
+
+#: Functions by the name of their command or upright word.
+FUNCTIONS = {
+    "log": "log", "exp": "exp", "tanh": "tanh", "cosh": "cosh", "sinh": "sinh", "coth": "coth", "sech": "sech",
+    "sin": "sin", "cos": "cos", "tan": "tan", "arccos": "arccos", "arcsin": "arcsin", "arctan": "arctan", "acos": "arccos",
+    "arctanh": "arctanh", "artanh": "arctanh", "atanh": "arctanh", "erf": "erf", "erfc": "erfc", "Erfc": "erfc",
+    "Erf": "erf", "sign": "sign", "abs": "abs", "relu": "relu", "ReLU": "relu", "Mills": "mills", "mills": "mills",
+    "Theta": "step", "arcosh": "arccosh", "arccosh": "arccosh",
+}  # fmt: skip
+
+#: Letters that are functions when an argument in brackets follows.
+LETTER_FUNCTIONS = {"H": "tail", "G": "density", "Phi": "normal", "Theta": "step", "theta": "step"}
+
+_INVERSE = {"cos": "arccos", "sin": "arcsin", "tan": "arctan", "tanh": "arctanh"}
+
+
+class Functions(Core):
+    """Reads functions and symbols."""
+
+    def _symbol_or_call(self) -> Node:
+        start = self.peek().start
+        first = self.peek()
+        key = self.symbol_key()
+        end = self.peek(-1).end
+        if key in self.declared.functions and (self.at("mark", "(", "[") or self._power_then_bracket()):
+            return self._applied(lambda arguments: Node("call", key, arguments, start, self.peek(-1).end))
+        if key in self.declared.symbols:
+            return sym(key, start, end)
+        if key == "e" and self.at("mark", "^"):
+            self.take()
+            exponent = self.argument()
+            return Node("fn", "exp", (exponent,), start, exponent.end)
+        name = _letter_function(key) if first.kind in ("letter", "command") else None
+        bracket = self.at("mark", "(", "[") or self.at("command", "{") or self._power_then_bracket()
+        if name is not None and bracket:
+            return self._applied(lambda arguments: _letter_call(name, key, arguments, start))
+        if key == "e":
+            raise UnreadableError("e without an exponent", start)
+        return sym(key, start, end)
+
+    def _power_then_bracket(self) -> bool:
+        """``H^2(x)``: a power between a function's name and its argument."""
+        if not self.at("mark", "^"):
+            return False
+        ahead = 1
+        if self.peek(1).text == "{" and self.peek(1).kind == "mark":
+            level = 0
+            while True:
+                token = self.peek(ahead)
+                if token.kind == "end":
+                    return False
+                if token.kind == "mark" and token.text == "{":
+                    level += 1
+                if token.kind == "mark" and token.text == "}":
+                    level -= 1
+                    if level == 0:
+                        break
+                ahead += 1
+        following = self.peek(ahead + 1)
+        return following.kind == "mark" and following.text in ("(", "[")
+
+    def _applied(self, build: object) -> Node:
+        """A function whose argument is in brackets, with a power before them."""
+        exponent: Node | None = None
+        if self.at("mark", "^"):
+            caret = self.take()
+            exponent = self.argument()
+            if exponent.kind == "neg":
+                raise UnreadableError("a negative power of a function's name may mean its inverse", caret.start)
+        node: Node = build(self._arguments())  # type: ignore[operator]
+        return node if exponent is None else power(node, exponent)
+
+    def _function(self, name: str) -> Node:
+        token = self.take()
+        exponent: Node | None = None
+        while self.at("mark", "^", "_", "'"):
+            if self.at("mark", "_", "'") or exponent is not None:
+                raise UnreadableError(f"{show(self.peek())} after {token.text} is not read", self.peek().start)
+            self.take()
+            exponent = self.argument()
+        if exponent == neg(num(1)):
+            if name not in _INVERSE:
+                raise UnreadableError(f"{token.text}^{{-1}} may mean the inverse function or the reciprocal", token.start)
+            name, exponent = _INVERSE[name], None
+        if self.at("mark", "(", "[") or self.at("command", "{"):
+            arguments = self._arguments()
+            if len(arguments) != 1:
+                raise UnreadableError(f"{token.text} takes one argument", token.start)
+            argument = arguments[0]
+        elif self.at("mark", "{"):
+            argument = self._braced()
+        else:
+            argument = self._loose_argument(token, name)
+        node = Node("fn", name, (argument,), token.start, self.peek(-1).end)
+        return node if exponent is None else power(node, exponent)
+
+    def _loose_argument(self, function: Token, name: str) -> Node:
+        """The argument of a function without brackets: the factors up to the next function, operator or differential."""
+        factors: list[Node] = []
+        while self.starts_factor() and not self.at_differential():
+            token = self.peek()
+            opens = token.kind == "mark" and token.text in ("(", "[")
+            if opens and factors:
+                break
+            callable_ = self._at_function()
+            if callable_ and factors and not (name == "log" and all(not free_symbols(f) for f in factors)):
+                break
+            factors.append(self.factor())
+            if callable_:
+                break
+        if not factors:
+            raise UnreadableError(f"the argument of {function.text} is missing", self.peek().start)
+        return mul(*factors)
+
+    def _at_function(self) -> bool:
+        token = self.peek()
+        if token.kind in ("command", "word") and (token.text in FUNCTIONS or token.text in ("int", "sum")):
+            return True
+        if token.kind == "letter" and token.text in LETTER_FUNCTIONS:
+            save = self.next
+            key = self.symbol_key()
+            bracket = self.at("mark", "(", "[") or self._power_then_bracket()
+            self.next = save
+            return bracket and key in LETTER_FUNCTIONS
+        if self._at_symbol():
+            save = self.next
+            try:
+                key = self.symbol_key()
+            except UnreadableError:
+                return False
+            finally:
+                self.next = save
+            return key in self.declared.functions
+        return False
+
+
+def _letter_function(key: str) -> str | None:
+    return LETTER_FUNCTIONS.get(key.split("^")[0]) if set(key.partition("^")[2]) <= {"'"} else None
+
+
+def _letter_call(name: str, key: str, arguments: tuple[Node, ...], start: int) -> Node:
+    if len(arguments) != 1:
+        raise UnreadableError(f"{key} takes one argument", start)
+    (x,) = arguments
+    primes = len(key.partition("^")[2])
+    node = Node("fn", name, (x,), start, x.end)
+    if primes == 0:
+        return node
+    density = Node("fn", "density", (x,), start, x.end)
+    if name == "tail" and primes == 1:
+        return neg(density)
+    if (name == "tail" and primes == 2) or (name == "density" and primes == 1):
+        return mul(x, density) if name == "tail" else neg(mul(x, density))
+    raise UnreadableError(f"the derivative {key} is not read", start)
