@@ -184,7 +184,7 @@ class _Block:
         self.x = x
         self.true_a = a
         huge: NDArray[np.bool_] | None = None
-        if not np.dot(a, a) <= _HUGE:  # also when it is nan; most arrays pass here and need no closer look
+        if not np.maximum.reduce(a, initial=0.0) <= _HUGE:  # also when it is nan
             huge = a > _HUGE
             a = np.minimum(a, _HUGE)
         self.huge = huge
