@@ -147,7 +147,7 @@ class _FewFits:
 
 
 _D, _E, _F = (_D_TOP, _D_LOW), (_E_TOP, _E_LOW), (_F_TOP, _F_LOW)
-_NARROW = {1: _Fits(6, (_D,)), 2: _Fits(8, (_E,)), 3: _Fits(8, (_E, _F))}  # the higher ones without D
+_NARROW = {count: _Fits(width, (_D, _E, _F)[:count]) for count, width in ((1, 6), (2, 8), (3, 8))}
 _WIDE = {count: _FewFits((_D, _E, _F)[:count]) for count in (1, 2, 3)}
 _FEW = 600  # elements up to which calls cost more than arithmetic
 _ASYMPTOTIC = ((1.0, 1), (2.0, 4), (-6.0, 5))  # D, E and F at the largest arguments: coefficient and power of 1/x
@@ -176,7 +176,7 @@ def _workspace(rows: int, columns: int) -> FloatArray:
 class _Block:
     """The Gaussian tail on one flat block: everything the public functions combine.
 
-    ``fits`` says how many of D, E, F will be needed.
+    ``fits`` says how many of D, E, F will be needed; E and F only where x >= 0.
     """
 
     def __init__(self, x: FloatArray, fits: int = 1) -> None:
@@ -190,8 +190,7 @@ class _Block:
         self.huge = huge
         self.square = a * a
         # On the positive half line, for |x|: D, Mills = |x| + D.
-        self.few = a.size <= _FEW
-        self.fitted = _WIDE[fits](a, self.square) if self.few else _NARROW[1](a, self.square)
+        self.fitted = (_WIDE if a.size <= _FEW else _NARROW)[fits](a, self.square)
         if huge is not None:
             _asymptote(self.fitted, _ASYMPTOTIC, self.true_a, huge)
         self.d_plus = self.fitted[0]
@@ -255,8 +254,7 @@ class _Block:
         np.multiply(minus_m, d, out=out[1])
         if order == 2:
             return
-        higher = self.fitted[1:]  # E, F as fitted, to be used above zero
-        forms: list[FloatArray] = []
+        forms = self.fitted[1:]
         if self.some_negative:
             # Below zero M is small and D = M + |x|, so the defining forms do not cancel.
             x = self.x if self.huge is None else np.minimum(np.maximum(self.x, -_HUGE), _HUGE)
@@ -271,22 +269,10 @@ class _Block:
                 factor *= out[1]
                 f -= factor
             e -= 1.0
-            forms = [e, f][: order - 2]
-        if self.few:
-            for form, fit in zip(forms, higher, strict=False):
+            fitted, forms = forms, [e, f][: order - 2]
+            for form, fit in zip(forms, fitted, strict=False):  # none were fitted if all of x is below zero
                 np.copyto(form, fit, where=np.logical_not(self.negative))
-        else:
-            right = np.flatnonzero(np.logical_not(self.negative)) if forms else slice(None)
-            a, huge = self.true_a[right], None
-            if self.huge is not None:
-                huge = self.huge[right]
-                a = np.minimum(a, _HUGE)
-            higher = _NARROW[order - 1](a, self.square[right])
-            if huge is not None:
-                _asymptote(higher, _ASYMPTOTIC[1:], self.true_a[right], huge)
-            for form, fit in zip(forms, higher, strict=False):
-                form[right] = fit
-        for form, result in zip(forms or higher, out[2:], strict=True):
+        for form, result in zip(forms, out[2:], strict=True):
             np.multiply(minus_m, form, out=result)
 
 
@@ -302,13 +288,31 @@ def _by_blocks(x: ArrayLike, count: int, function: Callable[[_Block, list[FloatA
     array = np.asarray(x, dtype=np.float64)
     flat = array.reshape(-1)
     results = [np.empty(flat.size) for _ in range(count)]
-    if flat.size <= _BLOCK:
-        function(_Block(flat, fits), results)
-    else:
-        for start in range(0, flat.size, _BLOCK):
-            block = slice(start, start + _BLOCK)
-            function(_Block(flat[block], fits), [result[block] for result in results])
+    size = _BLOCK if fits == 1 else 2 * _BLOCK  # for both sides of zero
+    for start in range(0, flat.size, size):
+        block = slice(start, start + size)
+        part = flat[block], [result[block] for result in results]
+        if fits == 1 or part[0].size <= _FEW:
+            function(_Block(part[0], fits), part[1])
+        else:
+            _by_sides(*part, function, fits)
     return tuple(result.reshape(array.shape) for result in results)
+
+
+def _by_sides(x: FloatArray, out: list[FloatArray], function: Callable[[_Block, list[FloatArray]], None], fits: int) -> None:
+    """The same for one block with each side of zero gathered, so that it pays for its own formulas only."""
+    negative = x < 0.0
+    left = np.flatnonzero(negative)
+    if left.size == 0:
+        function(_Block(x, fits), out)
+        return
+    space = np.empty((len(out), x.size))
+    for side, needed in ((left, 1), (np.flatnonzero(np.logical_not(negative)), fits)):
+        if side.size:
+            part = list(space[:, : side.size])
+            function(_Block(x[side], needed), part)
+            for result, values in zip(out, part, strict=True):
+                result[side] = values
 
 
 def gaussian(x: ArrayLike) -> FloatArray:

@@ -178,7 +178,9 @@ class SinhTrapezoid:
         c, w = steps[0]
         first, last = _to_t(-EDGE - c, w), _to_t(EDGE - c, w)
         spacing = (last - first) / self.n
-        return _graded_nodes(c, w, first + 0.5 * spacing, spacing, np.arange(float(self.n)), spacing)
+        epsilon = w * (0.5 / LINEAR)
+        right = _geometric(first + 0.5 * spacing + np.log(epsilon), spacing, self.n)
+        return _grade(right, epsilon[..., None], c[..., None], spacing[..., None])
 
     def refined(self) -> SinhTrapezoid:
         """The rule with 2n nodes."""
@@ -203,12 +205,25 @@ def _graded_nodes(
     epsilon = w * (0.5 / LINEAR)
     t = np.multiply.outer(scale, s)
     t += (offset + np.log(epsilon))[..., None]
-    return _grade(t, epsilon[..., None], c[..., None], weight_scale[..., None])
+    return _grade(np.exp(t, out=t), epsilon[..., None], c[..., None], weight_scale[..., None])
 
 
-def _grade(t: FloatArray, epsilon: Any, c: Any, weight_scale: Any) -> tuple[FloatArray, FloatArray]:
-    """Nodes and weights at t, given as t + log(epsilon) and overwritten; the others are columns, or numbers for a state."""
-    right = np.exp(t, out=t)
+def _geometric(first: FloatArray, spacing: FloatArray, n: int) -> FloatArray:
+    """exp(first + k spacing) for k = 0 ... n - 1, [..., n]: a quarter of them by exp, the others as multiples of those."""
+    quarter = -(-n // 4)
+    start = np.multiply.outer(spacing, np.arange(float(quarter)))
+    start += first[..., None]
+    np.exp(start, out=start)
+    values = np.empty((*first.shape, n))
+    values[..., :quarter] = start
+    for k in range(quarter, n, quarter):
+        part = values[..., k : k + quarter]
+        np.multiply(start[..., : part.shape[-1]], np.exp(k * spacing)[..., None], out=part)
+    return values
+
+
+def _grade(right: FloatArray, epsilon: Any, c: Any, weight_scale: Any) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights at t, given as epsilon exp(t) and overwritten; the others are columns, or numbers for a state."""
     square = epsilon * epsilon
     left = square / right
     # dz/dt = LINEAR [right/(1 + right) + left/(1 + left)], where right left = epsilon^2.
@@ -248,7 +263,7 @@ def _nodes_of_one(c: float, w: float, n: int) -> tuple[FloatArray, FloatArray]:
     epsilon = w * (0.5 / LINEAR)
     t = spacing * _count(n)
     t += first + 0.5 * spacing + np.log(epsilon)
-    return _grade(t, epsilon, inside, spacing)
+    return _grade(np.exp(t, out=t), epsilon, inside, spacing)
 
 
 @functools.lru_cache(maxsize=64)
