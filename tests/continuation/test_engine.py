@@ -310,3 +310,66 @@ def test_isolas_of_any_shape_have_two_folds(x_size, p_size):
 def test_neighbouring_branch_points_of_one_equation(distance):
     branch = continue_branch(lambda x, p: x * p * (p - distance) - x**3, [0.0], -1.0, bounds=(-1.0, 1.3))
     assert [point.p for point in branch.special_points] == pytest.approx([0.0, distance], abs=1e-12)
+
+
+@pytest.mark.parametrize("width", [1e-3, 1e-4, 1e-6, 1e-8])
+def test_two_folds_that_have_hardly_separated_are_both_found(width):
+    """For p = y^3 - w y, y = x - 0.1: folds at +-2 (w/3)^(3/2), nearer to each other than any step."""
+    branch = continue_branch(
+        lambda x, p: p - (x - 0.1) ** 3 + width * (x - 0.1), [-1.0], -(1.1**3) + 1.1 * width, bounds=(-1.5, 1.5)
+    )
+    assert kinds(branch) == ["fold", "fold"]
+    for point, exact in zip(branch.special_points, (1.0, -1.0), strict=True):
+        assert abs(point.p - exact * 2.0 * (width / 3.0) ** 1.5) <= point.error_estimate
+        assert point.error_estimate < 1e-14
+
+
+def test_a_point_of_inflection_is_no_pair_of_folds():
+    assert not kinds(continue_branch(lambda x, p: p - x**3, [-1.0], -1.0, bounds=(-1.0, 1.0)))
+
+
+@pytest.mark.parametrize("distance", [1e-2, 1e-4])
+def test_branch_points_much_nearer_than_a_step_are_not_reported_twice(distance):
+    branch = continue_branch(
+        lambda x, p: np.array([p * x[0] - x[0] ** 3, (p - distance) * x[1] - x[1] ** 3]),
+        [0.0, 0.0],
+        -1.0,
+        bounds=(-1.0, 1.0),
+    )
+    assert [point.p for point in branch.special_points] == pytest.approx([0.0, distance], abs=1e-14)
+
+
+@pytest.mark.parametrize("function", [lambda x, p: x - np.log(p), lambda x, p: x - np.sqrt(0.5 - p)])
+def test_f_can_be_evaluated_at_every_point_returned(function):
+    branch = continue_branch(function, function(np.zeros(1), 0.4) * -1.0, 0.4, bounds=(-1.0, 1.0))
+    assert all(np.isfinite(function(x, p)) for x, p in zip(branch.x, branch.p, strict=True))
+    assert "F is not finite" in branch.stop_reason
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e5, 1e7])
+def test_a_branch_points_estimate_sees_cancellation_and_differences(offset):
+    """Branches x = p and (x - p) exp(x) = p - 0.3 cross at p = 0.3; float() leaves only differences for derivatives."""
+
+    def function(x, p):
+        y = float(x[0])
+        return np.array([(offset + (p - 0.3) * (y - p) - (y - p) ** 2 * np.exp(y)) - offset])
+
+    (point,) = continue_branch(function, [-1.0], -1.0, bounds=(-1.0, 1.0)).special_points
+    assert point.kind == "branch-point"
+    assert abs(point.p - 0.3) <= point.error_estimate
+    assert point.error_estimate <= 1e-10 + 1e-12 * offset
+
+
+@pytest.mark.parametrize("size", [1e-5, 1e-8])
+def test_unknowns_of_any_size_have_their_folds(size):
+    branch = continue_branch(
+        lambda x, p: p + x / size - (x / size) ** 3,
+        [-2.0 * size],
+        -6.0,
+        bounds={"p": (-7.0, 7.0)},
+        events={"x": lambda x, p: x[0]},
+    )
+    assert kinds(branch) == ["fold", "x", "fold"]
+    for point in branch.of_kind("fold"):
+        assert abs(abs(point.p) - 2.0 * 3.0**-1.5) <= point.error_estimate
+        assert abs(abs(point.order_parameters["x0"]) / size - 3.0**-0.5) < 1e-6

@@ -1,6 +1,6 @@
 """What is special on a stretch of branch: signs that change between its ends, and what they mean.
 
-the parameter's slope            a fold
+the parameter's slope            a fold (two, where it dips below zero between the ends)
 det [F_u; t]                     a branch point (an odd number of branches' worth)
 the count of unstable directions a branch point with a kernel of several dimensions
 an event                         its zero
@@ -55,24 +55,15 @@ def points_at_start(task: Task, origin: Node) -> tuple[Located, ...]:
 def special_points(task: Task, before: Node | None, segment: Segment) -> list[Located]:
     """Everything special on a segment; ``before`` is the node before its start."""
     found: list[Located] = []
+    earlier = before
     for piece in _pieces(task, before, segment):
-        here = branch_points(task, piece)
-        if piece.start.t[-1] * piece.end.t[-1] < 0.0:
-            guess = fold_guess(piece)
-            point = locate_fold(task.problem, guess, piece.scale, task.settings.tolerance)
-            if not (point.converged and piece.holds(point.u)):
-                beside = [np.linalg.norm((other.u - guess) / piece.scale) for other in here if other.converged]
-                if beside and min(beside) < 0.2 * piece.length:
-                    found += here  # the turn is that of a side branch at its branch point
-                    continue
-                point = _bisected_fold(task, piece, point)
-            if not point.converged:  # where a symmetry makes branches meet, the turn is no regular fold
-                meeting = locate_branch_point(task.problem, point.u, piece.scale, task.settings.tolerance)
-                point = meeting if meeting.converged and piece.holds(meeting.u) else point
-            # where branches cross, p may turn as well (a pitchfork's side branch): that is the branch point, not a fold
-            if not any(_same_place(point, other, piece) for other in here) and not _in_noise(point, piece):
-                here.append(point)
+        here = branch_points(task, piece, found)
+        for part in _between_turns(task, earlier, piece):
+            fold = _fold(task, part, here)
+            if fold is not None:
+                here.append(fold)
         found += here
+        earlier = piece.start
     if task.classify is not None:
         found = [known for point in found if (known := task.classify(point)) is not None]
     for index, (name, event) in enumerate(task.events.items()):
@@ -86,8 +77,57 @@ def special_points(task: Task, before: Node | None, segment: Segment) -> list[Lo
     return found
 
 
-def branch_points(task: Task, piece: Segment) -> list[Located]:
-    """The branch point on a piece whose ends differ in the determinant's sign or in the number of unstable directions."""
+def _fold(task: Task, piece: Segment, here: Sequence[Located]) -> Located | None:
+    """The fold on a piece at whose ends the parameter runs in opposite directions, beside the branch points known there."""
+    if piece.start.t[-1] * piece.end.t[-1] >= 0.0:
+        return None
+    guess = fold_guess(piece)
+    point = locate_fold(task.problem, guess, piece.scale, task.settings.tolerance)
+    if not (point.converged and _within(piece, point.u)):
+        beside = [np.linalg.norm((other.u - guess) / piece.scale) for other in here if other.kind == "branch-point"]
+        if beside and min(beside) < 0.2 * piece.length:
+            return None  # the turn is that of a side branch at its branch point
+        point = _bisected_fold(task, piece, point)
+    if not point.converged:  # where a symmetry makes branches meet, the turn is no regular fold
+        meeting = locate_branch_point(task.problem, point.u, piece.scale, task.settings.tolerance)
+        point = meeting if meeting.converged and piece.holds(meeting.u) else point
+    # where branches cross, p may turn as well (a pitchfork's side branch): that is the branch point, not a fold
+    crossings = (other for other in here if other.kind == "branch-point")
+    if any(_same_place(point, other, piece) for other in crossings) or _in_noise(point, piece):
+        return None
+    return point
+
+
+def _between_turns(task: Task, before: Node | None, piece: Segment) -> list[Segment]:
+    """The piece divided where the parameter runs backwards for less than a step (two folds that have hardly separated)."""
+    if before is None or piece.start.t[-1] * piece.end.t[-1] <= 0.0 or before.t[-1] * piece.start.t[-1] <= 0.0:
+        return [piece]
+    nodes = [before, piece.start, piece.end]
+    for _ in range(_DIVISIONS):
+        slopes = [float(node.t[-1] / np.linalg.norm(node.t / piece.scale)) for node in nodes]
+        lowest = _probe(task, nodes[0], _stretch(nodes[1], nodes[2], piece.scale), slopes)
+        if lowest is None:
+            break
+        if lowest.t[-1] * piece.start.t[-1] < 0.0:
+            first = before if _nearer(lowest, before, piece.end, piece.scale) else piece.start
+            last = piece.start if first is before else piece.end
+            halves = [_stretch(first, lowest, piece.scale), _stretch(lowest, last, piece.scale)]
+            return halves if first is piece.start else [*halves, piece]
+        nodes = sorted([*nodes, lowest], key=lambda node: _along(node, before, piece))
+        middle = min((1, 2), key=lambda k: abs(nodes[k].t[-1]))
+        nodes = nodes[middle - 1 : middle + 2]
+    return [piece]
+
+
+def _along(node: Node, before: Node, piece: Segment) -> float:
+    return float(((node.u - before.u) / piece.scale) @ ((piece.end.u - before.u) / piece.scale))
+
+
+def branch_points(task: Task, piece: Segment, known: Sequence[Located] = ()) -> list[Located]:
+    """The branch point on a piece whose ends differ in the determinant's sign or in the number of unstable directions.
+
+    ``known`` are points beside the piece that have been found already.
+    """
     counted = piece.start.unstable >= 0 and piece.end.unstable >= 0
     if counted and abs(piece.start.unstable - piece.end.unstable) >= 2:
         several = _several(task, piece)
@@ -96,9 +136,10 @@ def branch_points(task: Task, piece: Segment) -> list[Located]:
     if piece.start.sign * piece.end.sign >= 0.0:
         return []
     guess = branch_point_guess(piece)
-    for _ in range(6):
+    for _ in range(16):
         point = locate_branch_point(task.problem, guess, piece.scale, task.settings.tolerance)
-        if point.converged and _within(piece, point.u):
+        again = any(np.max(np.abs(other.u - point.u) / piece.scale) < 1e-9 for other in known)
+        if point.converged and not again and _within(piece, point.u):
             return [point]
         # Newton went to another one, or nowhere: narrow the stretch on which the sign changes
         try:
@@ -115,7 +156,7 @@ def _within(piece: Segment, u: Array) -> bool:
     """Whether a point lies beside a piece, between its ends."""
     chord = (piece.end.u - piece.start.u) / piece.scale
     offset = (u - piece.start.u) / piece.scale
-    return piece.holds(u) and -0.05 <= float(chord @ offset) / max(float(chord @ chord), 1e-300) <= 1.05
+    return piece.holds(u) and abs(float(chord @ offset) / max(float(chord @ chord), 1e-300) - 0.5) <= 0.5 + 1e-6
 
 
 def jumped(task: Task, before: Node | None, segment: Segment) -> bool:

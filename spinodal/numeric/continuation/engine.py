@@ -19,6 +19,7 @@ from spinodal.numeric.continuation.problem import EvaluationError, Problem
 from spinodal.numeric.continuation.segment import Node
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.continuation.task import Limit, Task, Trace
+from spinodal.numeric.continuation.units import Units, natural_units
 from spinodal.numeric.results import Array, Failure, SpecialPoint
 
 Bounds = tuple[float, float] | Mapping[Any, tuple[float, float]]
@@ -74,11 +75,29 @@ def continue_branch(
     """
     _check_kinds(settings or Settings(), events or {})
     problem = Problem(F, jac, dFdp, second)
-    problem.check_derivatives(np.append(np.atleast_1d(np.asarray(x0, dtype=float)).ravel(), float(p0)))
-    return follow_problem(
-        problem, x0, p0, bounds=bounds, settings=settings, events=events, names=names, parameter=parameter,
-        checkpoint=checkpoint, progress=progress,
+    start = np.atleast_1d(np.asarray(x0, dtype=float)).ravel()
+    problem.check_derivatives(np.append(start, float(p0)))
+    s = natural_units(problem, start, float(p0), _width(bounds, parameter))
+    if s is None:
+        return follow_problem(
+            problem, start, p0, bounds=bounds, settings=settings, events=events, names=names, parameter=parameter,
+            checkpoint=checkpoint, progress=progress,
+        )  # fmt: skip
+    units = Units(s)
+    slope = dFdp and (lambda y, p: np.asarray(dFdp(s * y, p)).reshape(s.size) / s)
+    return units.undone(
+        follow_problem(
+            Problem(units.function(F), units.matrix(jac), slope, units.second(second)), start / s, p0,
+            bounds=units.bounds(bounds, names or [f"x{i}" for i in range(s.size)]), settings=settings,
+            events=units.events(events), names=names, parameter=parameter, checkpoint=checkpoint, progress=progress,
+        )
     )  # fmt: skip
+
+
+def _width(bounds: Bounds | None, parameter: str) -> float:
+    """The width of the parameter's bounds."""
+    pair = bounds.get("p", bounds.get(parameter)) if isinstance(bounds, Mapping) else bounds
+    return float(pair[1] - pair[0]) if pair is not None and len(pair) == 2 else np.inf
 
 
 def follow_problem(

@@ -198,8 +198,11 @@ def locate_branch_point(problem: Problem, guess: Array, scale: Array, tolerance:
                 break
             u, mu = u + scale * step[: n + 1], mu + float(step[n + 1])
             if size <= tolerance or (size < 1e-7 and size > 0.3 * previous):
-                noise = np.concatenate([problem.noise(here) / rows, np.full(2, problem.derivative_noise)])
+                slopes = np.maximum(problem.derivative_noise, problem.scatter_of_slopes(here, raw, v * scale))
+                noise = np.concatenate([problem.noise(here) / rows, slopes])
                 error = _parameter_error(full, noise, step, np.append(scale, 1.0), n)
+                if size > tolerance:  # Newton wanders in the noise of its own derivatives: by steps of this size
+                    error += 4.0 * abs(float(step[n])) * float(scale[n])
                 if abs(mu) > 1e-7 + 1e3 * float(np.max(noise)):
                     return Located("branch-point", u, float("nan"), False, reason="the branches do not quite meet")
                 return Located("branch-point", u, error, True, null=v * scale, left=raw)

@@ -50,7 +50,21 @@ def advance(task: Task, trace: Trace) -> Trace:
             why, step, refusals = "two branches nearly meet", step * 0.3, refusals + 1
             continue
         return _conclude(task, trace, segment, min(step * growth, settings.largest_step))
-    return replace(trace, stop=f"the step has reached its minimum at p = {start.u[-1]:.10g}: {why}")
+    trace = _evaluable(task, trace)
+    return replace(trace, stop=f"the step has reached its minimum at p = {trace.nodes[-1].u[-1]:.10g}: {why}")
+
+
+def _evaluable(task: Task, trace: Trace) -> Trace:
+    """The trace without last points at which F fails: the corrector's last step may leave the domain by a rounding error."""
+    nodes = trace.nodes
+    while len(nodes) > 1:
+        try:
+            task.problem.residual(nodes[-1].u)
+            break
+        except EvaluationError:
+            nodes = nodes[:-1]
+    located = tuple(point for point in trace.located if point.position <= len(nodes) - 1)
+    return replace(trace, nodes=nodes, located=located)
 
 
 def _before(trace: Trace) -> Node | None:

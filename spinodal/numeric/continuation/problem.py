@@ -20,6 +20,8 @@ _COMPLEX_STEP = 1e-30
 #: Relative steps of the central differences that stand in for derivatives nobody gave.
 _DIFFERENCE = 1e-3
 _SECOND_DIFFERENCE = 1e-5
+#: Relative distances of the points whose scatter is taken for rounding.
+_SCATTER = (1e-9, 1e-6)
 
 
 class EvaluationError(Exception):
@@ -83,7 +85,7 @@ class Problem:
     @property
     def derivative_noise(self) -> float:
         """Relative accuracy of F_u: rounding where it is given or a complex step, less for differences."""
-        return 1e-15 if self._complex is not False else 1e-11
+        return 1e-15 if self._complex is not False else 1e-10
 
     def _split(self, u: Array) -> tuple[Array, tuple[float, ...]]:
         k = self.parameters
@@ -241,15 +243,14 @@ class Problem:
         floor = 4.0 * np.finfo(float).eps * (np.abs(here.f_u) @ np.abs(here.u) + np.abs(here.f))
         scatter = np.zeros_like(floor)
         for k in (1, 2):
-            shift = 1e-9 * (1.0 + np.abs(here.u)) * np.cos(k * (np.arange(here.u.size) + 1.0))
-            try:
-                values = [self.residual(here.u + m * shift) for m in (-2, -1, 1, 2)]
-            except EvaluationError:
-                continue
-            # the fourth difference sees no smooth change of F; of noise it is sqrt(70) times as large
-            fourth = values[0] - 4.0 * values[1] + 6.0 * here.f - 4.0 * values[2] + values[3]
-            scatter = np.maximum(scatter, np.abs(fourth) / 4.0)
+            scatter = np.maximum(scatter, _scatter(self.residual, here.u, here.f, k))
         return np.asarray(np.maximum(floor, scatter))
+
+    def scatter_of_slopes(self, here: Evaluation, w: Array, v: Array) -> Array:
+        """Scatter of w . F_u v over a few points nearby, for w [n] and the rows of v [m, n + k]; [m]."""
+        value = np.asarray(w @ here.f_u @ v.T)
+        samples = [_scatter(lambda u: np.asarray(w @ self(u).f_u @ v.T), here.u, value, k) for k in (1, 2)]
+        return np.asarray(np.max(samples, axis=0))
 
     def inside(self, u: Array) -> bool:
         """Whether F is meant at a point: where it is defined but not smooth on one side, differences keep to the other."""
@@ -317,6 +318,21 @@ class Problem:
             except EvaluationError:
                 h /= 30.0
         raise EvaluationError("F cannot be differentiated twice: it is not finite beside this point")
+
+
+def _scatter(function: Callable[[Array], Array], u: Array, value: Array, k: int) -> Array:
+    """Rounding level of a function with a value at u: its fourth difference along the k-th of some fixed directions.
+
+    The fourth difference over points so near sees no smooth change; of noise it is sqrt(70) times as large. Where F is
+    stationary the nearest points may all be rounded alike, hence two distances.
+    """
+    shift = _SCATTER[k - 1] * (1.0 + np.abs(u)) * np.cos(k * (np.arange(u.size) + 1.0))
+    try:
+        values = [function(u + m * shift) for m in (-2, -1, 1, 2)]
+    except EvaluationError:
+        return np.zeros_like(value)
+    fourth = values[0] - 4.0 * values[1] + 6.0 * value - 4.0 * values[2] + values[3]
+    return np.asarray(np.abs(fourth) / 4.0)
 
 
 def _shifted(u: Array, j: int, h: float) -> Array:
