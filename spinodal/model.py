@@ -16,13 +16,15 @@ import numpy as np
 
 from spinodal.codegen import cache
 from spinodal.numeric.quadrature import Rule
-from spinodal.numeric.results import Locus, Solution
+from spinodal.numeric.results import Failure, Locus, Solution, State
 from spinodal.numeric.solve import Bound, all_states, solve_points
 from spinodal.schemes import check_scheme
 from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_copies, with_overlap
 from spinodal.spec.coupled import given_margin, reference_spec
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from spinodal.numeric.continuation import Settings
     from spinodal.numeric.special_loci import Wanted
     from spinodal.numeric.state_branch import StateBranch
@@ -177,6 +179,53 @@ class Model:
         if all and others and not states[0].converged:
             states = [others[0]]
         return Solution(self.name, self.ansatz, tuple(states), shape, others)
+
+    def stabilities(
+        self,
+        values: Mapping[str, float] | None = None,
+        *,
+        at: Any = None,
+        state: State | None = None,
+        start: Mapping[str, float] | None = None,
+        tol: float = 1e-10,
+        rule: Rule | None = None,
+        **parameters: float,
+    ) -> xr.Dataset:
+        """The distribution of stabilities: the density of y h, label times field, on patterns of the training set.
+
+        It is that of one solution under the model's ansatz; for Franz-Parisi that of the probe, and ``density_ref`` that of
+        the reference.
+
+        Args:
+            values: parameters by name, for names that are also arguments of this function.
+            at: values of y h [stability]; default: an even grid where the density is not negligible.
+            state: a state of this model that is solved already, instead of parameters.
+            start: order parameters to start from, as for :meth:`solve`.
+            tol: wanted absolute error of the free entropy.
+            rule: the quadrature rule; densities are those of its refinement.
+            **parameters: values.
+
+        Returns:
+            ``density`` and ``density_error`` (absolute) over ``stability``; parameters are attributes.
+
+        Raises:
+            SpecError: for unknown parameters, and for labels other than +-1.
+            NoStateError: if there is no state; its ``failure`` says why.
+        """
+        from spinodal.numeric.stabilities import RULE, densities, labelled
+        from spinodal.numeric.tracking import NoStateError
+
+        module = self.solver()
+        if not module.STABILITIES:
+            raise SpecError(
+                "stabilities y*h need labels +1 and -1", cure="use a label such as sign(u)", source="stabilities"
+            )
+        if state is None:
+            state = self.solve({**(values or {}), **parameters}, start=start, tol=tol, rule=rule).states[0]
+        if not state.converged:
+            raise NoStateError(state.failure or Failure("the state did not converge", "solve it first"))
+        grid, found = densities(Bound(module, rule or RULE), state, at)
+        return labelled(grid, found, model=self.name, ansatz=self.ansatz, **state.parameters)
 
     def _check_start(self, module: ModuleType, start: Mapping[str, float] | None) -> None:
         for name, value in (start or {}).items():

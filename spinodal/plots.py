@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -174,9 +175,7 @@ def plot_locus(locus: Locus, path: Path) -> None:
     located = np.array([point.converged for point in locus.special_points]) & np.isfinite(values)
     if not located.any():
         raise ValueError("no point of this locus was located: there is nothing to draw")
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in ("png", "svg", "pdf"):
-        raise ValueError(f"{path.suffix or path.name}: the suffix says the format; use .png, .svg or .pdf")
+    kind = _format(path)
     errors = np.array([point.error_estimate for point in locus.special_points])
     with style():
         figure, (axes,) = new_figure()
@@ -238,9 +237,7 @@ def plot_branch(branch: Branch, path: Path, *, y: str, inverse: bool = False) ->
     """
     from spinodal.numeric.continuation.drawing import stretches
 
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in ("png", "svg", "pdf"):
-        raise ValueError(f"{path.suffix or path.name}: the suffix says the format; use .png, .svg or .pdf")
+    kind = _format(path)
     p = 1.0 / branch.p if inverse else branch.p
     values = branch[y]
     with style():
@@ -264,6 +261,36 @@ def plot_branch(branch: Branch, path: Path, *, y: str, inverse: bool = False) ->
         if named:
             axes.legend()
         _write_one(figure, path, kind)
+
+
+def plot_stabilities(data: xr.Dataset, path: Path) -> None:
+    """Draw the densities of y h of :meth:`~spinodal.model.Model.stabilities`, and write one file.
+
+    Raises:
+        ValueError: for another format than png, svg or pdf.
+    """
+    kind = _format(path)
+    names = {"density": "solution", "density_ref": "reference"}
+    shown = [name for name in names if name in data]
+    with style():
+        figure, (axes,) = new_figure()
+        for colour, name in zip(PALETTE, shown, strict=False):
+            axes.plot(data["stability"], data[name], "-", color=colour, label=names[name])
+        if len(shown) > 1:
+            axes.legend()
+        axes.set_ylim(bottom=0.0)
+        axes.set_xlabel("stability $y h$")
+        axes.set_ylabel("density $P(y h)$")
+        axes.set_title(f"{data.attrs['model']}, {data.attrs['ansatz']}")
+        _write_one(figure, path, kind)
+
+
+def _format(path: Path) -> str:
+    """The format that a suffix says."""
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in ("png", "svg", "pdf"):
+        raise ValueError(f"{path.suffix or path.name}: the suffix says the format; use .png, .svg or .pdf")
+    return kind
 
 
 def _write_one(figure: Figure, path: Path, kind: str) -> None:

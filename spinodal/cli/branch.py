@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinodal.cli.app import NOT_CONVERGED
-from spinodal.cli.files import output_file, write
+from spinodal.cli.files import DATA, PICTURES, output_file, write
 from spinodal.cli.options import declare_spec, read_model
 from spinodal.cli.solve import start_of
 from spinodal.cli.terminal import (
@@ -31,9 +31,6 @@ from spinodal.spec.errors import clip, did_you_mean
 
 if TYPE_CHECKING:
     from spinodal.numeric.state_branch import StateBranch
-
-_DATA = (".nc", ".csv")
-_PICTURES = (".png", ".svg", ".pdf")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -67,8 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     spec, given = read_model(arguments)
     along = search_range(arguments.along)
     start = start_of(arguments.start)
-    output = output_file(arguments.output, suffixes=_DATA) if arguments.output else None
-    plot = output_file(arguments.plot, option="--plot", suffixes=_PICTURES) if arguments.plot else None
+    output = output_file(arguments.output, suffixes=DATA) if arguments.output else None
+    plot = output_file(arguments.plot, option="--plot", suffixes=PICTURES) if arguments.plot else None
     _check(spec, given, along.name, along.ends())
     _check_numbers(arguments)
 

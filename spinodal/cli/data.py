@@ -13,6 +13,8 @@ from spinodal.numeric.results import Locus
 from spinodal.spec import Spec, canonical_json
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from spinodal.numeric.state_branch import StateBranch
 
 _VERSIONS = ("spinodal", "numpy", "scipy", "sympy", "xarray")
@@ -74,6 +76,18 @@ def save_branch_csv(branch: StateBranch, path: Path) -> None:
             numbers = [*map(_cell, point.parameters.values()), _cell(point.error_estimate), ""]
             rest = [_cell(point.free_entropy), *map(_cell, point.order_parameters.values())]
             writer.writerow([point.kind, *numbers, *rest, *("" for _ in names)])
+
+
+def save_table(dataset: xr.Dataset, spec: Spec, tolerance: float, path: Path) -> None:
+    """Write a dataset over one dimension: NetCDF (version 3) with spec, versions and tolerance, or CSV."""
+    if path.suffix.lower() != ".csv":
+        dataset.assign_attrs(provenance(spec, tolerance)).to_netcdf(path, engine="scipy")
+        return
+    columns = {name: dataset[name].values for name in (*dataset.coords, *dataset.data_vars)}
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
 
 
 def _cell(value: float) -> str:

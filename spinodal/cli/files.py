@@ -10,6 +10,10 @@ from pathlib import Path
 from spinodal.spec import SpecError
 from spinodal.spec.errors import clip
 
+#: Suffixes of data files and of figures.
+DATA = (".nc", ".csv")
+PICTURES = (".png", ".svg", ".pdf")
+
 
 def output_file(name: str, *, option: str = "-o", suffixes: Sequence[str] = ()) -> Path:
     """The path of a file to write.

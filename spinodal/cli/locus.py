@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinodal.cli.app import NOT_CONVERGED
-from spinodal.cli.files import output_file, write
+from spinodal.cli.files import DATA, PICTURES, output_file, write
 from spinodal.cli.options import declare_spec, read_model
 from spinodal.cli.solve import start_of
 from spinodal.cli.terminal import note, print_json, print_table, progress, show, show_error, show_point, warn, working
@@ -30,8 +30,6 @@ _KINDS = (
 #: The kind that is located with the overlap of real replicas among the order parameters.
 _EXTREMISED = "local-entropy-transition"
 _ZERO = "zero:"
-_DATA = (".nc", ".csv")
-_PICTURES = (".png", ".svg", ".pdf")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         given.pop("q1", None)
     along = search_range(arguments.along)
     over = grid_range(arguments.over) if arguments.over else None
-    output = output_file(arguments.output, suffixes=_DATA) if arguments.output else None
-    plot = output_file(arguments.plot, option="--plot", suffixes=_PICTURES) if arguments.plot else None
+    output = output_file(arguments.output, suffixes=DATA) if arguments.output else None
+    plot = output_file(arguments.plot, option="--plot", suffixes=PICTURES) if arguments.plot else None
     if plot is not None and over is None:
         raise SpecError("one point is no curve", cure="give a grid, as in --over kappa=0:1:21", source="--plot")
     start = start_of(arguments.start)

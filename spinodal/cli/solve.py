@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinodal.cli.app import NOT_CONVERGED
+from spinodal.cli.files import DATA, PICTURES, output_file, write
 from spinodal.cli.options import declare_spec, read_model
 from spinodal.cli.terminal import note, print_json, print_table, show, show_error, show_point, warn, working
 from spinodal.cli.values import assignments
@@ -15,6 +17,7 @@ from spinodal.spec.errors import clip, did_you_mean
 from spinodal.spec.names import ORDER_PARAMETERS
 
 if TYPE_CHECKING:
+    from spinodal.model import Model
     from spinodal.numeric.results import Solution, State
 
 
@@ -29,6 +32,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="order parameters to start from, instead of following the root from small alpha",
     )
     parser.add_argument("--all", action="store_true", help="report every root found, not only the connected one")
+    parser.add_argument(
+        "--stabilities",
+        metavar="FILE",
+        help="write the distribution of stabilities y*h: .nc, .csv, or a figure .png, .svg, .pdf",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     spec, given = read_model(arguments)
     check_parameters(spec, given)
     start = start_of(arguments.start)
+    file = arguments.stabilities
+    place = output_file(file, option="--stabilities", suffixes=(*DATA, *PICTURES)) if file else None
 
     from spinodal.model import Model
 
@@ -45,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         model.solver()
     with working(arguments, f"solving {spec.name}"):
         solution = model.solve(numbers, start=start or None, all=arguments.all, tol=arguments.tol)
+    if place is not None and solution.converged:
+        _write_stabilities(model, solution.states[0], place, arguments)
     if arguments.json:
         document = solution.to_json()
         if arguments.all:
@@ -54,6 +66,19 @@ def run(arguments: argparse.Namespace) -> int:
         _print(solution)
     _report(solution)
     return 0 if solution.converged else NOT_CONVERGED
+
+
+def _write_stabilities(model: Model, state: State, place: Path, arguments: argparse.Namespace) -> None:
+    with working(arguments, f"distribution of stabilities of {model.name}"):
+        found = model.stabilities(state=state)
+    if place.suffix.lower() in PICTURES:
+        from spinodal.plots import plot_stabilities
+
+        write(place, lambda path: plot_stabilities(found, path), option="--stabilities")
+        return
+    from spinodal.cli.data import save_table
+
+    write(place, lambda path: save_table(found, model.spec, arguments.tol, path), option="--stabilities")
 
 
 def start_of(texts: Sequence[str]) -> dict[str, float]:

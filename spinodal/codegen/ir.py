@@ -22,7 +22,7 @@ from spinodal.symbolic.derivation import Origin
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
-Function = Literal["log_tail", "tail", "density", "conditional_tail", "log_two_cosh", "primitive", "tilted"]
+Function = Literal["log_tail", "tail", "density", "log_density", "conditional_tail", "log_two_cosh", "primitive", "tilted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,3 +227,4 @@ class Program:
     origin: tuple[tuple[str, sp.Expr], ...] = ()
     trivial: tuple[tuple[str, str], ...] = ()
     constrained: str = ""
+    stabilities: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import generic_values, kinks, symbol, to_sympy
 from spinodal.symbolic.functions import Primitive
 from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.stabilities import STABILITY
 
 #: Derivatives of this order of a numerical partition function are available; higher ones fall back to differences.
 HIGHEST_ORDER = 4
@@ -47,6 +48,12 @@ def lower(derived: Derived) -> Program:
             [Result("conditions", (len(derived.conditions),), tuple(c.expression for c in derived.conditions))],
         ),
     ]
+    stabilities = derived.stabilities
+    if stabilities.densities:
+        densities = [Result(k, (), (e,)) for k, e in stabilities.densities.items()]
+        edges = [Result("edges", (len(stabilities.edges),), stabilities.edges)]
+        routines.append(context.routine("stabilities", "The density of y h at v.", densities, directions=(STABILITY,)))
+        routines.append(context.routine("stability_edges", "Values of y h where a density is not smooth.", edges))
     missing = tuple(
         name for j, name in enumerate(derived.parameters) if any(row[j] is None for row in derived.parameter_derivative)
     )
@@ -95,6 +102,7 @@ def lower(derived: Derived) -> Program:
         origin=tuple(derived.origin.items()),
         trivial=tuple(derived.trivial.items()),
         constrained=derived.constrained,
+        stabilities=tuple(stabilities.densities),
     )
 
 

@@ -16,12 +16,12 @@ from spinodal.codegen.ir import Assign, Call, Function, Inner, StepInZ
 from spinodal.symbolic.averages import Average, Measure, explicit_fields, standard_normals
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import symbol
-from spinodal.symbolic.functions import ConditionalTail, Density, LogTail, LogTwoCosh, Primitive, Tail, Tilted
+from spinodal.symbolic.functions import ConditionalTail, Density, LogDensity, LogTail, LogTwoCosh, Primitive, Tail, Tilted
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.nested import LogAverage, TiltedAverage
 
 NESTED = (LogAverage, TiltedAverage, Average)
-_SPECIAL = (LogTail, Tail, Density, ConditionalTail, LogTwoCosh, Primitive, Tilted)
+_SPECIAL = (LogTail, Tail, Density, LogDensity, ConditionalTail, LogTwoCosh, Primitive, Tilted)
 
 
 class Context(Protocol):
@@ -201,6 +201,9 @@ class NodeBuilder:
             case Tail() | Density():
                 self.step(atom.args[0])
                 return self._output("tail" if isinstance(atom, Tail) else "density", (self._argument(atom.args[0]),), 0)
+            case LogDensity():
+                self.step(atom.args[0])
+                return self._output("log_density", (self._argument(atom.args[0]),), 0)
             case ConditionalTail():
                 x, y, r = atom.args
                 self.step(x)

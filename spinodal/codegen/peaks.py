@@ -79,7 +79,8 @@ def peak_kernel(
     planted = tuple(Planted(variable, str(kind), splits[variable]) for variable, kind in group.planted)
     items = [*builder.hoisted, *slopes_body, *body, *kink_body]
     read = set().union(*(reads(item) for item in items))
-    t_steps, z_steps = slope_builder.along(NODE), builder.along(z)
+    t_steps = tuple(dict.fromkeys((*slope_builder.along(NODE), *builder.along(NODE))))
+    z_steps = builder.along(z)
     scalars = [mean, root, spread, *slopes, *values, *kink_values]
     scalars += [part for step in (*t_steps, *z_steps) for part in (step.offset, step.slope, step.sharpness)]
     scalars += [split for variable in planted for split in variable.splits]

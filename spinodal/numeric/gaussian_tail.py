@@ -326,6 +326,12 @@ def gaussian(x: ArrayLike) -> FloatArray:
     return value
 
 
+def log_gaussian(x: ArrayLike) -> FloatArray:
+    """Log G(x), the logarithm of the standard Gaussian density, for |x| below 1e154."""
+    array = np.asarray(x, dtype=np.float64)
+    return np.asarray(-0.5 * array * array - _HALF_LOG_2PI)
+
+
 @functools.cache
 def _scipy(name: str) -> Callable[..., FloatArray]:
     """A function of scipy.special, loaded when it is first needed: it takes longer to load than a cached solver."""

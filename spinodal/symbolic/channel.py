@@ -21,7 +21,7 @@ from typing import Any
 import sympy as sp
 
 from spinodal.symbolic.averages import Average, Evaluated, Measure, average, averages_in, expand_outside, map_averages
-from spinodal.symbolic.functions import LinearPartition, LogPartition
+from spinodal.symbolic.functions import FieldDensity, LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.nested import log_average, renested, tilted_average
 from spinodal.symbolic.peaks import HIGHEST, UNIQUE, Peak, Peaked, T, closed_peaks
@@ -263,13 +263,17 @@ class Channel:
 
     def _close(self, expression: sp.Expr) -> sp.Expr:
         logs = expression.replace(LogPartition, self._close_log).replace(LinearPartition, self._close_partition)
-        return closed_peaks(renested(logs))
+        return closed_peaks(renested(logs.replace(FieldDensity, self.close_density)))
 
     def _close_log(self, tag: sp.Symbol, k: sp.Integer, omega: sp.Expr, _variance: sp.Expr) -> sp.Expr:
         return self.leaves[str(tag)].log_derivative(int(k), omega, self.variance)
 
     def _close_partition(self, tag: sp.Symbol, k: sp.Integer, omega: sp.Expr, _variance: sp.Expr) -> sp.Expr:
         return self.leaves[str(tag)].partition(int(k), omega, self.teacher_residual)
+
+    def close_density(self, tag: sp.Symbol, h: sp.Expr, omega: sp.Expr, _variance: sp.Expr) -> sp.Expr:
+        """The closed form of a :class:`FieldDensity`."""
+        return self.leaves[str(tag)].field_density(h, omega, self.variance)
 
     def restricted(self, expression: sp.Expr, substitution: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
         """Substitute covariance variables inside the averages too (Nishimori: teacher -> overlap)."""

@@ -13,6 +13,7 @@ from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.moments import Moments
 from spinodal.symbolic.observables import Tilt
 from spinodal.symbolic.probe import ProbeChannel
+from spinodal.symbolic.stabilities import Stabilities
 from spinodal.symbolic.system import System
 
 
@@ -71,6 +72,7 @@ class Derived:
         textbook: the equations with channel symbols written out, (left, right).
         observables: named quantities, explicit.
         tilts: the numerical tilted averages that observables use.
+        stabilities: the distributions of y h.
         conditions: the domain.
         leaves: partition functions by tag, for code generation.
         channels: prior and output channel, for the reader and for self-checks.
@@ -109,3 +111,4 @@ class Derived:
     origin: Mapping[str, sp.Expr] = field(hash=False, default_factory=dict)
     trivial: Mapping[str, str] = field(hash=False, default_factory=dict)
     constrained: str = ""
+    stabilities: Stabilities = field(default_factory=Stabilities)

@@ -12,9 +12,12 @@ Nothing here knows a model by name.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
-from spinodal.spec.types import Observable, Spec
+from spinodal.spec import canonical_json
+from spinodal.spec.types import Ansatz, Observable, Spec
 from spinodal.symbolic.action import Q_D_HAT, Action, action_of
 from spinodal.symbolic.derivation import Derived, Origin
 from spinodal.symbolic.domain import conditions_of, definitions_of
@@ -24,16 +27,41 @@ from spinodal.symbolic.franz_parisi import derive_franz_parisi
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.replicon import replicon_of
+from spinodal.symbolic.stabilities import Stabilities, stabilities
 from spinodal.symbolic.stationarity import completed, complexity, parameter_derivative, saddle_of, slope
-from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER, with_hat
+from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER, KAPPA_1, KAPPA_STAR_SQ, with_hat
+
+#: Theories by all of their spec but the activation; the oldest makes room.
+_ALIKE: dict[str, Derived] = {}
+_MOST_ALIKE = 8
 
 
 def derive(spec: Spec) -> Derived:
     """Derive a spec's theory under its ansatz.
 
+    An activation without parameters enters through the values of its moments only, so that models which differ in it are
+    derived once.
+
     Raises:
         DerivationError: if the declared model has no theory here; says where in the spec and why.
     """
+    if spec.student.activation is None or spec.student.features != "random":
+        return _derive(spec)
+    moments = gather(replace(spec, ansatz=Ansatz("replica-symmetric"))).moments
+    if moments is None or moments.linear.free_symbols | moments.nonlinear.free_symbols:
+        return _derive(spec)
+    key = canonical_json(replace(spec, student=replace(spec.student, activation=None)))
+    if key not in _ALIKE:
+        if len(_ALIKE) >= _MOST_ALIKE:
+            _ALIKE.pop(next(iter(_ALIKE)))
+        _ALIKE[key] = _derive(spec)
+    found = _ALIKE[key]
+    values = {KAPPA_1: moments.linear, KAPPA_STAR_SQ: moments.nonlinear}
+    definitions = tuple(replace(d, expression=values.get(d.symbol, d.expression)) for d in found.definitions)
+    return replace(found, spec=spec, definitions=definitions, moments=moments)
+
+
+def _derive(spec: Spec) -> Derived:
     if spec.ansatz.scheme == "franz-parisi":
         return derive_franz_parisi(spec, derive)
     action = action_of(gather(spec))
@@ -66,6 +94,7 @@ def derive(spec: Spec) -> Derived:
         pieces={"pairing": action.identified(action.pairing), "block": action.identified(action.block)},
         unbounded=_unbounded(action),
         symmetric=_origin(action, tuple(str(x) for x in unknowns)),
+        stabilities=_stabilities(action),
     )
 
 
@@ -149,6 +178,14 @@ def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, st
     if along is not None:
         found["slope"] = along
     return found, tilts
+
+
+def _stabilities(action: Action) -> Stabilities:
+    found = stabilities(action.output, action.output.channel)
+    if found is None:
+        return Stabilities()
+    density, edges = found
+    return Stabilities({"density": action.inside_identified(action.output.channel.closed(density))}, edges)
 
 
 def _user_observable(action: Action, observable: Observable) -> sp.Expr:

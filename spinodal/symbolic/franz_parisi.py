@@ -31,6 +31,7 @@ from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import generalization_errors
 from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.replicas import Copies, InvariantMatrix, Join, Replica, invariant, kinds_of
+from spinodal.symbolic.stabilities import STABILITY, Stabilities, stabilities
 from spinodal.symbolic.symbols import (
     ALPHA,
     FIELD_DIAGONAL,
@@ -360,6 +361,7 @@ def _derive(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> tuple[De
         origin=_origin(coupled, saddle),
         trivial=_trivial(coupled),
         constrained=str(T),
+        stabilities=_stabilities(coupled),
     )
     return derived, coupled.reference, base, rename
 
@@ -568,6 +570,19 @@ def _observables(coupled: Coupled, base: Derived, slope: sp.Expr, values: Mappin
         if name in base.observables and not base.tilts:
             found[f"{name}{_SUFFIX}"] = coupled.rename(base.observables[name])
     return found
+
+
+def _stabilities(coupled: Coupled) -> Stabilities:
+    """Of a probe, and of its reference in the reference's own measure."""
+    channel = coupled.channels[1]
+    found = stabilities(coupled.student.output, channel)
+    reference = stabilities(coupled.reference.output, coupled.reference.output.channel)
+    if found is None or reference is None:
+        return Stabilities()
+    own = coupled.rename(coupled.reference.output.channel.closed(reference[0]))
+    place = {coupled.rename(STABILITY): STABILITY}
+    densities = {"density": channel.closed(found[0]), f"density{_SUFFIX}": own.xreplace(place)}
+    return Stabilities(densities, tuple(dict.fromkeys((*found[1], *(coupled.rename(e) for e in reference[1])))))
 
 
 def _origin(coupled: Coupled, saddle: _Saddle) -> dict[str, sp.Expr]:

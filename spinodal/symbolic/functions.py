@@ -86,6 +86,37 @@ class Density(sp.Function):
         return rf"G{power}\!\left({printer._print(self.args[0])}\right)"
 
 
+class LogDensity(sp.Function):
+    """The logarithm of the standard normal density: a peak of width 1 that quadrature has to find."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """(log G)' = -x."""
+        if argindex != 1:
+            raise ArgumentIndexError(self, argindex)
+        return -self.args[0]
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        body = rf"\log G\!\left({printer._print(self.args[0])}\right)"
+        return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
+
+
+class FieldDensity(sp.Function):
+    """``FieldDensity(tag, h, omega, V)``: the density of h under N(omega, V), over Z(omega, V) of a leaf.
+
+    Times the leaf's weight f(h) it is the density of a replica's own field, given the field that it shares with others.
+    """
+
+    nargs = 4
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        h, omega, variance = (printer._print(argument) for argument in self.args[1:])
+        name = rf"Z_{{\text{{{_words(self.args[0])}}}}}"
+        body = rf"\frac{{\mathcal{{N}}({h};\, {omega}, {variance})}}{{{name}({omega}; {variance})}}"
+        return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
+
+
 class Tail(sp.Function):
     """The tail H(x) of the standard normal distribution, H(x) = erfc(x / sqrt 2) / 2."""
 

@@ -14,7 +14,7 @@ from typing import Literal
 import sympy as sp
 
 from spinodal.symbolic.formulas import Region
-from spinodal.symbolic.functions import Density, LogTail, LogTwoCosh, Primitive, Tail
+from spinodal.symbolic.functions import Density, LogDensity, LogTail, LogTwoCosh, Primitive, Tail
 
 LeafKind = Literal["half-line", "intervals", "quadratic", "two-cosh", "discrete", "density", "pieces", "numerical"]
 
@@ -114,6 +114,30 @@ class Leaf:
                 )
             return total
         return _bell(order, [self.log_derivative(k, omega, variance) for k in range(order + 1)])
+
+    @property
+    def kinks(self) -> tuple[sp.Expr, ...]:
+        """Where f is not smooth."""
+        ends = [e for i in self.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)]
+        return tuple(dict.fromkeys((*ends, *self.splits))) if self.smoothing == 0 else ()
+
+    def weight(self, point: sp.Expr) -> sp.Expr:
+        """The averaged function f itself, at a point."""
+        if self.kind not in ("half-line", "intervals"):
+            return sp.exp(self.log_weight.subs(self.variable, point))
+        if self.smoothing != 0:
+            return self.partition(0, point, sp.Integer(0))
+        pieces = []
+        for interval, level in zip(self.edges, self.log_levels, strict=True):
+            inside = [point >= interval.lower] if interval.lower != -sp.oo else []
+            inside += [point <= interval.upper] if interval.upper != sp.oo else []
+            pieces.append((level.args[0] if isinstance(level, sp.log) else sp.exp(level), sp.And(*inside)))
+        return sp.Piecewise(*pieces, (0, True))
+
+    def field_density(self, h: sp.Expr, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
+        """The density of the field h under N(omega, V), over Z(omega, V): in the exponent, where both may be tiny."""
+        peak = LogDensity((h - omega) / sp.sqrt(variance))
+        return sp.exp(peak - self.log_derivative(0, omega, variance)) / sp.sqrt(variance)
 
     def _takeovers(self, variance: sp.Expr) -> tuple[Step, ...]:
         """Where the tail of a heavier neighbour drowns in an interval of lower level: H(x) = exp(-difference).

@@ -31,11 +31,13 @@ class Output:
         law: the teacher's labels, or None for random labels.
         label: the label of a branch as an expression in its planted variables, by student tag.
         energy: the loss V(y, h) of a branch, by student tag (empty for constraints and Bayes-optimal likelihoods).
+        blind: whether the loss does not read the label.
     """
 
     channel: Channel
     law: LabelLaw | None
     energy: Mapping[str, sp.Expr]
+    blind: bool = False
 
 
 def inverse_temperature(loss: Loss) -> sp.Expr:
@@ -82,6 +84,7 @@ def output_channel(
     branches: list[Branch] = []
     leaves: dict[str, Leaf] = {}
     energies: dict[str, sp.Expr] = {}
+    blind = False
 
     def add(label: sp.Expr, tag: str) -> Leaf:
         leaf, energy = make(label, tag)
@@ -124,7 +127,7 @@ def output_channel(
         sizes=structure.finite_sizes,
         concentrated=structure.infinite is not None,
     )
-    return Output(channel, law, energies)
+    return Output(channel, law, energies, blind)
 
 
 def _real_label_branch(law: RealLabels, variance: sp.Expr, add: object) -> Branch:

@@ -17,7 +17,7 @@ as a constant while the channel is differentiated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -27,7 +27,7 @@ import sympy as sp
 from spinodal.symbolic.averages import Average, Measure, average, expand_outside, map_averages
 from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
 from spinodal.symbolic.errors import DerivationError
-from spinodal.symbolic.functions import ConditionalTail, LinearPartition, LogPartition
+from spinodal.symbolic.functions import ConditionalTail, FieldDensity, LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.nested import tilted_average
 
@@ -82,16 +82,22 @@ class ProbeChannel:
     @cached_property
     def value(self) -> sp.Expr:
         """The channel per reference, in averages of partition functions."""
-        total: sp.Expr = sp.Integer(0)
-        for index, (branch, reference) in enumerate(self._branches()):
-            total += branch.weight * self._average(index, branch, reference, sp.Integer(0))
-        return total
+        return self._log_partition(0)
 
     def curvature(self) -> sp.Expr:
         """E[d2 log Z / dh2], which equals q_d - q for a prior."""
+        return self._log_partition(2)
+
+    def _log_partition(self, order: int) -> sp.Expr:
+        variance = self.probe.diagonal - self.probe.overlap
+        return self.tilted(lambda b, _, h: LogPartition(sp.Symbol(b.student), sp.Integer(order), h, variance))
+
+    def tilted(self, integrand: Callable[[Branch, Leaf, sp.Expr], sp.Expr]) -> sp.Expr:
+        """Average ``integrand(branch, leaf, field)`` of a probe's field over references and probes."""
         total: sp.Expr = sp.Integer(0)
         for index, (branch, reference) in enumerate(self._branches()):
-            total += branch.weight * self._average(index, branch, reference, sp.Integer(2))
+            inner = integrand(branch, self.probe.leaves[branch.student], self._fields(index)[2])
+            total += branch.weight * self._average(index, branch, reference, inner)
         return total
 
     def _branches(self) -> list[tuple[Branch, Branch]]:
@@ -119,7 +125,7 @@ class ProbeChannel:
         """Means of omega and h."""
         return self.reference.teacher * branch.mean_slope, self.probe.teacher * branch.mean_slope
 
-    def _average(self, index: int, branch: Branch, reference: Branch, order: sp.Integer) -> sp.Expr:
+    def _average(self, index: int, branch: Branch, reference: Branch, inner: sp.Expr) -> sp.Expr:
         a, omega, h = self._fields(index)
         spread, across, own, probe = self._covariances(branch)
         mean_omega, mean_h = self._means(branch)
@@ -127,7 +133,6 @@ class ProbeChannel:
         tag = sp.Symbol(reference.student)
         weight = LinearPartition(tag, sp.Integer(0), a, within - self.explained)
         norm = sp.exp(-LogPartition(tag, sp.Integer(0), omega, within))
-        inner = LogPartition(sp.Symbol(branch.student), order, h, self.probe.diagonal - self.probe.overlap)
         covariance = sp.Matrix([[spread + self.explained, spread, own], [spread, spread, across], [own, across, probe]])
         # the average is never sampled in this form (see closed), so that its loading is not needed
         if branch.teacher is None:
@@ -183,6 +188,7 @@ class ProbeChannel:
                 rest *= factor
         leaf = self.reference.leaves[reference.student]
         closed = rest.replace(LogPartition, lambda tag, k, field, _v: self._log(str(tag), int(k), field))
+        closed = closed.replace(FieldDensity, self.probe.close_density)
         spread, across, own, probe = self._covariances(branch)
         mean_omega, mean_h = self._means(branch)
         slope = across / spread

@@ -107,3 +107,23 @@ def test_bad_values(run, arguments: list[str], message: str) -> None:
     assert (outcome.status, outcome.out) == (2, "")
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("suffix", ["nc", "csv", "png"])
+def test_stabilities_are_written_as_data_or_drawn(run, tmp_path, suffix) -> None:
+    path = tmp_path / f"stabilities.{suffix}"
+    outcome = run("solve", "binary-perceptron", "--set", "alpha=0.6", "--stabilities", str(path), "--json")
+    assert outcome.status == 0
+    assert list(outcome.json()) == KEYS
+    head = path.read_bytes()[:40]
+    assert {"nc": b"CDF", "csv": b"stability,density,density_error", "png": b"PNG"}[suffix] in head
+
+
+def test_stabilities_of_real_labels_are_refused(run, tmp_path) -> None:
+    loss = 'loss={ energy = "(y-h)**2", temperature = 1 }'
+    model = ("binary-teacher-student", "--with", "teacher.label=u", "--with", loss)
+    outcome = run("solve", *model, "--stabilities", str(tmp_path / "s.csv"))
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert "labels +1 and -1" in outcome.err
+    assert not list(tmp_path.iterdir())

@@ -75,6 +75,7 @@ CONJUGATES = {program.conjugates!r}
 PARAMETERS = {program.parameters!r}
 SATURATING = {dict(program.saturating)!r}  # overlap: the self-overlap (a number or a name) that bounds it
 OBSERVABLES = {program.observables!r}
+STABILITIES = {program.stabilities!r}
 CONDITIONS = {program.conditions!r}
 FINITE_DIFFERENCES = {program.finite_difference!r}  # derivatives without a symbolic form
 RULE = quadrature.Automatic(100)""" + _symmetric_lines(program)
@@ -500,6 +501,8 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
             return f"{name_of(names[0])} = bivariate.conditional_tail({arguments})"
         case "density":
             return f"{name_of(names[0])} = special.gaussian({first})"
+        case "log_density":
+            return f"{name_of(names[0])} = special.log_gaussian({first})"
         case "tilted":
             tilt = tilts[item.tag[0], item.tag[1]]
             arguments = "".join(f", {name_of(s)}" for s in _tilt_parameters(tilt, leaves.get(tilt.leaf)))
@@ -573,4 +576,18 @@ def _interface(program: Program) -> str:
         '    """Expressions that must not be negative, shape [B, m], in the order of CONDITIONS."""',
         "    return runtime.batched(_conditions, x, p, rule)[0]",
     ]
+    if program.stabilities:
+        lines += [
+            "",
+            "",
+            "def stabilities(x, p, at, rule=RULE):",
+            '    """Densities of y h at places ``at`` [B] by name, each of shape [B]."""',
+            "    places = np.asarray(at, dtype=float)[:, None]",
+            "    return dict(zip(STABILITIES, runtime.batched(_stabilities, x, p, rule, places), strict=True))",
+            "",
+            "",
+            "def stability_edges(x, p, rule=RULE):",
+            '    """Values of y h where a density jumps or has a kink, shape [B, m]."""',
+            "    return runtime.batched(_stability_edges, x, p, rule)[0]",
+        ]
     return "\n".join(lines)
