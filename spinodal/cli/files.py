@@ -65,7 +65,7 @@ def write(path: Path, produce: Callable[[Path], object], *, option: str = "-o") 
         SpecError: the place cannot be written.
     """
     target = path.resolve()
-    with _located(str(path), option):
+    with located(str(path), option):
         if target.exists() and not target.is_file():
             _write_through(target, produce)
             return
@@ -97,7 +97,8 @@ def _write_through(target: Path, produce: Callable[[Path], object]) -> None:
 
 
 @contextmanager
-def _located(name: str, option: str) -> Iterator[None]:
+def located(name: str, option: str = "-o") -> Iterator[None]:
+    """What the system refuses to write, as a message about the option."""
     try:
         yield
     except OSError as error:

@@ -7,7 +7,7 @@ import sys
 from contextlib import nullcontext, redirect_stdout
 
 from spinodal.cli.app import NOT_CONVERGED
-from spinodal.cli.files import output_folder
+from spinodal.cli.files import located, output_folder
 from spinodal.cli.options import declare_output
 from spinodal.cli.terminal import print_json
 
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from spinodal.study import reproduce
 
-    with redirect_stdout(sys.stderr) if arguments.json else nullcontext():
+    with located(arguments.output), redirect_stdout(sys.stderr) if arguments.json else nullcontext():
         summary = reproduce(folder, name=arguments.name, quiet=arguments.quiet)
     if arguments.json:
         print_json(dict(summary))

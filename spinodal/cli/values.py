@@ -20,7 +20,7 @@ def number(text: str, *, option: str, example: str) -> float:
         SpecError: the text is none.
     """
     try:
-        value = float(text)
+        value = float(text) if "_" not in text else math.nan  # Python's digit groups are no notation of this language
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

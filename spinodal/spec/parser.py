@@ -22,9 +22,11 @@ from spinodal.spec.ast import (
     Node,
     Number,
     children,
+    names,
     walk,
 )
 from spinodal.spec.errors import FormulaError, clip, did_you_mean
+from spinodal.spec.evaluation import FLOATS, evaluate
 from spinodal.spec.tokens import FUNCTIONS, VARIABLES, Token, stray_error, tokenize
 from spinodal.spec.types import Formula
 
@@ -81,6 +83,7 @@ def parse_formula(
     """
     parser = _Parser(tokenize(text), frozenset(variables), frozenset(parameters))
     root = parser.parse()
+    _check_constants(root)
     if truth is True and not is_truth(root):
         raise FormulaError("a truth value is needed here, this is a number", 0, "compare it, as in y*h >= 0")
     if truth is False and is_truth(root):
@@ -91,6 +94,22 @@ def parse_formula(
 def is_truth(node: Node) -> bool:
     """Whether the formula is a truth value rather than a number."""
     return isinstance(node, Compare | Logic)
+
+
+def _check_constants(node: Node) -> None:
+    """Refuse constant parts without a finite value, which a computer algebra system may take for ever to look at."""
+    if isinstance(node, Call | Arithmetic | Negate) and not names(node):
+        try:
+            finite = math.isfinite(evaluate(node, {}, context=FLOATS))
+        except ArithmeticError:
+            finite = False
+        except ValueError:  # not real: the checks of meaning say where
+            return
+        if not finite:
+            raise FormulaError("this number is infinite or too large", node.column, "a constant needs a finite value")
+        return
+    for child in children(node):
+        _check_constants(child)
 
 
 class _Parser:

@@ -325,3 +325,21 @@ def test_real_labels_against_two_dimensional_quadrature() -> None:
     total += -0.5 * np.log(stiffness) + (s["q_hat"] + s["r_hat"] ** 2) / (2 * stiffness)
     x = np.array([s[n] for n in module.ORDER_PARAMETERS])
     assert module.free_entropy(x[None], np.array([[0.8, 0.4]]))[0] == pytest.approx(total + 0.8 * exact, abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("energy", "loss"),
+    [
+        ("1-cos(3*h-y)", lambda y, h: 1.0 - np.cos(3.0 * h - y)),
+        ("(y-tanh(h))**2", lambda y, h: (y - np.tanh(h)) ** 2),
+        ("max(0, 0.5-y*h)**3", lambda y, h: np.maximum(0.0, 0.5 - y * h) ** 3),
+    ],
+)
+def test_error_estimates_cover_what_inner_averages_miss(energy: str, loss: Callable[[float, Array], Array]) -> None:
+    state = declare("smooth-loss", loss={"energy": energy, "temperature": "T"}, alpha=0.9, T=0.4).solve()
+    q, q_hat = state.order_parameters["q"], state.order_parameters["q_hat"]
+    s = {"q": q, "q_hat": q_hat, "q_d": 1.0, "q_d_hat": 0.0, "r": 0.0, "r_hat": 0.0}
+    exact = -q_hat * (1.0 - q) / 2 + prior(BINARY, NOBODY, s) + q_hat / 2
+    exact += 0.9 * output(HALF, lambda y, h: np.exp(-loss(y, h) / 0.4), s, (0.5, -0.5))
+    assert state.error_estimate < 1e-10
+    assert abs(state.free_entropy - exact) <= state.error_estimate + 2e-14

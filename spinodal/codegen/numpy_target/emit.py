@@ -122,7 +122,7 @@ def _leaf(leaf: Leaf) -> str:
     labels = sorted(leaf.label.free_symbols, key=str)
     names = "".join(f", {name_of(s)}" for s in (*labels, *parameters))
     variable = name_of(leaf.variable)
-    head = f"def _leaf_{leaf.tag}(omega, variance, order{names}):\n"
+    head = f"def _leaf_{leaf.tag}(omega, variance, order{names}{_rule_argument(leaf)}):\n"
     match leaf.kind:
         case "intervals":
             edges = ", ".join(f"({source(i.lower)}, {source(i.upper)})" for i in leaf.edges)
@@ -147,7 +147,7 @@ def _leaf(leaf: Leaf) -> str:
                 f"    splits = [{splits}]\n{_deepen(parameters)}"
                 f"    return tilted.density_cumulants(\n"
                 f"        lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable},"
-                f" omega, variance, splits, order\n    )"
+                f" omega, variance, splits, order, nodes=tilted.nodes(rule)\n    )"
             )
         case "pieces":
             splits = ", ".join(source(s) for s in leaf.splits)
@@ -164,9 +164,14 @@ def _leaf(leaf: Leaf) -> str:
                 f"    splits = [{splits}]\n{_deepen((*labels, *parameters))}"
                 f"    return tilted.log_average(\n"
                 f"        lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable},"
-                f" omega, variance + {source(leaf.smoothing)}, splits, order\n    )"
+                f" omega, variance + {source(leaf.smoothing)}, splits, order, nodes=tilted.nodes(rule)\n    )"
             )
     return head + body
+
+
+def _rule_argument(leaf: Leaf | None) -> str:
+    """The quadrature rule as a last argument, for averages whose inner nodes are to be refined with it."""
+    return "" if leaf is not None and leaf.kind in ("intervals", "discrete", "pieces") else ", rule"
 
 
 def _tilt(tilt: Tilt, program: Program) -> str:
@@ -174,11 +179,12 @@ def _tilt(tilt: Tilt, program: Program) -> str:
     leaf = leaves.get(tilt.leaf)
     parameters = _tilt_parameters(tilt, leaf)
     names = "".join(f", {name_of(s)}" for s in parameters)
+    discrete = leaf is not None and leaf.kind == "discrete"
     head = (
-        f"def _tilted_{tilt.leaf}_{tilt.name}(omega, variance{names}):\n"
+        f"def _tilted_{tilt.leaf}_{tilt.name}(omega, variance{names}{'' if discrete else ', rule'}):\n"
         f'    """The average of {tilt.name} in the tilted measure."""\n'
     )
-    if leaf is not None and leaf.kind == "discrete":
+    if leaf is not None and discrete:
         values = ", ".join(source(v) for v in leaf.values)
         levels = ", ".join(source(v) for v in leaf.log_levels)
         of_value = ", ".join(source(tilt.function.subs(leaf.variable, v)) for v in leaf.values)
@@ -198,7 +204,7 @@ def _tilt(tilt: Tilt, program: Program) -> str:
             + (
                 f"    return tilted.density_averages(\n        lambda {variable}: {weight} + 0.0*{variable},"
                 f" [lambda {variable}: {function} + 0.0*{variable}],"
-                f" omega, variance, splits\n    )[0][0]"
+                f" omega, variance, splits, nodes=tilted.nodes(rule)\n    )[0][0]"
             )
         )
     return (
@@ -207,7 +213,7 @@ def _tilt(tilt: Tilt, program: Program) -> str:
         + (
             f"    return tilted.tilted_averages(\n        lambda {variable}: {weight} + 0.0*{variable},"
             f" [lambda {variable}: {function} + 0.0*{variable}],"
-            f" omega, variance, splits, 0\n    )[1][0][0]"
+            f" omega, variance, splits, 0, nodes=tilted.nodes(rule)\n    )[1][0][0]"
         )
     )
 
@@ -505,7 +511,10 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
             return f"{name_of(names[0])} = special.log_gaussian({first})"
         case "tilted":
             tilt = tilts[item.tag[0], item.tag[1]]
-            arguments = "".join(f", {name_of(s)}" for s in _tilt_parameters(tilt, leaves.get(tilt.leaf)))
+            leaf_of_tilt = leaves.get(tilt.leaf)
+            arguments = "".join(f", {name_of(s)}" for s in _tilt_parameters(tilt, leaf_of_tilt))
+            if leaf_of_tilt is None or leaf_of_tilt.kind != "discrete":
+                arguments += ", rule"
             variance = source(sp.sympify(item.arguments[1]))
             return f"{name_of(names[0])} = _tilted_{item.tag[0]}_{item.tag[1]}({first}, {variance}{arguments})"
         case "log_tail" | "log_two_cosh" | "primitive":
@@ -517,7 +526,7 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
                 labels = sorted(leaf.label.free_symbols, key=str)
                 extra = "".join(f", {name_of(s)}" for s in (*labels, *_leaf_parameters(leaf)))
                 variance = source(sp.sympify(item.arguments[1]))
-                call = f"_leaf_{leaf.tag}({first}, {variance}, {highest}{extra})"
+                call = f"_leaf_{leaf.tag}({first}, {variance}, {highest}{extra}{_rule_argument(leaf)})"
             elif item.function == "log_two_cosh":
                 call = f"special.{'binary_slopes' if begin else 'binary_cumulants'}({first}, {highest})"
             elif begin == 0:
