@@ -184,6 +184,76 @@ class PeakKernel:
 
 
 @dataclass(frozen=True, slots=True)
+class GroundKernel:
+    """One pass over a Gaussian field ``omega = mean + root z`` of functions of a site's ground state, with its kinks.
+
+    Attributes:
+        name: of the function that is emitted.
+        comment: what is averaged over.
+        z: the standard normal variable behind the field.
+        planted: outer variables.
+        inputs: scalar symbols it reads.
+        hoisted: assignments that do not depend on nodes.
+        mean, root: of the field.
+        variance: V in Lambda(omega, V).
+        weight: whether the site is a weight (else a student's field).
+        t, place: variables of the potential: where it is evaluated, and a point of the piece it is evaluated on.
+        potential: minus the energy and its first two derivatives; empty for discrete weights.
+        quadratic: whether it is quadratic on every piece.
+        cuts: where pieces meet.
+        points: (weight, minus the energy) of discrete weights.
+        t_steps: where the potential changes fast.
+        z_steps: where other factors of the integrands change fast.
+        node_variables: z, the share of positive maximisers, Lambda and its first two derivatives, at a node.
+        body: assignments and calls on the nodes.
+        averages: (average's symbol, node expression).
+        kink_variables: omega and Lambda' below and above, at a kink.
+        kink_body: assignments and calls at kinks.
+        kink_sums: (sum's symbol, expression at a kink).
+    """
+
+    name: str
+    comment: str
+    z: sp.Symbol
+    planted: tuple[Planted, ...]
+    inputs: tuple[sp.Symbol, ...]
+    hoisted: tuple[Assign, ...]
+    mean: sp.Expr
+    root: sp.Expr
+    variance: sp.Expr
+    weight: bool
+    t: sp.Symbol
+    place: sp.Symbol
+    potential: tuple[sp.Expr, ...]
+    quadratic: bool
+    cuts: tuple[sp.Expr, ...]
+    points: tuple[tuple[sp.Expr, sp.Expr], ...]
+    t_steps: tuple[StepInZ, ...]
+    z_steps: tuple[StepInZ, ...]
+    node_variables: tuple[sp.Symbol, ...]
+    body: tuple[Assign | Call | Inner, ...]
+    averages: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    kink_variables: tuple[sp.Symbol, ...]
+    kink_body: tuple[Assign | Call | Inner, ...]
+    kink_sums: tuple[tuple[sp.Symbol, sp.Expr], ...]
+
+    @property
+    def outputs(self) -> tuple[tuple[sp.Symbol, sp.Expr], ...]:
+        """Averages, then sums."""
+        return (*self.averages, *self.kink_sums)
+
+    @property
+    def items(self) -> tuple[Assign | Call | Inner, ...]:
+        """Everything that is computed at nodes."""
+        return (*self.body, *self.kink_body)
+
+    @property
+    def data(self) -> tuple[sp.Expr, ...]:
+        """Expressions that say what the site is."""
+        return (*self.potential, *self.cuts, *(part for point in self.points for part in point))
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """An output array: flat expressions and the shape per state."""
 
@@ -198,7 +268,7 @@ class Routine:
 
     name: str
     doc: str
-    stages: tuple[Assign | Kernel | PeakKernel, ...]
+    stages: tuple[Assign | Kernel | PeakKernel | GroundKernel, ...]
     results: tuple[Result, ...]
     directions: tuple[sp.Symbol, ...] = ()
 
@@ -228,3 +298,4 @@ class Program:
     trivial: tuple[tuple[str, str], ...] = ()
     constrained: str = ""
     stabilities: tuple[str, ...] = ()
+    ground: bool = False

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, Call, Inner, Kernel, PeakKernel, Planted, Program, Result, Routine
+from spinodal.codegen.ground import ground_kernel
+from spinodal.codegen.ir import Assign, Call, GroundKernel, Inner, Kernel, PeakKernel, Planted, Program, Result, Routine
 from spinodal.codegen.nodes import NodeBuilder, reads, targets
 from spinodal.codegen.peaks import PeakGroup, peak_group, peak_kernel
 from spinodal.symbolic.averages import Average, Evaluated, Measure, averages_in, explicit_fields, standard_normals
@@ -19,6 +20,7 @@ from spinodal.symbolic.channel import Ratio
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import generic_values, kinks, symbol, to_sympy
 from spinodal.symbolic.functions import Primitive
+from spinodal.symbolic.ground import Ground
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.stabilities import STABILITY
 
@@ -90,7 +92,7 @@ def lower(derived: Derived) -> Program:
         parameters=derived.parameters,
         saturating=tuple((k, str(v)) for k, v in derived.saturating.items()),
         routines=tuple(routines),
-        leaves=tuple(leaf for leaf in derived.leaves.values() if not leaf.is_closed),
+        leaves=tuple(leaf for leaf in derived.leaves.values() if not leaf.is_closed and not leaf.ground),
         tilts=tuple(derived.tilts.values()),
         teacher_density=density,
         observables=tuple(derived.observables),
@@ -103,6 +105,7 @@ def lower(derived: Derived) -> Program:
         trivial=tuple(derived.trivial.items()),
         constrained=derived.constrained,
         stabilities=tuple(stabilities.densities),
+        ground=derived.ground,
     )
 
 
@@ -111,7 +114,7 @@ def _too_high(routine: Routine) -> bool:
         call.function == "primitive" and any(k > HIGHEST_ORDER for k, _ in call.outputs)
         for stage in routine.stages
         if not isinstance(stage, Assign)
-        for call in _calls(stage.items if isinstance(stage, PeakKernel) else stage.body)
+        for call in _calls(stage.items if isinstance(stage, PeakKernel | GroundKernel) else stage.body)
     )
 
 
@@ -143,7 +146,7 @@ class _Context:
         finals = [self._mark(e, marks) for e in expressions]
         prelude = self._prelude(finals, list(marks), marks)
         replacements, reduced = sp.cse(finals, symbols=sp.numbered_symbols("_s"), order="none")
-        stages: list[Assign | Kernel | PeakKernel] = []
+        stages: list[Assign | Kernel | PeakKernel | GroundKernel] = []
         pending = dict(marks)
 
         def emit_kernels(available: set[sp.Symbol] | None) -> None:
@@ -194,15 +197,16 @@ class _Context:
                 chosen.append(Assign(definition.symbol, self._mark(expression, marks)))
         return chosen[::-1]
 
-    def _kernels(self, marks: Mapping[Evaluated, sp.Symbol], start: int) -> list[Kernel | PeakKernel]:
+    def _kernels(self, marks: Mapping[Evaluated, sp.Symbol], start: int) -> list[Kernel | PeakKernel | GroundKernel]:
         groups: dict[Measure | PeakGroup, list[tuple[sp.Symbol, Evaluated]]] = {}
         for node, mark in marks.items():
             groups.setdefault(peak_group(node) or node.measure, []).append((mark, node))
-        found: list[Kernel | PeakKernel] = []
+        found: list[Kernel | PeakKernel | GroundKernel] = []
         for index, (key, nodes) in enumerate(groups.items(), start):
             if isinstance(key, PeakGroup):
                 splits = {v: self._planted_splits(v, [n for _, n in nodes]) for v, _ in key.planted}
-                found.append(peak_kernel(self, index, key, nodes, splits))
+                lowered = ground_kernel if isinstance(key.peak, Ground) else peak_kernel
+                found.append(lowered(self, index, key, nodes, splits))
             else:
                 found.append(self._kernel(index, key, [(mark, node.integrand) for mark, node in nodes]))
         return found

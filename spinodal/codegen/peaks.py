@@ -14,7 +14,8 @@ import sympy as sp
 from spinodal.codegen.ir import Assign, Call, Inner, PeakKernel, Planted, StepInZ
 from spinodal.codegen.nodes import Context, NodeBuilder, reads, targets
 from spinodal.symbolic.averages import Average, Evaluated, explicit_fields, standard_normals
-from spinodal.symbolic.peaks import ABOVE, BELOW, UNIQUE, Kinks, Peak, Peaked, Response, T, peak_in
+from spinodal.symbolic.maximisers import ABOVE, BELOW, UNIQUE, Follower, Kinks, follower_in
+from spinodal.symbolic.peaks import Peak, Peaked, Response, T
 
 #: Node arrays: the maximiser, and at a kink the field and the maximisers on its two sides.
 NODE = sp.Symbol("_peak", real=True)
@@ -31,7 +32,7 @@ class PeakGroup:
         planted: outer variables.
     """
 
-    peak: Peak
+    peak: Follower
     mean: sp.Expr
     variance: sp.Expr
     planted: tuple[tuple[sp.Symbol, sp.Symbol], ...]
@@ -43,7 +44,7 @@ def peak_group(node: Evaluated) -> PeakGroup | None:
     inner: sp.Expr = node
     if isinstance(node, Average):
         planted, inner = node.measure.planted, node.integrand
-        point = peak_in(inner)
+        point = follower_in(inner)
         if point is not None and point.omega in node.measure.fields:
             place = node.measure.fields.index(point.omega)
             return PeakGroup(point, node.measure.means[place], node.measure.covariance[place, place], planted)
@@ -60,19 +61,19 @@ def peak_kernel(
     splits: Mapping[sp.Symbol, tuple[sp.Expr, ...]],
 ) -> PeakKernel:
     """Lower the averages and sums of one group."""
-    plain = [(mark, node) for mark, node in nodes if _kinks_of(node) is None]
-    sums = [(mark, found) for mark, node in nodes if (found := _kinks_of(node)) is not None]
-    z, fields = _coordinates(group, plain)
-    builder = _Builder(context, (z, NODE), fields)
+    assert isinstance(group.peak, Peak)
+    plain, sums = parted(nodes)
+    z, fields = coordinates(plain)
+    builder = ManyBuilder(context, (z, NODE), fields)
     expressions = [builder.rewrite(_at_node(node.integrand)) for _, node in plain]
-    body, values = _named(builder, expressions)
+    body, values = named(builder, expressions)
     potential = group.peak.potential
-    slope_builder = _Builder(context, (NODE,), {}, shared=builder)
+    slope_builder = ManyBuilder(context, (NODE,), {}, shared=builder)
     levels = [potential.diff(T, k).xreplace({T: NODE}) for k in range(3)]
-    slopes_body, slopes = _named(slope_builder, [slope_builder.rewrite(level) for level in levels])
-    kink_builder = _Builder(context, (FIELD, LOWER, UPPER), {}, shared=builder)
+    slopes_body, slopes = named(slope_builder, [slope_builder.rewrite(level) for level in levels])
+    kink_builder = ManyBuilder(context, (FIELD, LOWER, UPPER), {}, shared=builder)
     at_kinks = [kink_builder.rewrite(_at_kink(found)) for _, found in sums]
-    kink_body, kink_values = _named(kink_builder, at_kinks)
+    kink_body, kink_values = named(kink_builder, at_kinks)
     mean, spread = builder.scalar(group.mean), builder.scalar(group.peak.spread)
     root = builder.scalar(sp.sqrt(group.variance))
     bound = {variable for variable, _ in group.planted}
@@ -111,14 +112,21 @@ def peak_kernel(
     )
 
 
+def parted(
+    nodes: Sequence[tuple[sp.Symbol, Evaluated]],
+) -> tuple[list[tuple[sp.Symbol, Average]], list[tuple[sp.Symbol, Kinks]]]:
+    """Averages, and sums over kinks."""
+    plain = [(mark, node) for mark, node in nodes if _kinks_of(node) is None and isinstance(node, Average)]
+    sums = [(mark, found) for mark, node in nodes if (found := _kinks_of(node)) is not None]
+    return plain, sums
+
+
 def _kinks_of(node: Evaluated) -> Kinks | None:
     inner = node.integrand if isinstance(node, Average) else node
     return inner if isinstance(inner, Kinks) else None
 
 
-def _coordinates(
-    group: PeakGroup, nodes: Sequence[tuple[sp.Symbol, Evaluated]]
-) -> tuple[sp.Symbol, dict[sp.Symbol, sp.Expr]]:
+def coordinates(nodes: Sequence[tuple[sp.Symbol, Average]]) -> tuple[sp.Symbol, dict[sp.Symbol, sp.Expr]]:
     """The standard normal, and every field in terms of it."""
     fields: dict[sp.Symbol, sp.Expr] = {}
     z = sp.Symbol("_z", real=True)
@@ -139,7 +147,7 @@ def _explicit(expression: sp.Expr, table: Mapping[sp.Expr, sp.Expr]) -> sp.Expr:
 
 
 def _at_node(expression: sp.Expr) -> sp.Expr:
-    point = peak_in(expression)
+    point = follower_in(expression)
     return _explicit(expression, {point.which: NODE}) if point is not None else expression
 
 
@@ -147,12 +155,13 @@ def _at_kink(found: Kinks) -> sp.Expr:
     return _explicit(found.summand.xreplace({found.omega: FIELD}), {BELOW: LOWER, ABOVE: UPPER})
 
 
-def _named(builder: NodeBuilder, expressions: list[sp.Expr]) -> tuple[list[Assign | Call | Inner], list[sp.Expr]]:
+def named(builder: NodeBuilder, expressions: list[sp.Expr]) -> tuple[list[Assign | Call | Inner], list[sp.Expr]]:
+    """The body of a pass with common subexpressions named, and the expressions that are left."""
     shared, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("_t"), order="none")
     return [*builder.finished_body(), *(Assign(s, e) for s, e in shared)], list(reduced)
 
 
-class _Builder(NodeBuilder):
+class ManyBuilder(NodeBuilder):
     """A builder whose arguments are linear in several node arrays."""
 
     def __init__(

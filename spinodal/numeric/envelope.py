@@ -95,7 +95,7 @@ def averages(
         single: whether only one maximum is possible.
     """
     inputs = [mean, root, spread, *(part for step in (*t_steps, *z_steps) for part in step), *arguments]
-    columns = [_as_column(value) for value in inputs]
+    columns = [as_column(value) for value in inputs]
     count = max([1, *(len(c) for c in columns if isinstance(c, np.ndarray))])
     size = max(1, (_BLOCK_ELEMENTS * 100) // (_ORDER * _EXPECTED * rule.n))
     pieces = []
@@ -115,7 +115,8 @@ def averages(
     return tuple(np.concatenate([np.atleast_1d(one) for one in piece]) for piece in zip(*pieces, strict=True))
 
 
-def _as_column(value: Any) -> Any:
+def as_column(value: Any) -> Any:
+    """An array [b] as a column [b, 1]; a number as it is."""
     if not isinstance(value, np.ndarray) or not value.ndim:
         return value
     return value[:, None] if value.ndim == 1 else value

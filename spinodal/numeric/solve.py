@@ -14,6 +14,7 @@ import numpy as np
 from spinodal.numeric.origins import begins_inside, from_largest_margin, from_origin
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
+from spinodal.numeric.random_field import DEGENERATE, from_random_field
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
 from spinodal.numeric.rows import Mask, is_inside
@@ -84,6 +85,9 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
         return _from_symmetric_state(system, p, settings)
     if getattr(module, "GIVEN_MODULE", None) is not None:
         return from_largest_margin(system, p, settings)
+    if getattr(module, "GROUND_STATE", False):
+        bounded = np.array([name in ("q", "p", "r") for name in module.ORDER_PARAMETERS])
+        return from_random_field(system, p, bounded, settings)
     if begins_inside(module):
         return from_origin(system, module, p, is_overlap(module), settings)
     origin = p.copy()
@@ -142,6 +146,8 @@ def solve_points(
         method = "followed from alpha = 0"
         if getattr(module, "SYMMETRIC", None) is not None:
             method = "followed from the replica-symmetric state"
+        if getattr(module, "GROUND_STATE", False):
+            method = "followed from a strong random field"
     else:
         guess = complete_start(system, p, start)
         roots, reached, method = newton(system, guess, p, settings), np.ones(len(p)), "Newton from the given start"
@@ -244,9 +250,9 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
     observables = module.observables(states, p, current.rule)
     result = []
     for i in range(len(states)):
-        values = {name: float(column[i]) for name, column in observables.items()}
-        values = {name: _rounded(name, value) for name, value in values.items() if np.isfinite(value)}
-        warnings = list(_warnings(values, float(error[i]), tolerance))
+        everything = {name: float(column[i]) for name, column in observables.items()}
+        values = {name: _rounded(name, value) for name, value in everything.items() if np.isfinite(value)}
+        warnings = list(_warnings(everything, float(error[i]), tolerance))
         result.append(
             State(
                 parameters=dict(zip(module.PARAMETERS, map(float, p[i]), strict=True)),
@@ -323,7 +329,12 @@ def _shifts(jacobian: Array, residual: Array) -> Array:
 
 def _warnings(values: Mapping[str, float], error: float, tolerance: float) -> Sequence[str]:
     found = []
-    if values.get("replicon", 1.0) < -REPLICON_NOISE:
+    if values.get("replicon", 1.0) == -np.inf:
+        found.append(
+            "the ground state of a pattern or a weight jumps as its field varies, so that the replicon goes to minus infinity "
+            "as T goes to 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
+        )
+    elif values.get("replicon", 1.0) < -REPLICON_NOISE:
         found.append(
             f"replicon = {values['replicon']:.4g} < 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
         )
@@ -376,6 +387,15 @@ def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: floa
     elif getattr(module, "SYMMETRIC", None) is not None:
         (base,) = solve_points(module.SYMMETRIC_MODULE, p[None])
         reason, advice = why_not_reached(module, p, base, reached)
+    elif reached == DEGENERATE:
+        reason = (
+            "the ground state is not unique here: dq diverges as a random field that picks one is switched off "
+            "(the energy does not determine the weights)"
+        )
+        advice = "take more patterns, a regularization, or, to count states of energy zero, a constraint instead of the energy"
+    elif getattr(module, "GROUND_STATE", False):
+        reason = "the ground state could not be followed from a strong random field to none (a fold, or no stable state)"
+        advice = "give a start (--start), or search all roots (--all)"
     elif reached <= 0.0:
         reason, advice = _why_no_origin(module, p)
     else:

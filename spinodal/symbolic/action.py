@@ -19,7 +19,9 @@ from spinodal.symbolic.symbols import (
     ALPHA,
     ALPHA_T,
     FIELD_DIAGONAL,
+    FIELD_SPREAD,
     FIELD_TEACHER,
+    INVERSE_TEMPERATURE,
     KAPPA_1,
     KAPPA_STAR_SQ,
     VARIANCE_W,
@@ -31,6 +33,8 @@ from spinodal.symbolic.system import ChannelUse
 
 Q_D, P_D, R = symbol("q_d"), symbol("p_d"), symbol("r")
 Q_D_HAT, P_D_HAT, R_HAT = with_hat(Q_D), with_hat(P_D), with_hat(R)
+#: Differences that take the self-overlaps' place as the temperature goes to 0.
+D_Q_HAT, D_P_HAT = with_hat(symbol("dq")), with_hat(symbol("dp"))
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,16 @@ class Action:
         return self.given.prior.fixed_overlap is None
 
     @property
+    def ground(self) -> bool:
+        """Whether the temperature goes to 0: self-overlaps then equal the innermost levels."""
+        return self.structure.ground
+
+    @property
+    def diagonal_conjugate(self) -> sp.Symbol:
+        """The conjugate of the self-overlap (as T -> 0, of its difference to the innermost level)."""
+        return D_Q_HAT if self.ground else Q_D_HAT
+
+    @property
     def imposed(self) -> bool:
         """Whether a fixed self-overlap is imposed by a multiplier (spherical weights)."""
         return self.given.prior.multiplier
@@ -87,7 +101,9 @@ class Action:
     @property
     def diagonal(self) -> sp.Expr:
         """The self-overlap of the weights."""
-        return Q_D if self.given.prior.fixed_overlap is None else self.given.prior.fixed_overlap
+        if self.given.prior.fixed_overlap is not None:
+            return self.given.prior.fixed_overlap
+        return self.structure.innermost("q") if self.ground else Q_D
 
     @property
     def inputs_per_weight(self) -> sp.Expr:
@@ -100,10 +116,12 @@ class Action:
     def pairs(self) -> tuple[tuple[sp.Symbol, sp.Symbol], ...]:
         """Every overlap with its partner: in the stationarity of the one stands the other, alone."""
         found = [*self.structure.pairs("q")]
-        if self.free_diagonal:
+        if self.ground and not self.free_diagonal:  # the innermost level is the self-overlap, which is fixed
+            found = [pair for pair in found if pair[0] != self.structure.innermost("q")]
+        elif self.free_diagonal and not self.ground:
             found.append((Q_D, Q_D_HAT))
         if self.random:
-            found += [*self.structure.pairs("p"), (P_D, P_D_HAT)]
+            found += [*self.structure.pairs("p"), *(() if self.ground else ((P_D, P_D_HAT),))]
         if self.has_teacher:
             found.append((R, R_HAT))
         return tuple(found)
@@ -118,7 +136,10 @@ class Action:
         """The order parameters solved for, overlaps first."""
         overlaps = [x for x, _ in self.pairs if x not in self.structure.constrained]
         multipliers = (Q_D_HAT,) if self.imposed and not self.eliminated else ()
-        return (*overlaps, *(with_hat(x) for x, _ in self.pairs), *multipliers, *self.structure.extremised)
+        hats = [with_hat(x) for x, _ in self.pairs]
+        if self.ground and not self.free_diagonal:  # crosswise partners: that of the fixed level is left
+            hats[0] = self.pairs[0][1]
+        return (*overlaps, *hats, *multipliers, *self.structure.extremised)
 
     @cached_property
     def top(self) -> sp.Symbol:
@@ -130,8 +151,10 @@ class Action:
     @cached_property
     def covariance(self) -> Mapping[sp.Symbol, sp.Expr]:
         """The field's covariances in terms of overlaps: linear, level by level."""
-        rows = [(FIELD_DIAGONAL, P_D, self.diagonal)]
+        rows = [] if self.ground else [(FIELD_DIAGONAL, P_D, self.diagonal)]
         rows += zip(*(self.structure.names(letter) for letter in ("_Q", "p", "q")), strict=True)
+        if self.ground and not self.free_diagonal:
+            rows = [(name, p, self.diagonal if q == self.top else q) for name, p, q in rows]
         table = {name: KAPPA_1**2 * p + KAPPA_STAR_SQ * q if self.random else q for name, p, q in rows}
         table[FIELD_TEACHER] = KAPPA_1 * R if self.random else R
         return table
@@ -139,6 +162,8 @@ class Action:
     @cached_property
     def residual_variance(self) -> sp.Expr:
         """The variance of the field within a state."""
+        if self.ground:
+            return self.covariance[FIELD_SPREAD]
         if not self.random:
             return self.diagonal - self.top
         return KAPPA_1**2 * (P_D - self.structure.innermost("p")) + KAPPA_STAR_SQ * (self.diagonal - self.top)
@@ -146,7 +171,7 @@ class Action:
     @cached_property
     def diagonal_hat(self) -> sp.Expr:
         """The conjugate of the self-overlap; 0 where that is a property of the prior."""
-        return Q_D_HAT if self.free_diagonal or self.imposed else sp.Integer(0)
+        return self.diagonal_conjugate if self.free_diagonal or self.imposed else sp.Integer(0)
 
     @cached_property
     def multiplier(self) -> sp.Expr:
@@ -158,12 +183,16 @@ class Action:
         """
         prior, top_hat = self.given.prior, with_hat(self.top)
         if not self.eliminated:
+            if self.ground:
+                return self.diagonal_hat
             return Q_D_HAT - top_hat if self.free_diagonal or self.imposed else -top_hat
         stiffness = prior.leaf.quadratic[1]
         strength: sp.Expr = top_hat
         if self.prior.teacher != 0:
             assert self.given.teacher is not None
             strength += R_HAT**2 * _teacher_power(self.given.teacher)
+        if self.ground:  # s -> T s: the fluctuations within the state drop out
+            return stiffness - sp.sqrt(strength / self.diagonal)
         return stiffness - (1 + sp.sqrt(1 + 4 * strength * self.diagonal)) / (2 * self.diagonal)
 
     @cached_property
@@ -187,30 +216,51 @@ class Action:
         structure = self.structure
 
         def of(letter: str, diagonal: sp.Expr, diagonal_hat: sp.Expr) -> sp.Expr:
-            overlaps = (*structure.levels(letter), diagonal)
-            conjugates = (*structure.levels(letter, hat=True), diagonal_hat)
+            levels = self._levels if letter == "q" else structure.levels(letter)
+            overlaps = (*levels, structure.diagonal(letter, diagonal))
+            conjugates = (*structure.levels(letter, hat=True), structure.diagonal(letter, diagonal_hat, hat=True))
             return pairing(structure.tree, overlaps, conjugates)
 
         total = of("q", self.diagonal, self.diagonal_hat)
         if self.random:
-            total += self.inputs_per_weight * of("p", P_D, P_D_HAT)
+            total += self.inputs_per_weight * of("p", *self._input_diagonal)
         if self.has_teacher:
-            total += -self.inputs_per_weight * R * R_HAT
+            total += -self.inputs_per_weight * R * self._teacher_conjugate
         return total
+
+    @property
+    def _levels(self) -> tuple[sp.Expr, ...]:
+        """The overlaps of weights between replicas; in a ground state the innermost is the self-overlap."""
+        levels = self.structure.levels("q")
+        return (*levels[:-1], self.diagonal) if self.ground else levels
+
+    @property
+    def _input_diagonal(self) -> tuple[sp.Symbol, sp.Symbol]:
+        """The self-overlap of projected weights, and its conjugate."""
+        return (self.structure.innermost("p"), D_P_HAT) if self.ground else (P_D, P_D_HAT)
+
+    @property
+    def _teacher_conjugate(self) -> sp.Expr:
+        """Its scale as T -> 0 is that of the differences' conjugates."""
+        return INVERSE_TEMPERATURE * R_HAT if self.ground else R_HAT
 
     @cached_property
     def _block(self) -> sp.Expr:
         if not self.random:
             return sp.Integer(0)
-        source = R_HAT * sp.sqrt(self.teacher_variance) if self.has_teacher else sp.Integer(0)
-        q, p_hat = (*self.structure.levels("q"), self.diagonal), (*self.structure.levels("p", hat=True), P_D_HAT)
-        return random_feature_block(self.structure.tree, q, p_hat, source)
+        structure = self.structure
+        source = self._teacher_conjugate * sp.sqrt(self.teacher_variance) if self.has_teacher else sp.Integer(0)
+        q = (*self._levels, structure.diagonal("q", self.diagonal))
+        p_hat = (*structure.levels("p", hat=True), structure.diagonal("p", self._input_diagonal[1], hat=True))
+        return random_feature_block(structure.tree, q, p_hat, source)
 
     @cached_property
     def uses(self) -> tuple[ChannelUse, ChannelUse]:
         """Prior and output channel with their arguments in order parameters, not identified yet."""
         arguments: dict[sp.Symbol, sp.Expr] = {x: x for x in (with_hat(name) for name in self.structure.names("q"))}
-        if self.diagonal_hat != 0:
+        if self.ground:
+            arguments = {v: e for v, e in {**arguments, D_Q_HAT: self.multiplier}.items() if v in self.prior.variables}
+        elif self.diagonal_hat != 0:
             arguments[Q_D_HAT] = self.multiplier + with_hat(self.top) if self.eliminated else Q_D_HAT
         if self.prior.teacher != 0:
             arguments[R_HAT] = R_HAT
@@ -239,7 +289,7 @@ class Action:
         block = sp.Add(*(self.compact(term) for term in sp.Add.make_args(sp.expand_mul(self.block, deep=False))))
         total = self.identified(self.pairing + block)
         if self.eliminated:
-            total = total.subs(Q_D_HAT, VARIANCE_W + with_hat(self.top))
+            total = total.subs(self.diagonal_conjugate, VARIANCE_W + (0 if self.ground else with_hat(self.top)))
         for use in self.identified_uses:
             total += use.factor * use.finish(use.channel.value)
         return total
@@ -262,6 +312,8 @@ class Action:
         expression = sp.sympify(expression)
         if not self.random:
             return expression
+        if self.ground:  # it is written in differences already
+            return sp.Add(*(term if term.has(sp.log) else sp.factor(term) for term in sp.Add.make_args(expression)))
         top_hat = with_hat(self.structure.innermost("p"))
         parts = []
         for term in sp.Add.make_args(expression):
@@ -278,7 +330,13 @@ class Action:
     def fixed(self) -> dict[sp.Symbol, sp.Expr]:
         """Order parameters that the prior or the ansatz fixes."""
         found: dict[sp.Symbol, sp.Expr] = {}
-        if not self.free_diagonal:
+        if self.ground:
+            if not self.free_diagonal:
+                found[self.top] = self.diagonal
+            found[Q_D] = self.diagonal
+            if self.random:
+                found[P_D] = self.structure.innermost("p")
+        elif not self.free_diagonal:
             found[Q_D] = self.diagonal
         elif self.identify:
             found[Q_D] = self.teacher_variance
@@ -292,9 +350,11 @@ def action_of(given: Ingredients) -> Action:
     rho = given.teacher.second_moment if given.teacher else sp.Integer(1)
     structure = given.structure
     teacher: sp.Expr = FIELD_TEACHER if given.law is not None else sp.Integer(0)
-    levels = structure.names("_Q")
+    levels, diagonal = structure.names("_Q"), FIELD_DIAGONAL
+    if structure.ground:
+        levels, diagonal = levels[:-1], FIELD_SPREAD
     output = output_channel(
-        given.spec, (FIELD_DIAGONAL, levels, teacher), structure, rho, given.law, given.at, bayes_optimal=given.bayes
+        given.spec, (diagonal, levels, teacher), structure, rho, given.law, given.at, bayes_optimal=given.bayes
     )
     direct = output.channel.teacher != 0 and given.moments is None
     identify: dict[sp.Symbol, sp.Expr] = {}
@@ -312,10 +372,14 @@ def _prior_channel(given: Ingredients, *, direct: bool) -> Channel:
     if direct:
         assert given.teacher is not None
         branches = given.teacher.branches
+    levels = tuple(with_hat(x) for x in structure.names("q"))
+    diagonal = sp.Integer(0) if bare else Q_D_HAT
+    if structure.ground:  # without effect where all weights have the same square
+        levels, diagonal = levels[:-1], sp.Integer(0) if bare else D_Q_HAT
     return Channel(
         "prior",
-        sp.Integer(0) if bare else Q_D_HAT,
-        tuple(with_hat(x) for x in structure.names("q")),
+        diagonal,
+        levels,
         R_HAT if direct else sp.Integer(0),
         sp.Integer(0),
         branches,
@@ -324,6 +388,7 @@ def _prior_channel(given: Ingredients, *, direct: bool) -> Channel:
         symbol("_unused"),
         sizes=structure.finite_sizes,
         concentrated=structure.infinite is not None,
+        ground=structure.ground,
     )
 
 

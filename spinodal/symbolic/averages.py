@@ -103,10 +103,10 @@ class Average(Evaluated):
         return set(super().free_symbols) - set(self.measure.bound)
 
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
-        from spinodal.symbolic.peaks import derivative_of_average, peak_in
+        from spinodal.symbolic.maximisers import derivative_of_average, follower_in
 
         integrand, measure = self.integrand, self.measure
-        if peak_in(integrand) is not None:  # not smooth, and not differentiated twice
+        if follower_in(integrand) is not None:  # not smooth, and not differentiated twice
             return derivative_of_average(integrand, measure, symbol)
         total = average(integrand.diff(symbol), measure)
         for field, mean in zip(measure.fields, measure.means, strict=True):

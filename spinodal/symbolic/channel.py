@@ -24,7 +24,8 @@ from spinodal.symbolic.averages import Average, Evaluated, Measure, average, ave
 from spinodal.symbolic.functions import FieldDensity, LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.nested import log_average, renested, tilted_average
-from spinodal.symbolic.peaks import HIGHEST, UNIQUE, Peak, Peaked, T, closed_peaks
+from spinodal.symbolic.maximisers import HIGHEST, UNIQUE, Edge, follower_in
+from spinodal.symbolic.peaks import Peak, Peaked, T, closed_peaks
 
 
 class Ratio(sp.Function):
@@ -95,6 +96,8 @@ class Channel:
         sizes: the sizes of the inner blocks of copies, one fewer than the levels.
         concentrated: whether the innermost copies are infinitely many; the last of ``levels`` is then the size times the
             covariance that they share more than the level outside, and its field concentrates at a maximum.
+        ground: whether the temperature goes to 0: ``diagonal`` is then what the self-covariance exceeds the innermost level
+            by, over T, and leaves are ground states.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Channel:
     teacher_residual: sp.Symbol
     sizes: tuple[sp.Expr, ...] = ()
     concentrated: bool = False
+    ground: bool = False
 
     @property
     def overlap(self) -> sp.Symbol:
@@ -147,7 +151,11 @@ class Channel:
             sp.Symbol(f"_omega_{self.name}{self._suffix(index)}" + (f"_{level}" if depth > 1 else ""), real=True)
             for level in range(depth)
         ]
-        inner: sp.Expr = LogPartition(sp.Symbol(branch.student), sp.Integer(0), fields[-1], self.diagonal - levels[-1])
+        inner: sp.Expr
+        if self.ground:
+            inner = self.leaves[branch.student].log_derivative(0, fields[-1], self.diagonal)
+        else:
+            inner = LogPartition(sp.Symbol(branch.student), sp.Integer(0), fields[-1], self.diagonal - levels[-1])
         heights = [inner]
         measures: list[Measure] = []
         for level in range(depth - 1, 0, -1):
@@ -241,9 +249,24 @@ class Channel:
         """The second variation in the replicon sector, per ``m (m - 1) / 2`` and replica.
 
         One more level of copies is inserted, with zero row sums, ``(m - 1) dq1 = m dq0``; at q1 = q0 the inner average
-        collapses. For the replica-symmetric ansatz this gives E[(d^2 log Z / d omega^2)^2].
+        collapses. For the replica-symmetric ansatz this gives E[(d^2 log Z / d omega^2)^2]. In a ground state it is infinite
+        as soon as the maximiser jumps: then two replicas are far apart as often as their fields are within T of the jump.
         """
+        if self.ground:
+            return self._ground_curvature()
         return self.replicon_curvature_at(sp.Integer(2))
+
+    def _ground_curvature(self) -> sp.Expr:
+        def bend(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:
+            return leaf.log_derivative(2, omega, self.diagonal) ** 2
+
+        total: sp.Expr = self.tilted(bend)
+        for node in averages_in(self.value):
+            point = follower_in(node.integrand)
+            if point is not None:
+                jump = point.jump_of_height(point.omega)
+                total += Edge(node.measure, point).term(sp.Piecewise((sp.oo, sp.Abs(jump) > 0), (0, True)))
+        return total
 
     def replicon_curvature_at(self, m: sp.Expr) -> sp.Expr:
         """The same for inserted blocks of any size m; the result must not depend on it."""
@@ -255,6 +278,9 @@ class Channel:
 
     def closed(self, expression: sp.Expr) -> sp.Expr:
         """Replace every partition function by its leaf's closed form (or numerical primitive)."""
+
+        if self.ground and isinstance(self.diagonal, sp.Symbol):
+            expression = expression.xreplace({self.diagonal: self.variance})
 
         def close(node: Evaluated) -> sp.Expr:
             return average(self._close(node.integrand), node.measure) if isinstance(node, Average) else self._close(node)

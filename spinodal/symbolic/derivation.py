@@ -85,6 +85,7 @@ class Derived:
         origin: a guess of each order parameter at small alpha, where the branch cannot begin at alpha = 0.
         trivial: where the ansatz has a trivial state: the order parameters (and the constrained overlap) by what they equal.
         constrained: the overlap that is a parameter.
+        ground: whether this is the limit of vanishing temperature: the free entropy is then T phi, minus the energy.
     """
 
     spec: Spec
@@ -112,3 +113,4 @@ class Derived:
     trivial: Mapping[str, str] = field(hash=False, default_factory=dict)
     constrained: str = ""
     stabilities: Stabilities = field(default_factory=Stabilities)
+    ground: bool = False

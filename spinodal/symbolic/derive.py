@@ -24,6 +24,7 @@ from spinodal.symbolic.domain import conditions_of, definitions_of
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol, to_sympy
 from spinodal.symbolic.franz_parisi import derive_franz_parisi
+from spinodal.symbolic.ground_observables import ground_observables, signed_leaves
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.replicon import replicon_of
@@ -86,15 +87,22 @@ def _derive(spec: Spec) -> Derived:
         observables={**observables, **user},
         tilts=tilts,
         conditions=conditions_of(action),
-        leaves={**action.prior.leaves, **action.output.channel.leaves},
+        leaves={
+            **action.prior.leaves,
+            **action.output.channel.leaves,
+            **(signed_leaves(action) if action.ground else {}),
+        },
         channels=(action.prior, action.output.channel),
         fixed={str(k): v for k, v in action.fixed().items()},
-        saturating={str(action.top): action.identified(action.diagonal)} if action.top in unknowns else {},
+        saturating={str(action.top): action.identified(action.diagonal)}
+        if action.top in unknowns and not action.ground
+        else {},
         moments=action.given.moments,
         pieces={"pairing": action.identified(action.pairing), "block": action.identified(action.block)},
         unbounded=_unbounded(action),
         symmetric=_origin(action, tuple(str(x) for x in unknowns)),
         stabilities=_stabilities(action),
+        ground=action.ground,
     )
 
 
@@ -146,6 +154,8 @@ def _powers(action: Action, unknowns: tuple[str, ...]) -> tuple[int, ...]:
 def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:
     given = action.given
     loss = given.spec.loss
+    if action.ground:
+        return ground_observables(action), {}
     penalty = (
         sp.Integer(0) if given.bayes or loss.regularization is None else -given.beta * to_sympy(loss.regularization.root)
     )

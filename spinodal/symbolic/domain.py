@@ -14,6 +14,7 @@ from spinodal.symbolic.replicas import hierarchical
 from spinodal.symbolic.structure import COPIES
 from spinodal.symbolic.symbols import (
     FIELD_DIAGONAL,
+    FIELD_SPREAD,
     FIELD_TEACHER,
     KAPPA_1,
     KAPPA_STAR_SQ,
@@ -43,25 +44,30 @@ def definitions_of(action: Action) -> tuple[Definition, ...]:
         found.append(Definition(COPIES, structure.size_value, "number of copies in an inner block"))
     levels = structure.names("_Q")
     meanings = {FIELD_DIAGONAL: "variance of the student's field", FIELD_TEACHER: "its covariance with the teacher's field"}
+    if action.ground:
+        meanings[levels[-2]] = meanings[FIELD_DIAGONAL]
+        meanings[levels[-1]] = "variance of the field within a state, over T"
     for variable in (FIELD_DIAGONAL, *levels, FIELD_TEACHER):
-        if variable == FIELD_TEACHER and not action.has_teacher:
+        if variable not in action.covariance or (variable == FIELD_TEACHER and not action.has_teacher):
             continue
         meaning = meanings.get(variable, "its covariance between replicas")
         if structure.infinite is not None and variable == levels[-1]:
             meaning = "number of replicas times what their covariance exceeds the next level's by"
         found.append(Definition(variable, action.identified(action.covariance[variable]), meaning))
-    if action.random:
+    if action.random and not action.ground:
         top_p_hat = with_hat(structure.innermost("p"))
         found.append(Definition(WITHIN_Q, action.diagonal - action.top, "variance of a weight within a state, q_d - q"))
         found.append(Definition(WITHIN_P_HAT, P_D_HAT - top_p_hat, "p_d_hat - p_hat"))
-    residual = action.identified(action.residual_variance)
-    found.append(Definition(VARIANCE_H, residual, "variance of the field within a state"))
+    if not action.ground:
+        residual = action.identified(action.residual_variance)
+        found.append(Definition(VARIANCE_H, residual, "variance of the field within a state"))
     if action.has_teacher:
         explained = action.teacher_variance - Ratio(FIELD_TEACHER, Root(action.output.channel.overlap)) ** 2
         unexplained = VARIANCE_H if action.identify else explained
         found.append(Definition(VARIANCE_U, unexplained, "variance of the teacher's field given the student's"))
     tilt = action.identified(action.multiplier)
-    found.append(Definition(VARIANCE_W, tilt, "quadratic tilt of the prior, q_d_hat - q_hat"))
+    meaning = "quadratic tilt of the prior, " + ("T (q_d_hat - q_hat)" if action.ground else "q_d_hat - q_hat")
+    found.append(Definition(VARIANCE_W, tilt, meaning))
     return tuple(found)
 
 
@@ -70,8 +76,9 @@ def conditions_of(action: Action) -> tuple[Condition, ...]:
     channel = action.output.channel
     overlap = channel.overlap
     outer_hat = action.prior.overlap
+    residual = FIELD_SPREAD if action.ground else VARIANCE_H
     found = [
-        Condition(VARIANCE_H, "the variance of the field within a state"),
+        Condition(residual, "the variance of the field within a state"),
         Condition(overlap, "the covariance of two replicas' fields"),
         Condition(outer_hat, f"the conjugate {outer_hat} (a variance)"),
     ]
@@ -81,11 +88,15 @@ def conditions_of(action: Action) -> tuple[Condition, ...]:
     if action.random:
         found += [Condition(inside, "the determinant of the feature block") for inside in _block_determinants(action)]
     prior_leaf = action.given.prior.leaf
+    if action.ground:
+        found.append(Condition(action.structure.names("q")[-1], "how much the weights give way to a field"))
+        if prior_leaf.kind == "pieces":
+            found.append(Condition(-VARIANCE_W, "the stiffness of the weights"))
     if prior_leaf.kind == "quadratic":
         found.append(Condition(prior_leaf.quadratic[1] - VARIANCE_W, "the inverse variance of a weight"))
     for leaf in channel.leaves.values():
         if leaf.kind == "quadratic":
-            found.append(Condition(1 + leaf.quadratic[1] * VARIANCE_H, "the curvature of the loss"))
+            found.append(Condition(1 + leaf.quadratic[1] * residual, "the curvature of the loss"))
         found.extend(Condition(expression, meaning) for expression, meaning in leaf.domain)
     for branch in channel.branches:
         if branch.planted_variance != 0:
@@ -111,6 +122,9 @@ def _between_levels(action: Action) -> list[Condition]:
 def _block_determinants(action: Action) -> list[sp.Expr]:
     """The sectors of 1 - q P^, but for the trivial one, whose limit n -> 0 is among them."""
     structure = action.structure
+    if action.ground:
+        (_p, spread), hat = structure.names("q"), with_hat(structure.names("p")[-1])
+        return [1 - spread * hat]
     q = hierarchical(structure.tree, (*structure.levels("q"), action.diagonal))
     p_hat = hierarchical(structure.tree, (*structure.levels("p", hat=True), P_D_HAT))
     kernel = q.identity() - q @ p_hat

@@ -12,8 +12,8 @@ from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import generic_values, symbol, to_sympy
 from spinodal.symbolic.labels import LabelLaw, label_law
 from spinodal.symbolic.moments import Moments, activation_moments, parametric_moments
-from spinodal.symbolic.outputs import inverse_temperature
-from spinodal.symbolic.priors import Prior, TeacherPrior, student_prior, teacher_prior
+from spinodal.symbolic.outputs import inverse_temperature, is_ground
+from spinodal.symbolic.priors import Prior, TeacherPrior, ground_prior, student_prior, teacher_prior
 from spinodal.symbolic.structure import Structure, structure_of
 
 
@@ -38,15 +38,18 @@ def gather(spec: Spec) -> Ingredients:
     Raises:
         DerivationError: if the declared model has no theory here; says where in the spec and why.
     """
-    structure = structure_of(spec.ansatz)
     bayes = spec.ansatz.scheme == "bayes-optimal"
+    structure = structure_of(spec.ansatz, ground=is_ground(spec.loss) and not bayes)
     if bayes and (spec.teacher is None or spec.student.features != "direct"):
         raise DerivationError(
             "bayes-optimal needs a [teacher] on the student's own (direct) features", place="ansatz.scheme"
         )
     at = generic_values({p.name: p.default for p in spec.parameters})
     beta = sp.Integer(1) if bayes else inverse_temperature(spec.loss)
-    prior = student_prior(spec.student.weights, None if bayes else spec.loss.regularization, beta, at)
+    if structure.ground:
+        prior = ground_prior(spec.student.weights, spec.loss.regularization, at)
+    else:
+        prior = student_prior(spec.student.weights, None if bayes else spec.loss.regularization, beta, at)
     teacher, law = None, None
     if spec.teacher is not None:
         with placed("teacher.label"):

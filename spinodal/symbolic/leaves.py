@@ -15,6 +15,8 @@ import sympy as sp
 
 from spinodal.symbolic.formulas import Region
 from spinodal.symbolic.functions import Density, LogDensity, LogTail, LogTwoCosh, Primitive, Tail
+from spinodal.symbolic.ground import Ground
+from spinodal.symbolic.maximisers import HIGHEST, UNIQUE
 
 LeafKind = Literal["half-line", "intervals", "quadratic", "two-cosh", "discrete", "density", "pieces", "numerical"]
 
@@ -46,6 +48,7 @@ class Leaf:
         splits: where ``log_weight`` is not smooth.
         smoothing: a variance added to V (a label's own noise).
         domain: conditions, each an expression that must stay positive, with what it means.
+        ground: whether this is the limit T -> 0 of T log Z (``ground.py``); ``log_weight`` is then minus the energy.
     """
 
     tag: str
@@ -60,22 +63,26 @@ class Leaf:
     splits: tuple[sp.Expr, ...] = ()
     smoothing: sp.Expr = sp.Integer(0)
     domain: tuple[tuple[sp.Expr, str], ...] = field(default=())
+    ground: bool = False
 
     @property
     def is_closed(self) -> bool:
         """Whether log Z is an elementary expression, integrable or not."""
-        return self.kind in ("half-line", "quadratic", "two-cosh")
+        return self.kind == "quadratic" or (self.kind in ("half-line", "two-cosh") and not self.ground)
 
     @property
     def single_peaked(self) -> bool:
         """Whether ``log Z(t) - (t - omega)^2/(2D)`` is known to have one maximum only: Z log-concave, or quadratic.
 
-        An indicator of an interval is log-concave, and so is its average over a Gaussian (Prekopa).
+        An indicator of an interval is log-concave, and so is its average over a Gaussian (Prekopa). (Of energies no convexity
+        is assumed: where the maximiser never jumps, the sums over its jumps are empty.)
         """
         return self.kind in ("half-line", "quadratic") or (self.kind == "intervals" and len(self.edges) == 1)
 
     def log_derivative(self, order: int, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
         """The derivative of that order in omega of log Z, in closed form or as a :class:`Primitive`."""
+        if self.ground:
+            return self._ground_derivative(order, omega, variance)
         match self.kind:
             case "half-line":
                 (interval,) = self.edges
@@ -99,6 +106,18 @@ class Leaf:
                 return value + c + a**2 * variance / 2 if order == 0 else value
             case _:
                 return Primitive(sp.Symbol(self.tag), sp.Integer(order), omega, variance, self.label)
+
+    def _ground_derivative(self, order: int, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
+        """The same for the limit of T log Z."""
+        if self.kind != "quadratic":
+            which = UNIQUE if self.single_peaked else HIGHEST
+            return Ground(which, sp.Integer(order), sp.Symbol(self.tag), omega, variance, self.label)
+        c, a, b = self.quadratic
+        if self.variable.name == "h":
+            value = c - (a * omega**2 / 2 + b * omega - b**2 * variance / 2) / (1 + a * variance)
+        else:
+            value = c + (omega - b) ** 2 / (2 * (a - variance))
+        return value if order == 0 else _polynomial_derivative(value, omega, order)
 
     def partition(self, order: int, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
         """The derivative of that order in omega of Z itself (used for a teacher, whose Z enters linearly)."""

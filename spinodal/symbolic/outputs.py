@@ -13,8 +13,8 @@ from spinodal.symbolic.channel import Branch, Channel
 from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import Interval, kinks, region, sample_points, symbol, to_sympy
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored
-from spinodal.symbolic.leaves import Leaf
-from spinodal.symbolic.pieces import quadratic_pieces
+from spinodal.symbolic.leaves import Leaf, LeafKind
+from spinodal.symbolic.pieces import is_quadratic_in_pieces, quadratic_pieces
 from spinodal.symbolic.structure import Structure
 from spinodal.symbolic.symbols import VARIANCE_H, VARIANCE_U
 
@@ -40,22 +40,19 @@ class Output:
     blind: bool = False
 
 
-def inverse_temperature(loss: Loss) -> sp.Expr:
-    """1/T of an energy; 1 for a constraint (whose regularization then counts as it stands).
+def is_ground(loss: Loss) -> bool:
+    """Whether an energy is to be minimised: its temperature is the number 0."""
+    return loss.temperature is not None and to_sympy(loss.temperature.root) == 0
 
-    Raises:
-        DerivationError: at zero temperature, whose Laplace rule is not derived here.
+
+def inverse_temperature(loss: Loss) -> sp.Expr:
+    """1/T of an energy; 1 for a constraint, whose regularization then counts as it stands, and for a ground state.
+
+    (There energies are in units of T, which goes to 0.)
     """
-    if loss.temperature is None:
+    if loss.temperature is None or is_ground(loss):
         return sp.Integer(1)
-    temperature = to_sympy(loss.temperature.root)
-    if temperature == 0:
-        raise DerivationError(
-            "the ground state (temperature 0) is not derived by this version",
-            place="loss.temperature",
-            cure="use a small positive temperature",
-        )
-    return 1 / temperature
+    return 1 / to_sympy(loss.temperature.root)
 
 
 def output_channel(
@@ -122,10 +119,11 @@ def output_channel(
         teacher_variance,
         tuple(branches),
         {tag: leaf for tag, leaf in leaves.items() if tag in used},
-        VARIANCE_H,
+        diagonal if structure.ground else VARIANCE_H,
         VARIANCE_U,
         sizes=structure.finite_sizes,
         concentrated=structure.infinite is not None,
+        ground=structure.ground,
     )
     return Output(channel, law, energies, blind)
 
@@ -168,7 +166,7 @@ class _LossLeaves:
 
     def __init__(self, loss: Loss, at: Mapping[sp.Symbol, float]) -> None:
         self.loss, self.at = loss, at
-        self.beta = inverse_temperature(loss)
+        self.beta, self.ground = inverse_temperature(loss), is_ground(loss)
 
     def __call__(self, label: sp.Expr, tag: str) -> tuple[Leaf, sp.Expr | None]:
         if self.loss.constraint is not None:
@@ -215,9 +213,11 @@ class _LossLeaves:
         if polynomial is not None and polynomial.degree() <= 2:
             a, b, c = (polynomial.coeff_monomial(H**n) for n in (2, 1, 0))
             beta = self.beta
-            return Leaf(
-                tag, "quadratic", H, label=label, quadratic=(-beta * c, 2 * beta * a, beta * b), log_weight=log_weight
-            )
+            quadratic = (-beta * c, 2 * beta * a, beta * b)
+            return Leaf(tag, "quadratic", H, label=label, quadratic=quadratic, log_weight=log_weight, ground=self.ground)
+        if self.ground:
+            kind: LeafKind = "pieces" if is_quadratic_in_pieces(energy, H) else "numerical"
+            return Leaf(tag, kind, H, label=label, log_weight=log_weight, splits=splits, ground=True)
         steps = [p for p in energy.atoms(sp.sign, sp.Heaviside) if p.has(H)]
         if splits and not energy.xreplace({p: sp.Dummy() for p in steps}).has(H):
             return self._levels(energy, splits, label, tag, at)

@@ -29,7 +29,7 @@ def quadratic_pieces(
         at: generic parameter values; there no piece may be concave upwards (A < 0), which a Gaussian might not tame.
     """
     h = sp.Dummy("h", real=True)
-    expanded = sp.expand(_branch(log_weight, variable, h))
+    expanded = sp.expand(branch_at(log_weight, variable, h))
     if not expanded.is_polynomial(h) or len(sp.Add.make_args(expanded)) > _MOST_TERMS:
         return None
     polynomial = sp.Poly(expanded, h)
@@ -43,8 +43,16 @@ def quadratic_pieces(
     return constant, -2 * square, -linear
 
 
-def _branch(node: sp.Expr, variable: sp.Symbol, h: sp.Symbol) -> sp.Expr:
-    """The formula in h on the branch that holds at ``variable``."""
+def is_quadratic_in_pieces(formula: sp.Expr, variable: sp.Symbol) -> bool:
+    """Whether a formula is a polynomial of degree two at most on every piece."""
+    h = sp.Dummy("h", real=True)
+    expanded = sp.expand(branch_at(formula, variable, h))
+    few = expanded.is_polynomial(h) and len(sp.Add.make_args(expanded)) <= _MOST_TERMS
+    return bool(few and sp.Poly(expanded, h).degree() <= 2)
+
+
+def branch_at(node: sp.Expr, variable: sp.Symbol, h: sp.Symbol) -> sp.Expr:
+    """The formula in h on the branch that holds at ``variable``: smooth in h, and piecewise constant in ``variable``."""
     if node == variable:
         return h
     if not node.has(variable):
@@ -52,18 +60,18 @@ def _branch(node: sp.Expr, variable: sp.Symbol, h: sp.Symbol) -> sp.Expr:
     if isinstance(node, (sp.sign, sp.Heaviside)):
         return node  # constant on a piece, with its value at the point
     if isinstance(node, sp.Abs):
-        return sp.sign(node.args[0]) * _branch(node.args[0], variable, h)
+        return sp.sign(node.args[0]) * branch_at(node.args[0], variable, h)
     if isinstance(node, (sp.Max, sp.Min)):
         return _chosen(node, variable, h)
-    return node.func(*(_branch(argument, variable, h) for argument in node.args))
+    return node.func(*(branch_at(argument, variable, h) for argument in node.args))
 
 
 def _chosen(node: sp.Expr, variable: sp.Symbol, h: sp.Symbol) -> sp.Expr:
     """The argument that is largest (smallest) at the point; where two agree they agree on the whole piece."""
     first, *others = node.args
-    best, value = first, _branch(first, variable, h)
+    best, value = first, branch_at(first, variable, h)
     for other in others:
         better = sp.Heaviside(other - best if isinstance(node, sp.Max) else best - other, sp.Rational(1, 2))
-        value += better * (_branch(other, variable, h) - value)
+        value += better * (branch_at(other, variable, h) - value)
         best = node.func(best, other)
     return value

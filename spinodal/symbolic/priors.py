@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -11,7 +11,8 @@ from spinodal.spec.types import Formula, Weights
 from spinodal.symbolic.channel import Branch
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import kinks, symbol, to_sympy
-from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.leaves import Leaf, LeafKind
+from spinodal.symbolic.pieces import is_quadratic_in_pieces
 
 _W = symbol("w")
 
@@ -87,6 +88,55 @@ def student_prior(
                 density = scale * density.subs(_W, scale * _W)
             return _continuous(sp.log(density), penalty, {**at, **dict.fromkeys(scale.free_symbols, 1.0)}, place)
     raise DerivationError(f"unknown weights {weights.kind}", place=place)
+
+
+def ground_prior(
+    weights: Weights, regularization: Formula | None, at: Mapping[sp.Symbol, float], place: str = "student.weights"
+) -> Prior:
+    """The leaf of a weight as the temperature goes to 0: of the prior only its support is left, and the regularization.
+
+    Raises:
+        DerivationError: for a density that vanishes somewhere, and for a regularization on the sphere.
+    """
+    penalty = -to_sympy(regularization.root) if regularization else sp.Integer(0)
+    if weights.kind in ("binary", "discrete"):
+        values = (sp.Integer(-1), sp.Integer(1))
+        if weights.kind == "discrete":
+            values = tuple(sp.simplify(to_sympy(value.root)) for value in weights.values)
+        prior = _discrete(values, None, penalty)
+        levels = tuple(penalty.subs(_W, value) for value in values)
+        leaf = Leaf("weight", "discrete", _W, values=values, log_levels=levels, log_weight=penalty, ground=True)
+        return replace(prior, leaf=leaf, log_probability=sp.Integer(0))
+    if weights.kind == "spherical":
+        if penalty != 0:
+            raise DerivationError(
+                "a regularization on the sphere changes nothing or breaks its symmetry",
+                place="loss.regularization",
+                cure="use gaussian or unconstrained weights",
+            )
+        none = (sp.Integer(0),) * 3
+        return Prior(Leaf("weight", "quadratic", _W, quadratic=none, ground=True), sp.Integer(1), multiplier=True)
+    if weights.density is not None:
+        density = to_sympy(weights.density.root).subs(at)
+        if any(sp.N(density.subs(_W, sp.Rational(k, 4))) == 0 for k in range(-100, 101)):
+            raise DerivationError(
+                "the ground state of weights whose density vanishes somewhere is not derived by this version",
+                place=place,
+                cure="use a density that is positive everywhere, discrete weights, or a positive temperature",
+            )
+    splits = tuple(kinks(penalty, _W, at))
+    symmetric = bool(sp.expand(penalty - penalty.subs(_W, -_W)) == 0)
+    polynomial = penalty.as_poly(_W) if not splits else None
+    if penalty == 0 or (polynomial is not None and polynomial.degree() <= 2):
+        square, linear, constant = (sp.Integer(0),) * 3
+        if polynomial is not None:
+            square, linear, constant = (polynomial.coeff_monomial(_W**n) for n in (2, 1, 0))
+        quadratic = (constant, -2 * square, -linear)
+        return Prior(
+            Leaf("weight", "quadratic", _W, quadratic=quadratic, log_weight=penalty, ground=True), None, symmetric=symmetric
+        )
+    kind: LeafKind = "pieces" if is_quadratic_in_pieces(penalty, _W) else "numerical"
+    return Prior(Leaf("weight", kind, _W, log_weight=penalty, splits=splits, ground=True), None, symmetric=symmetric)
 
 
 def _discrete(values: tuple[sp.Expr, ...], probabilities: tuple[sp.Expr, ...] | None, penalty: sp.Expr) -> Prior:

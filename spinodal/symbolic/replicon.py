@@ -26,14 +26,19 @@ def replicon_of(action: Action) -> sp.Expr:
 
     prior_use, output_use = action.identified_uses
     e_q, e_qh, e_p, e_ph = (sp.Symbol(f"e_{x}", real=True) for x in ("q", "qh", "p", "ph"))
-    second = pairing(refined, levels(q, action.diagonal, e_q), levels(with_hat(q), Q_D_HAT, e_qh))
+    # as T -> 0 powers of T cancel in the determinant: T = 1 in front of the differences between diagonal and levels
+    q_d, q_d_hat, p_d, p_d_hat = action.diagonal, Q_D_HAT, P_D, P_D_HAT
+    if action.ground:
+        q_d, q_d_hat = (x + symbol(f"dq{suffix}") for x, suffix in ((q, ""), (with_hat(q), "_hat")))
+        p_d, p_d_hat = (x + symbol(f"dp{suffix}") for x, suffix in ((p, ""), (with_hat(p), "_hat")))
+    second = pairing(refined, levels(q, q_d, e_q), levels(with_hat(q), q_d_hat, e_qh))
     variables = [e_q, e_qh]
     if action.random:
         variables = [e_q, e_p, e_qh, e_ph]
-        second += scale * pairing(refined, levels(p, P_D, e_p), levels(with_hat(p), P_D_HAT, e_ph))
+        second += scale * pairing(refined, levels(p, p_d, e_p), levels(with_hat(p), p_d_hat, e_ph))
         # the source term stays out: constant vectors do not feel perturbations with zero row sums to second order
         second += scale * random_feature_block(
-            refined, levels(q, action.diagonal, e_q), levels(with_hat(p), P_D_HAT, e_ph), sp.Integer(0)
+            refined, levels(q, q_d, e_q), levels(with_hat(p), p_d_hat, e_ph), sp.Integer(0)
         )
     origin = dict.fromkeys(variables, 0)
     normal = m * (m - 1) / 2

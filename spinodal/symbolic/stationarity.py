@@ -26,14 +26,14 @@ class Saddle:
         textbook: each equation with channel symbols written out, (left, right).
         channel_values: what every channel symbol stands for.
         plain: the system before it was made compact.
-        gap: the combination of channel derivatives that the saturating overlap's equation uses.
+        gaps: the combination of channel derivatives that the saturating overlap's equation uses, where one saturates.
     """
 
     system: System
     textbook: tuple[tuple[sp.Expr, sp.Expr], ...]
     channel_values: Mapping[sp.Symbol, sp.Expr] = field(hash=False)
     plain: System
-    gap: Alias
+    gaps: tuple[Alias, ...]
 
 
 def saddle_of(action: Action) -> Saddle:
@@ -51,17 +51,18 @@ def saddle_of(action: Action) -> Saddle:
         updates[multiplier] = multiplier - action.diagonal + found
     # a size of blocks is stationary where no complexity is left
     updates |= {x: x - complexity(action) for x in action.structure.extremised}
-    gap = _gap(action)
-    residual = [_residual(action, left[x], updates[x], gap) for x in unknowns]
-    nested = bool(action.structure.finite_sizes)
-    plain = assemble(unknowns, [updates[x] for x in unknowns], residual, uses, (gap,), second=not nested)
+    gaps = () if action.ground else (_gap(action),)
+    residual = [_residual(action, left[x], updates[x], gaps) for x in unknowns]
+    # where averages are nested, or maximisers stop moving, differences are cheaper than second derivatives
+    once = bool(action.structure.finite_sizes) or action.ground
+    plain = assemble(unknowns, [updates[x] for x in unknowns], residual, uses, gaps, second=not once)
     system = plain.mapped(action.compact)
     marks = _symbols_in(system)
     values = {mark: use.expression(key) for use in uses for mark, key in use.names() if mark in marks}
-    values[gap.symbol] = gap.value
+    values.update({gap.symbol: gap.value for gap in gaps})
     first = {mark: use.expression(key) for use in uses for mark, key in use.names(1)}
     textbook = tuple((left[x], action.compact(updates[x]).xreplace(first)) for x in unknowns)
-    return Saddle(system, textbook, values, plain, gap)
+    return Saddle(system, textbook, values, plain, gaps)
 
 
 def update(action: Action, x: sp.Symbol) -> sp.Expr:
@@ -75,16 +76,17 @@ def update(action: Action, x: sp.Symbol) -> sp.Expr:
     for use in action.uses:
         for variable, argument in use.arguments.items():
             # an imposed multiplier is stationary by itself: only the explicit dependence counts
-            explicit = sp.Integer(0) if variable == Q_D_HAT and action.eliminated else argument
+            explicit = sp.Integer(0) if variable == action.diagonal_conjugate and action.eliminated else argument
             slope = explicit.diff(partner)
             if slope != 0:
                 others += use.factor * use.name((variable,)) * slope
     return rational + sp.Add(*(sp.cancel(-term / coefficient) for term in sp.Add.make_args(sp.expand(others))))
 
 
-def _residual(action: Action, x: sp.Symbol, right: sp.Expr, gap: Alias) -> sp.Expr:
+def _residual(action: Action, x: sp.Symbol, right: sp.Expr, gaps: tuple[Alias, ...]) -> sp.Expr:
     """F = x - update; the equation of the innermost overlap in the form that keeps its precision as it saturates."""
-    if x == action.top and x not in action.structure.extremised:
+    if gaps and x == action.top and x not in action.structure.extremised:
+        (gap,) = gaps
         return x - action.identified(action.diagonal) + gap.symbol
     return x - right
 
@@ -130,7 +132,7 @@ def parameter_derivative(
 ) -> tuple[tuple[sp.Expr | None, ...], ...]:
     """dF_i/dparameter, row by row; None where only finite differences are available."""
     uses, values, system = action.identified_uses, saddle.channel_values, saddle.plain
-    differentiator = Differentiator(uses, (saddle.gap,))
+    differentiator = Differentiator(uses, saddle.gaps)
     columns: list[list[sp.Expr | None]] = []
     moments = {d.symbol: d.expression for d in definitions if d.symbol in (KAPPA_1, KAPPA_STAR_SQ, COPIES)}
     opaque = set().union(*(_hidden_parameters(use.channel) for use in uses))

@@ -4,6 +4,10 @@
     1RSB                Copies(n, Copies(m, Replica))    levels  q0, q1
     real replicas       Copies(n, Copies(y, Replica))    levels  q0, q1 (q1 given)
     the same, y -> inf  q0 = q1 - dq/y                   levels  q1, dq (q1 given)
+    RS, T -> 0          q_d = q + T dq                   levels  q, dq
+
+At T -> 0 conjugates of levels grow as 1/T^2, the conjugate of a difference ``d`` as 1/T, and the free entropy as 1/T: ``limit``
+takes its coefficient, minus the ground-state energy.
 
 Everything else (pairing, feature block, channels, stationarity) is derived on the tree, for any number of levels.
 """
@@ -18,7 +22,7 @@ from spinodal.spec.types import Ansatz
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol, to_sympy
 from spinodal.symbolic.replicas import Copies, Replica, Tree
-from spinodal.symbolic.symbols import N_REPLICAS, with_hat
+from spinodal.symbolic.symbols import INVERSE_TEMPERATURE, N_REPLICAS, with_hat
 
 #: The given size of the inner blocks of copies.
 COPIES = symbol("_copies")
@@ -37,6 +41,8 @@ class Structure:
         constrained: overlaps that are parameters; their equations are solved for the conjugates.
         extremised: sizes that are order parameters.
         size_value: the declared value of the inner size, where it is one: sizes are then the symbol ``COPIES``.
+        ground: whether the temperature goes to 0: the self-overlap then exceeds the innermost level by ``T d``, and the order
+            parameters are the levels and ``d``.
     """
 
     tree: Copies
@@ -46,6 +52,7 @@ class Structure:
     constrained: tuple[sp.Symbol, ...] = ()
     extremised: tuple[sp.Symbol, ...] = ()
     size_value: sp.Expr | None = None
+    ground: bool = False
 
     @property
     def is_replica_symmetric(self) -> bool:
@@ -59,29 +66,48 @@ class Structure:
 
     def names(self, letter: str) -> tuple[sp.Symbol, ...]:
         """The order parameters of one kind of overlap, outermost level first (``q0, q1``), without the diagonal."""
-        if self.infinite is None:
+        if not self.has_spread:
             return tuple(symbol(letter + label) for label in self.labels)
         prefix, base = ("_", letter[1:]) if letter.startswith("_") else ("", letter)
-        outer = tuple(symbol(letter + label) for label in self.labels[:-2])
-        return (*outer, symbol(letter + self.labels[-1]), symbol(f"{prefix}d{base}"))
+        kept = self.labels if self.ground else (*self.labels[:-2], self.labels[-1])
+        return (*(symbol(letter + label) for label in kept), symbol(f"{prefix}d{base}"))
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether the last order parameter of a kind is a difference of levels that has been scaled up."""
+        return self.ground or self.infinite is not None
 
     def innermost(self, letter: str) -> sp.Symbol:
         """The overlap of replicas that share most."""
-        return self.names(letter)[-1 if self.infinite is None else -2]
+        return self.names(letter)[-2 if self.has_spread else -1]
 
     def levels(self, letter: str, *, hat: bool = False) -> tuple[sp.Expr, ...]:
         """The values at each level of the tree, outermost first, without the diagonal."""
         names = tuple(with_hat(x) for x in self.names(letter)) if hat else self.names(letter)
+        if self.ground:
+            return tuple(INVERSE_TEMPERATURE**2 * x for x in names[:-1]) if hat else names[:-1]
         if self.infinite is None:
             return names
         *outer, top, spread = names
         return (*outer, top - spread / self.infinite, top)
 
+    def diagonal(self, letter: str, value: sp.Expr, *, hat: bool = False) -> sp.Expr:
+        """The self-overlap (or its conjugate) that the replica algebra sees; ``value`` unless the temperature goes to 0.
+
+        There ``value`` is the innermost level (a symbol, or the number that it is fixed at).
+        """
+        if not self.ground:
+            return value
+        spread = self.names(letter)[-1]
+        if not hat:
+            return value + spread / INVERSE_TEMPERATURE
+        return INVERSE_TEMPERATURE**2 * with_hat(self.innermost(letter)) + INVERSE_TEMPERATURE * value
+
     def pairs(self, letter: str) -> tuple[tuple[sp.Symbol, sp.Symbol], ...]:
         """Each overlap with the conjugate in whose stationarity it stands alone."""
         names = self.names(letter)
         hats = [with_hat(x) for x in names]
-        if self.infinite is not None:  # -(1/2)(dq q1_hat + q1 dq_hat): crosswise
+        if self.has_spread:  # -(1/2)(dq q1_hat + q1 dq_hat): crosswise
             hats[-2:] = hats[:-3:-1]
         return tuple(zip(names, hats, strict=True))
 
@@ -94,7 +120,15 @@ class Structure:
         return {**table, **{with_hat(x): with_hat(symmetric) if e == symmetric else e for x, e in table.items()}}
 
     def limit(self, expression: sp.Expr) -> sp.Expr:
-        """Take an inner size to infinity where it does so: rational terms and logarithms, each at 1/size = 0."""
+        """Take an inner size to infinity where it does so: rational terms and logarithms, each at 1/size = 0.
+
+        As T -> 0: the coefficient of 1/T, to which logarithms of finite determinants do not contribute.
+        """
+        if self.ground:
+            temperature = sp.Dummy("temperature", positive=True)
+            terms = sp.Add.make_args(sp.expand(expression.subs(INVERSE_TEMPERATURE, 1 / temperature)))
+            leading = sp.Add(*(temperature * term for term in terms if not term.has(sp.log)))
+            return sp.cancel(sp.together(leading)).subs(temperature, 0)
         if self.infinite is None:
             return expression
         return self._expanded(expression)[0]
@@ -119,16 +153,22 @@ class Structure:
         return regular.subs(inverse, 0), regular.diff(inverse).subs(inverse, 0)
 
 
-def structure_of(ansatz: Ansatz) -> Structure:
-    """The structure that a spec's ansatz declares.
+def structure_of(ansatz: Ansatz, *, ground: bool = False) -> Structure:
+    """The structure that a spec's ansatz declares; ``ground``: in the limit of vanishing temperature.
 
     Raises:
         DerivationError: for a scheme that is not derived here.
     """
     replica: Tree = Replica()
+    if ground and ansatz.scheme != "replica-symmetric":
+        raise DerivationError(
+            f"the ground state (temperature 0) is not derived under the ansatz {ansatz.scheme}",
+            place="loss.temperature",
+            cure='use the ansatz "replica-symmetric", or a small positive temperature',
+        )
     match ansatz.scheme:
         case "replica-symmetric" | "bayes-optimal":
-            return Structure(Copies(N_REPLICAS, replica), ("",))
+            return Structure(Copies(N_REPLICAS, replica), ("",), ground=ground)
         case "real-replicas":
             constrained = () if ansatz.overlap == "extremised" else (symbol("q1"),)
             if ansatz.replicas in ("inf", None):

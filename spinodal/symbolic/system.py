@@ -145,12 +145,14 @@ def assemble(
     jacobian = sp.Matrix([[differentiator.total(f, x) for x in unknowns] for f in residual])
     directions = tuple(sp.Symbol(f"_v_{x}", real=True) for x in unknowns)
     along = dict(zip(unknowns, directions, strict=True))
-    directional = jacobian.applyfunc(lambda entry: differentiator.along(entry, along)) if second else sp.zeros(0, 0)
+    directional = None
+    if second:
+        directional = sp.ImmutableDenseMatrix(jacobian.applyfunc(lambda entry: differentiator.along(entry, along)))
     return System(
         tuple(unknowns),
         tuple(updates),
         tuple(residual),
         sp.ImmutableDenseMatrix(jacobian),
-        sp.ImmutableDenseMatrix(directional),
+        directional,
         directions,
     )

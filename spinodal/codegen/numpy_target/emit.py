@@ -8,8 +8,9 @@ from importlib.metadata import version
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, Call, Inner, Kernel, PeakKernel, Program, Result, Routine, StepInZ
+from spinodal.codegen.ir import Assign, Call, GroundKernel, Inner, Kernel, PeakKernel, Program, Result, Routine, StepInZ
 from spinodal.codegen.nodes import reads
+from spinodal.codegen.numpy_target.ground import ground_kernel
 from spinodal.codegen.numpy_target.peaks import peak_kernel
 from spinodal.codegen.numpy_target.printer import name_of, source
 from spinodal.codegen.numpy_target.products import weighted_sums
@@ -64,7 +65,7 @@ def _header(program: Program, identity: str, equations: Mapping[str, str]) -> st
 
 import numpy as np
 
-from spinodal.numeric import bivariate, envelope, interval, nested, pieces, quadrature, runtime, special, tilted
+from spinodal.numeric import bivariate, envelope, ground, interval, nested, pieces, quadrature, runtime, special, tilted
 
 MODEL = {program.name!r}
 ANSATZ = {program.scheme!r}
@@ -78,7 +79,7 @@ OBSERVABLES = {program.observables!r}
 STABILITIES = {program.stabilities!r}
 CONDITIONS = {program.conditions!r}
 FINITE_DIFFERENCES = {program.finite_difference!r}  # derivatives without a symbolic form
-RULE = quadrature.Automatic(100)""" + _symmetric_lines(program)
+RULE = quadrature.Automatic(100)""" + _symmetric_lines(program) + ("\nGROUND_STATE = True" if program.ground else "")
 
 
 def _symmetric_lines(program: Program) -> str:
@@ -243,7 +244,7 @@ def _routine(routine: Routine, program: Program) -> str:
     kernels = [stage for stage in routine.stages if not isinstance(stage, Assign)]
     text = []
     for kernel in kernels:
-        items = kernel.items if isinstance(kernel, PeakKernel) else kernel.body
+        items = kernel.items if isinstance(kernel, PeakKernel | GroundKernel) else kernel.body
         text += _inner_functions(f"_{routine.name}_{kernel.name}", items, leaves, tilts)
         text.append(_kernel(routine, kernel, leaves, tilts, program))
     extra = ", v" if routine.directions else ""
@@ -307,7 +308,7 @@ def _used_symbols(routine: Routine) -> set[str]:
 
 def _kernel(
     routine: Routine,
-    kernel: Kernel | PeakKernel,
+    kernel: Kernel | PeakKernel | GroundKernel,
     leaves: Mapping[str, Leaf],
     tilts: Mapping[tuple[str, str], Tilt],
     program: Program,
@@ -344,6 +345,8 @@ def _kernel(
     read = _read(kernel, leaves, tilts)
     arguments = "".join(f", {name_of(symbol)}" for symbol in dict.fromkeys(outer) if symbol in read)
     owner = f"_{routine.name}_{kernel.name}"
+    if isinstance(kernel, GroundKernel):
+        return ground_kernel(kernel, lines, weights, arguments, lambda items: _body(items, leaves, tilts, owner))
     if isinstance(kernel, PeakKernel):
         return peak_kernel(kernel, lines, weights, arguments, lambda items: _body(items, leaves, tilts, owner))
     total = " * ".join(weights)
@@ -472,14 +475,16 @@ def _returned(values: Iterable[str]) -> list[str]:
     return ["    return (", *(f"        {value}," for value in values), "    )"]
 
 
-def _read(kernel: Kernel | PeakKernel, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> set[sp.Basic]:
+def _read(kernel: Kernel | PeakKernel | GroundKernel, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> set[sp.Basic]:
     """The symbols that a kernel's nodes need."""
     found: set[sp.Basic] = set()
     for _, expression in kernel.outputs:
         found |= expression.free_symbols
     if isinstance(kernel, PeakKernel):
         found = found.union(*(expression.free_symbols for expression in kernel.slopes))
-    for item in kernel.items if isinstance(kernel, PeakKernel) else kernel.body:
+    if isinstance(kernel, GroundKernel):
+        found = found.union(*(sp.sympify(expression).free_symbols for expression in kernel.data))
+    for item in kernel.items if isinstance(kernel, PeakKernel | GroundKernel) else kernel.body:
         if isinstance(item, Assign | Inner):
             found |= reads(item)
             continue

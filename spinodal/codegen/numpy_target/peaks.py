@@ -29,20 +29,20 @@ def peak_kernel(
         body_of: the lines of a body.
     """
     lines = list(head)
-    lines += _function("slopes", [kernel.t], arguments, body_of(kernel.slopes_body), map(source, kernel.slopes))
+    lines += function("slopes", [kernel.t], arguments, body_of(kernel.slopes_body), map(source, kernel.slopes))
     functions = ["None", "None", "slopes"]
     if kernel.averages:
         values = [f"runtime.dot(weight, {source(e)})" for _, e in kernel.averages]
         nodes = [kernel.z, kernel.t, sp.Symbol("weight")]
-        lines += _function("integrands", nodes, arguments, body_of(kernel.body), values)
+        lines += function("integrands", nodes, arguments, body_of(kernel.body), values)
         functions[0] = "integrands"
     if kernel.kink_sums:
         values = [source(e) for _, e in kernel.kink_sums]
-        lines += _function("summands", kernel.kink_variables, arguments, body_of(kernel.kink_body), values)
+        lines += function("summands", kernel.kink_variables, arguments, body_of(kernel.kink_body), values)
         functions[1] = "summands"
     scale = ", ".join(source(sp.sympify(e)) for e in (kernel.mean, kernel.root, kernel.spread))
     call = (
-        f"envelope.averages({', '.join(functions)}, rule, {scale}, {_steps(kernel.t_steps)}, {_steps(kernel.z_steps)}"
+        f"envelope.averages({', '.join(functions)}, rule, {scale}, {steps_of(kernel.t_steps)}, {steps_of(kernel.z_steps)}"
         f"{arguments}, single={kernel.single})"
     )
     if weights:
@@ -50,13 +50,15 @@ def peak_kernel(
     return "\n".join([*lines, "", f"    return {call}"])
 
 
-def _function(
+def function(
     name: str, nodes: Sequence[sp.Symbol], arguments: str, body: list[str], values: Sequence[str] | map[str]
 ) -> list[str]:
+    """The lines of an inner function that returns a tuple."""
     parameters = ", ".join("weight" if str(s) == "weight" else name_of(s) for s in nodes)
     lines = ["", f"    def {name}({parameters}{arguments}):", *(f"        {line}" for line in body)]
     return [*lines, "        return (", *(f"            {value}," for value in values), "        )"]
 
 
-def _steps(steps: Sequence[StepInZ]) -> str:
+def steps_of(steps: Sequence[StepInZ]) -> str:
+    """The list of (offset, slope) of steps."""
     return "[" + ", ".join(f"({source(sp.sympify(s.offset))}, {source(sp.sympify(s.slope))})" for s in steps) + "]"

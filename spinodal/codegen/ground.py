@@ -1,0 +1,114 @@
+"""Lowering of averages over ground states: one kernel per site and measure, with the sums over its kinks.
+
+Integrands are functions of five node arrays (z, on which side of 0 the maximiser is, Lambda and its derivatives), sums over kinks of three: the field
+and Lambda' on the two sides (``numeric/ground.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+
+from spinodal.codegen.ir import GroundKernel, Planted, StepInZ
+from spinodal.codegen.nodes import Context, leaf_data, reads, targets
+from spinodal.codegen.peaks import FIELD, LOWER, UPPER, ManyBuilder, PeakGroup, coordinates, named, parted
+from spinodal.symbolic.averages import Evaluated
+from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.ground import Ground, PositiveShare
+from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.maximisers import ABOVE, Kinks
+from spinodal.symbolic.peaks import T
+from spinodal.symbolic.pieces import branch_at
+
+#: Node arrays: the share of the positive side, Lambda, and its first and second derivative.
+SHARE, HEIGHT, SLOPE, BEND = (sp.Symbol(f"_{name}", real=True) for name in ("share", "height", "slope", "bend"))
+#: A point of the piece on which the potential is evaluated.
+PLACE = sp.Symbol("_place", real=True)
+_BY_ORDER = (HEIGHT, SLOPE, BEND)
+
+
+def ground_kernel(
+    context: Context,
+    index: int,
+    group: PeakGroup,
+    nodes: Sequence[tuple[sp.Symbol, Evaluated]],
+    splits: Mapping[sp.Symbol, tuple[sp.Expr, ...]],
+) -> GroundKernel:
+    """Lower the averages and sums of one group."""
+    site = group.peak
+    assert isinstance(site, Ground)
+    leaf = context.leaves[str(site.tag)]
+    plain, sums = parted(nodes)
+    z, fields = coordinates(plain)
+    arrays = (SHARE, *_BY_ORDER)
+    builder = ManyBuilder(context, (z,), fields)
+    body, values = named(builder, [builder.rewrite(_at_node(node.integrand)) for _, node in plain])
+    kink_builder = ManyBuilder(context, (FIELD,), {}, shared=builder)
+    kink_body, kink_values = named(kink_builder, [kink_builder.rewrite(_at_kink(found)) for _, found in sums])
+    mean, variance = builder.scalar(group.mean), builder.scalar(site.variance)
+    root = builder.scalar(sp.sqrt(group.variance))
+    potential, cuts, points = _site(leaf, site.label)
+    bound = {variable for variable, _ in group.planted}
+    planted = tuple(Planted(variable, str(kind), splits[variable]) for variable, kind in group.planted)
+    t_steps = tuple(StepInZ(-split, sp.Integer(1)) for split in leaf.splits) or (StepInZ(sp.Integer(0), sp.Integer(1)),)
+    z_steps = builder.along(z)
+    items = [*builder.hoisted, *body, *kink_body]
+    read = set().union(*(reads(item) for item in items))
+    scalars = [mean, root, variance, *values, *kink_values, *potential, *cuts, *(part for point in points for part in point)]
+    scalars += [part for step in (*t_steps, *z_steps) for part in (step.offset, step.slope, step.sharpness)]
+    scalars += [split for planted_variable in planted for split in planted_variable.splits]
+    read = read.union(*(sp.sympify(e).free_symbols for e in scalars))
+    produced = {s for item in items for s in targets(item)} | {z, *arrays, FIELD, LOWER, UPPER, T, PLACE}
+    hidden = builder.leaf_symbols | kink_builder.leaf_symbols | leaf_data(leaf, context)
+    return GroundKernel(
+        name=f"average_{index}",
+        comment=f"{site.omega} = {group.mean} + {sp.sqrt(group.variance)} z, in the ground state that follows it",
+        z=z,
+        planted=planted,
+        inputs=tuple(sorted((read | hidden) - produced - bound, key=str)),
+        hoisted=tuple(builder.hoisted),
+        mean=mean,
+        root=root,
+        variance=variance,
+        weight=leaf.variable == symbol("w"),
+        t=T,
+        place=PLACE,
+        potential=potential,
+        quadratic=leaf.kind == "pieces",
+        cuts=cuts,
+        points=points,
+        t_steps=t_steps,
+        z_steps=z_steps,
+        node_variables=(z, *arrays),
+        body=tuple(body),
+        averages=tuple((mark, e) for (mark, _), e in zip(plain, values, strict=True)),
+        kink_variables=(FIELD, LOWER, UPPER),
+        kink_body=tuple(kink_body),
+        kink_sums=tuple((mark, e) for (mark, _), e in zip(sums, kink_values, strict=True)),
+    )
+
+
+def _site(
+    leaf: Leaf, label: sp.Expr
+) -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...], tuple[tuple[sp.Expr, sp.Expr], ...]]:
+    """Minus the energy with its derivatives in ``T``, where its pieces meet, and a discrete weight's points."""
+    if leaf.kind == "discrete":
+        return (), (), tuple(zip(leaf.values, leaf.log_levels, strict=True))
+    assert label == leaf.label
+    potential = branch_at(leaf.log_weight, leaf.variable, T).xreplace({leaf.variable: PLACE})
+    return tuple(potential.diff(T, k) for k in range(3)), leaf.splits, ()
+
+
+def _at_node(expression: sp.Expr) -> sp.Expr:
+    table: dict[sp.Expr, sp.Expr] = {node: SHARE for node in expression.atoms(PositiveShare)}
+    return expression.xreplace(table | {node: _BY_ORDER[node.order] for node in expression.atoms(Ground)})
+
+
+def _at_kink(found: Kinks) -> sp.Expr:
+    table: dict[sp.Expr, sp.Expr] = {}
+    for node in found.summand.atoms(Ground):
+        if node.order != 1:
+            raise NotImplementedError("only first derivatives jump at a kink")
+        table[node] = UPPER if node.which == ABOVE else LOWER
+    return found.summand.xreplace({**table, found.omega: FIELD})

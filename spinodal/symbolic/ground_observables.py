@@ -1,0 +1,79 @@
+"""Standard observables of a ground state: energy, errors, replicon.
+
+The energy per weight is minus the free entropy's limit T phi. A pattern's loss and a weight's regularization are what is left
+of the maximum Lambda without the pull of the field,
+
+    V(y, h*) = -Lambda - V (dLambda)^2 / 2,        r(w*) = omega dLambda + V (dLambda)^2 / 2 - Lambda.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+
+from spinodal.symbolic.action import Action
+from spinodal.symbolic.channel import Branch
+from spinodal.symbolic.ground import Ground, PositiveShare
+from spinodal.symbolic.labels import RealLabels
+from spinodal.symbolic.leaves import Leaf, LeafKind
+from spinodal.symbolic.maximisers import HIGHEST
+from spinodal.symbolic.observables import generalization_errors, is_blind
+from spinodal.symbolic.replicon import replicon_of
+from spinodal.symbolic.symbols import ALPHA, FIELD_TEACHER
+
+
+def ground_observables(action: Action) -> dict[str, sp.Expr]:
+    """Every standard observable of a ground state that the model has."""
+    prior_use, output_use = action.identified_uses
+    channel = output_use.channel
+
+    def loss(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:
+        height, slope = (leaf.log_derivative(k, omega, channel.diagonal) for k in (0, 1))
+        return -height - channel.diagonal * slope**2 / 2
+
+    def penalty(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:
+        height, slope = (leaf.log_derivative(k, omega, prior_use.channel.diagonal) for k in (0, 1))
+        return omega * slope + prior_use.channel.diagonal * slope**2 / 2 - height
+
+    found = {"energy": ALPHA * output_use.finish(channel.tilted(loss))}
+    if action.given.prior.leaf.log_weight != 0:
+        found["energy"] += prior_use.finish(prior_use.channel.tilted(penalty))
+    found |= _training_error(action)
+    covariance = (channel.overlap, channel.overlap, FIELD_TEACHER)
+    found |= generalization_errors(action.output, covariance, action.teacher_variance)
+    found["replicon"] = replicon_of(action)
+    return found
+
+
+def _training_error(action: Action) -> dict[str, sp.Expr]:
+    """The part of the patterns whose field has the wrong sign; the mean squared error of labels that are not +-1."""
+    law, use = action.output.law, action.identified_uses[1]
+    channel = use.channel
+    if isinstance(law, RealLabels) or (law is not None and not law.is_binary):
+
+        def error(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:
+            field = omega + channel.diagonal * leaf.log_derivative(1, omega, channel.diagonal)
+            return sp.expand((leaf.label - field) ** 2)
+
+        return {"training_error": use.finish(channel.tilted(error))}
+    if is_blind(action.output):
+        return {}
+
+    def wrong(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:
+        site = Ground(HIGHEST, sp.Integer(0), sp.Symbol(_signed(leaf).tag), omega, channel.diagonal, leaf.label)
+        share = PositiveShare(site)
+        return share if leaf.label.is_negative else 1 - share
+
+    return {"training_error": use.finish(channel.tilted(wrong))}
+
+
+def signed_leaves(action: Action) -> dict[str, Leaf]:
+    """The leaves that the training error reads: cut where the field changes sign."""
+    students = {b.student: action.output.channel.leaves[b.student] for b in action.output.channel.branches}
+    return {signed.tag: signed for signed in map(_signed, students.values())}
+
+
+def _signed(leaf: Leaf) -> Leaf:
+    kind: LeafKind = "pieces" if leaf.kind == "quadratic" else leaf.kind
+    return replace(leaf, tag=leaf.tag + "_signed", kind=kind, splits=tuple(dict.fromkeys((*leaf.splits, sp.Integer(0)))))
