@@ -22,6 +22,7 @@ from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.derive import derive
 from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.probe import ProbeChannel
 
 #: LaTeX names of the derivation's own symbols.
@@ -80,6 +81,8 @@ class _Printer(LatexPrinter):
             return _NAMES[name]
         if name.startswith("_z"):
             return "z"
+        if name.startswith("_omega"):
+            return r"\omega"
         return str(super()._print_Symbol(expr, style))
 
     def _print_Pow(self, expr: sp.Pow) -> str:
@@ -341,7 +344,8 @@ def _steps(derived: Derived) -> list[Step]:
             "Replicas",
             "Overlaps of replicas of the student (and of the teacher) are introduced with their conjugates; under the "
             f"{spec.ansatz.scheme} ansatz they are the following numbers"
-            + ("; q_d, the self-overlap, is fixed by the prior." if "q_d" in derived.fixed else "."),
+            + ("; q_d, the self-overlap, is fixed by the prior." if "q_d" in derived.fixed and not derived.ground else ".")
+            + (" " + _GROUND["replicas"] if derived.ground else ""),
             (r",\;".join(latex(x) for x in names), *(_relation(latex(symbol(k)), v) for k, v in derived.fixed.items())),
         )
     )
@@ -361,15 +365,15 @@ def _steps(derived: Derived) -> list[Step]:
     found.append(
         Step(
             "Free entropy",
-            "Pairing of overlaps and conjugates, feature block and channels, per weight, as n goes to 0.",
+            "Pairing of overlaps and conjugates, feature block and channels, per weight, as n goes to 0."
+            + (" " + _GROUND["entropy"] if derived.ground else ""),
             (_relation(r"\phi", derived.free_entropy),),
         )
     )
     found.append(
         Step(
             "Saddle-point equations",
-            "phi is stationary in every order parameter; derivatives of Gaussian averages by Price's theorem and the heat "
-            "equation of the partition functions, so that no square root of an overlap is differentiated." + _given(derived),
+            _GROUND["equations"] if derived.ground else _STATIONARITY + _given(derived),
             tuple(_relation(latex(left), right) for left, right in derived.textbook),
         )
     )
@@ -377,7 +381,9 @@ def _steps(derived: Derived) -> list[Step]:
         found.append(
             Step(
                 "Stability",
-                "One more level of replicas with zero row sums is inserted; the determinant of the second variation, "
+                _GROUND["replicon"]
+                if derived.ground
+                else "One more level of replicas with zero row sums is inserted; the determinant of the second variation, "
                 "conjugates eliminated. Negative: unstable (de Almeida-Thouless).",
                 (_relation(r"\mathrm{replicon}", derived.observables["replicon"]),),
             )
@@ -416,10 +422,50 @@ def _declared(derived: Derived) -> Step:
         temperature = spec.loss.temperature.text if spec.loss.temperature else "1"
         parts.append(f"energy {spec.loss.energy.text} at temperature {temperature}")
     equations = []
+    if derived.ground:
+        channels = [channel for channel in derived.channels if isinstance(channel, Channel)]
+        tags = dict.fromkeys(branch.student for channel in channels for branch in channel.branches)
+        equations = [_ground_state(derived.leaves[tag]) for tag in tags]
+        return Step("The model", "; ".join(parts) + ". " + _GROUND["model"], tuple(equations))
     for leaf in derived.leaves.values():
         name = rf"\log Z_{{\text{{{leaf.tag.replace('_', ' ')}}}}}(\omega, V)"
         equations.append(_relation(name, leaf.log_derivative(0, symbol("omega"), symbol("_variance_h"))))
     return Step("The model", "; ".join(parts) + ". Single-site partition functions:", tuple(equations))
+
+
+_STATIONARITY = (
+    "phi is stationary in every order parameter; derivatives of Gaussian averages by Price's theorem and the heat equation "
+    "of the partition functions, so that no square root of an overlap is differentiated."
+)
+#: What a derivation says where the temperature goes to 0.
+_GROUND = {
+    "model": "As the temperature T goes to 0, T log Z of a single site tends to the maximum of minus its energy and the "
+    "pull of its field (Laplace's method), and the heat equation of Z to the Hamilton-Jacobi equation of that maximum:",
+    "replicas": "As T goes to 0 the replicas are ground states, and differ by thermal fluctuations: q_d = q + T dq (and "
+    "likewise p), while conjugates grow, of levels as q_hat/T^2, of the differences as dq_hat/T, of the teacher as r_hat/T.",
+    "entropy": "T times the free entropy per weight as T goes to 0, at leading order: minus the energy of the ground state.",
+    "equations": "phi is stationary in every order parameter. Averages are differentiated by Stein's identity and the "
+    "Hamilton-Jacobi equation; where a ground state jumps as its field varies, its slope's jump adds a term in second "
+    "derivatives (the Jacobian).",
+    "replicon": "One more level of replicas with zero row sums is inserted; powers of T cancel in the determinant. It goes "
+    "to minus infinity where a ground state jumps. Negative: unstable (de Almeida-Thouless).",
+}
+
+
+def _ground_state(leaf: Leaf) -> str:
+    """The maximum that a leaf's T log Z tends to, and its closed form where it has one."""
+    omega, variance = symbol("omega"), symbol("V")
+    name = rf"\Lambda_{{\text{{{leaf.tag.replace('_', ' ')}}}}}(\omega, V)"
+    x = latex(leaf.variable)
+    if leaf.variable == symbol("w"):
+        domain = "" if leaf.kind != "discrete" else r" \in \{" + ", ".join(latex(v) for v in leaf.values) + r"\}"
+        pull = rf"\omega {x} + \frac{{V {x}^2}}{{2}}"
+    else:
+        domain, pull = "", rf"- \frac{{({x} - \omega)^2}}{{2 V}}"
+    energy = latex(leaf.log_weight) if leaf.log_weight != 0 else ""
+    joined = energy + ("" if pull.startswith("-") or not energy else " + ") + pull
+    body = rf"{name} = \max_{{{x}{domain}}}\left[{joined}\right]"
+    return body if not leaf.is_closed else rf"{body} = {latex(sp.factor(leaf.log_derivative(0, omega, variance)))}"
 
 
 def _channel_step(channel: Channel | ProbeChannel, derived: Derived) -> Step:
@@ -430,6 +476,8 @@ def _channel_step(channel: Channel | ProbeChannel, derived: Derived) -> Step:
         reason = _copies(channel)
     nodes = [a for a in averages_in(derived.free_entropy) if str(a.measure.fields[:1]).find(channel.name) >= 0]
     total = sp.Add(*(derived.free_entropy.coeff(node) * node for node in nodes))
+    if not nodes and isinstance(channel, Channel):  # a quadratic one: its average is elementary
+        total = channel.closed(channel.value)
     return Step(title, reason, (_relation(rf"\phi_{{\mathrm{{{channel.name.replace('_', ' ')}}}}}", total),))
 
 
@@ -437,6 +485,8 @@ def _copies(channel: Channel) -> str:
     reason = "n copies with a common field: the power n becomes a logarithm as n goes to 0" + (
         "; the teacher weighs the common field." if channel.teacher != 0 else "."
     )
+    if channel.ground:
+        reason += " As T goes to 0 each is in its ground state."
     if channel.concentrated:
         reason += " Infinitely many coupled copies concentrate at the maximum of their weight (Laplace's method)."
     return reason

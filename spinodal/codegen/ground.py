@@ -1,7 +1,7 @@
 """Lowering of averages over ground states: one kernel per site and measure, with the sums over its kinks.
 
-Integrands are functions of five node arrays (z, on which side of 0 the maximiser is, Lambda and its derivatives), sums over kinks of three: the field
-and Lambda' on the two sides (``numeric/ground.py``).
+Integrands are functions of five node arrays (z, on which side of 0 the maximiser is, Lambda and its derivatives), sums over
+kinks of three: the field and Lambda' on the two sides (``numeric/ground.py``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from spinodal.codegen.nodes import Context, leaf_data, reads, targets
 from spinodal.codegen.peaks import FIELD, LOWER, UPPER, ManyBuilder, PeakGroup, coordinates, named, parted
 from spinodal.symbolic.averages import Evaluated
 from spinodal.symbolic.formulas import symbol
-from spinodal.symbolic.ground import Ground, PositiveShare
+from spinodal.symbolic.ground import Ground, InfiniteAtJump, PositiveShare
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.maximisers import ABOVE, Kinks
 from spinodal.symbolic.peaks import T
@@ -101,14 +101,15 @@ def _site(
 
 
 def _at_node(expression: sp.Expr) -> sp.Expr:
-    table: dict[sp.Expr, sp.Expr] = {node: SHARE for node in expression.atoms(PositiveShare)}
+    table: dict[sp.Expr, sp.Expr] = dict.fromkeys(expression.atoms(PositiveShare), SHARE)
     return expression.xreplace(table | {node: _BY_ORDER[node.order] for node in expression.atoms(Ground)})
 
 
 def _at_kink(found: Kinks) -> sp.Expr:
     table: dict[sp.Expr, sp.Expr] = {}
-    for node in found.summand.atoms(Ground):
+    summand = found.summand.xreplace({node: node.doit() for node in found.summand.atoms(InfiniteAtJump)})
+    for node in summand.atoms(Ground):
         if node.order != 1:
             raise NotImplementedError("only first derivatives jump at a kink")
         table[node] = UPPER if node.which == ABOVE else LOWER
-    return found.summand.xreplace({**table, found.omega: FIELD})
+    return summand.xreplace({**table, found.omega: FIELD})

@@ -6,9 +6,9 @@ The site's energy is -L, and its field omega ~ N(mean, root^2) pulls at it in on
     a weight                  Lambda(omega) = max_t [ L(t) + omega t + V t^2/2 ]       (a Legendre transform)
 
 L is smooth between cuts and may jump there (a step), or it is known at points only (discrete weights). The line is divided
-into *elements* in order of t: pieces on which the maximand is concave, and points. On each the best t follows omega and stops
-at its ends, so that the element's height A_e(omega) is cheap. For elements d < e the difference A_d - A_e falls with omega
-(its slope is proportional to t_d - t_e), so that each pair exchanges order once, and
+into *elements* in order of t: pieces on which the maximand is concave, and points. On each the best t follows omega and
+stops at the ends; A_e(omega) is the height there. For elements d < e the difference A_d - A_e falls with omega (its slope is
+proportional to t_d - t_e), so that each pair exchanges order once, and
 
     e wins between   max_{d<e} omega_de   and   min_{f>e} omega_ef,
 
@@ -438,7 +438,9 @@ class _Field:
         stuck = np.isnan(slope)
         share = np.heaviside(t, 0.5)
         if not self.site.weight and np.any(t == 0.0):
-            share = np.where(t == 0.0, _share(chosen.left + omega / self.variance, -chosen.right - omega / self.variance), share)
+            share = np.where(
+                t == 0.0, _share(chosen.left + omega / self.variance, -chosen.right - omega / self.variance), share
+            )
         height = self.height(level, t, omega)
         with np.errstate(all="ignore"):
             if self.site.weight:

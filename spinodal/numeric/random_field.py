@@ -6,8 +6,8 @@ stiffness h, which keeps it finite):
 
     E + sum_i ( -h g_i w_i + h w_i^2/2 ),      so that  q_hat = (...) + h^2,   dq_hat = (...) - h.
 
-That is a shift of two equations by constants. In a strong field weights follow it, dq = O(1/h); the field is then switched off
-at the wanted parameters. Where many ground states are left, dq diverges on the way.
+That is a shift of two equations by constants. In a strong field weights follow it, dq = O(1/h); it is then switched off at
+the wanted parameters. Where many ground states are left, dq diverges on the way.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ def from_random_field(system: ModuleSystem, p: Array, bounded: Mask, settings: N
     change = np.max(np.abs(roots.x - path.roots.x) / (1e-6 + np.abs(path.roots.x) + np.abs(roots.x)), axis=1)
     found = roots.converged & path.roots.converged & (change < _CHANGE)
     degenerate = ~found & (spread > _CHOSEN) & (left < 0.1)
-    return Path(replace(roots, converged=found), np.where(found, 1.0, np.where(degenerate, DEGENERATE, path.reached)), ~found)
+    return Path(
+        replace(roots, converged=found), np.where(found, 1.0, np.where(degenerate, DEGENERATE, path.reached)), ~found
+    )
 
 
 def _in_strong_field(system: InField, p: Array) -> Array:

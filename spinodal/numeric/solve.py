@@ -176,7 +176,7 @@ def _followed(system: Bound, p: Array, settings: NewtonSettings) -> tuple[Roots,
     path = from_small_alpha(system, p, settings)
     roots, reached = path.roots, path.reached.copy()
     for _ in range(2):
-        lost = np.flatnonzero(~roots.converged)
+        lost = np.flatnonzero(~roots.converged & (reached != DEGENERATE))
         if lost.size == 0:
             break
         system = system.refined()
@@ -331,8 +331,8 @@ def _warnings(values: Mapping[str, float], error: float, tolerance: float) -> Se
     found = []
     if values.get("replicon", 1.0) == -np.inf:
         found.append(
-            "the ground state of a pattern or a weight jumps as its field varies, so that the replicon goes to minus infinity "
-            "as T goes to 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
+            "the ground state of a pattern or a weight jumps as its field varies, so that the replicon goes to minus "
+            "infinity as T goes to 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
         )
     elif values.get("replicon", 1.0) < -REPLICON_NOISE:
         found.append(
@@ -392,7 +392,9 @@ def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: floa
             "the ground state is not unique here: dq diverges as a random field that picks one is switched off "
             "(the energy does not determine the weights)"
         )
-        advice = "take more patterns, a regularization, or, to count states of energy zero, a constraint instead of the energy"
+        advice = (
+            "take more patterns, a regularization, or, to count states of energy zero, a constraint instead of the energy"
+        )
     elif getattr(module, "GROUND_STATE", False):
         reason = "the ground state could not be followed from a strong random field to none (a fold, or no stable state)"
         advice = "give a start (--start), or search all roots (--all)"

@@ -211,6 +211,11 @@ class Action:
         correct = self.structure.first_correction
         return correct(self._pairing) + self.inputs_per_weight * correct(self._block)
 
+    @property
+    def replicated_pieces(self) -> sp.Expr:
+        """Pairing and feature block as n -> 0, before any other limit."""
+        return self._pairing + self.inputs_per_weight * self._block
+
     @cached_property
     def _pairing(self) -> sp.Expr:
         structure = self.structure

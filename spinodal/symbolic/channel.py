@@ -22,9 +22,10 @@ import sympy as sp
 
 from spinodal.symbolic.averages import Average, Evaluated, Measure, average, averages_in, expand_outside, map_averages
 from spinodal.symbolic.functions import FieldDensity, LinearPartition, LogPartition
+from spinodal.symbolic.ground import InfiniteAtJump
 from spinodal.symbolic.leaves import Leaf
-from spinodal.symbolic.nested import log_average, renested, tilted_average
 from spinodal.symbolic.maximisers import HIGHEST, UNIQUE, Edge, follower_in
+from spinodal.symbolic.nested import log_average, renested, tilted_average
 from spinodal.symbolic.peaks import Peak, Peaked, T, closed_peaks
 
 
@@ -264,8 +265,7 @@ class Channel:
         for node in averages_in(self.value):
             point = follower_in(node.integrand)
             if point is not None:
-                jump = point.jump_of_height(point.omega)
-                total += Edge(node.measure, point).term(sp.Piecewise((sp.oo, sp.Abs(jump) > 0), (0, True)))
+                total += Edge(node.measure, point).term(InfiniteAtJump(point.jump_of_height(point.omega)))
         return total
 
     def replicon_curvature_at(self, m: sp.Expr) -> sp.Expr:
@@ -278,7 +278,6 @@ class Channel:
 
     def closed(self, expression: sp.Expr) -> sp.Expr:
         """Replace every partition function by its leaf's closed form (or numerical primitive)."""
-
         if self.ground and isinstance(self.diagonal, sp.Symbol):
             expression = expression.xreplace({self.diagonal: self.variance})
 

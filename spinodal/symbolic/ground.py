@@ -105,7 +105,9 @@ class Ground(Follower):
 
     def _sympystr(self, printer: Any) -> str:
         mark = {BELOW: "-", ABOVE: "+"}.get(self.which, "")
-        return f"Lambda_{self.tag}{mark}{chr(39) * self.order}({printer._print(self.omega)}; {printer._print(self.variance)})"
+        return (
+            f"Lambda_{self.tag}{mark}{chr(39) * self.order}({printer._print(self.omega)}; {printer._print(self.variance)})"
+        )
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         side = {BELOW: "-", ABOVE: "+"}.get(self.which, "")
@@ -115,6 +117,19 @@ class Ground(Follower):
         given = "" if self.label == 0 else f"{printer._print(self.label)} \\mid "
         body = rf"{head}\!\left({given}{printer._print(self.omega)}; {printer._print(self.variance)}\right)"
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
+
+
+class InfiniteAtJump(sp.Function):
+    """``InfiniteAtJump(j)``: infinite where a jump j is not 0; else 0."""
+
+    nargs = 1
+
+    def doit(self, **hints: Any) -> sp.Expr:
+        """As a piecewise expression."""
+        return sp.Piecewise((sp.oo, sp.Abs(self.args[0]) > 0), (0, True))
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        return rf"\infty\,\left[{printer._print(self.args[0])} \ne 0\right]"
 
 
 class PositiveShare(Follower):

@@ -1,7 +1,7 @@
 """Standard observables of a ground state: energy, errors, replicon.
 
-The energy per weight is minus the free entropy's limit T phi. A pattern's loss and a weight's regularization are what is left
-of the maximum Lambda without the pull of the field,
+The energy per weight is minus the free entropy's limit T phi. A pattern's loss and a weight's regularization are what
+the maximum Lambda is without the pull of the field,
 
     V(y, h*) = -Lambda - V (dLambda)^2 / 2,        r(w*) = omega dLambda + V (dLambda)^2 / 2 - Lambda.
 """

@@ -74,8 +74,8 @@ class Leaf:
     def single_peaked(self) -> bool:
         """Whether ``log Z(t) - (t - omega)^2/(2D)`` is known to have one maximum only: Z log-concave, or quadratic.
 
-        An indicator of an interval is log-concave, and so is its average over a Gaussian (Prekopa). (Of energies no convexity
-        is assumed: where the maximiser never jumps, the sums over its jumps are empty.)
+        An indicator of an interval is log-concave, and so is its average over a Gaussian (Prekopa). Of energies no convexity
+        is assumed: where the maximiser never jumps, the sums over its jumps are empty.
         """
         return self.kind in ("half-line", "quadratic") or (self.kind == "intervals" and len(self.edges) == 1)
 

@@ -6,7 +6,7 @@
     the same, y -> inf  q0 = q1 - dq/y                   levels  q1, dq (q1 given)
     RS, T -> 0          q_d = q + T dq                   levels  q, dq
 
-At T -> 0 conjugates of levels grow as 1/T^2, the conjugate of a difference ``d`` as 1/T, and the free entropy as 1/T: ``limit``
+At T -> 0 conjugates of levels grow as 1/T^2, the conjugate of a difference ``d`` and the free entropy as 1/T: ``limit``
 takes its coefficient, minus the ground-state energy.
 
 Everything else (pairing, feature block, channels, stationarity) is derived on the tree, for any number of levels.
@@ -41,8 +41,8 @@ class Structure:
         constrained: overlaps that are parameters; their equations are solved for the conjugates.
         extremised: sizes that are order parameters.
         size_value: the declared value of the inner size, where it is one: sizes are then the symbol ``COPIES``.
-        ground: whether the temperature goes to 0: the self-overlap then exceeds the innermost level by ``T d``, and the order
-            parameters are the levels and ``d``.
+        ground: whether the temperature goes to 0: the self-overlap then exceeds the innermost level by ``T d``, and the
+            order parameters are the levels and ``d``.
     """
 
     tree: Copies

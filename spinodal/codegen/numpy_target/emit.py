@@ -61,7 +61,8 @@ def _header(program: Program, identity: str, equations: Mapping[str, str]) -> st
         '"""',
     ]
     text = "\n".join(line.replace("\\", "\\\\") for line in lines)
-    return f"""{text}
+    return (
+        f"""{text}
 
 import numpy as np
 
@@ -79,7 +80,10 @@ OBSERVABLES = {program.observables!r}
 STABILITIES = {program.stabilities!r}
 CONDITIONS = {program.conditions!r}
 FINITE_DIFFERENCES = {program.finite_difference!r}  # derivatives without a symbolic form
-RULE = quadrature.Automatic(100)""" + _symmetric_lines(program) + ("\nGROUND_STATE = True" if program.ground else "")
+RULE = quadrature.Automatic(100)"""
+        + _symmetric_lines(program)
+        + ("\nGROUND_STATE = True" if program.ground else "")
+    )
 
 
 def _symmetric_lines(program: Program) -> str:
@@ -475,7 +479,9 @@ def _returned(values: Iterable[str]) -> list[str]:
     return ["    return (", *(f"        {value}," for value in values), "    )"]
 
 
-def _read(kernel: Kernel | PeakKernel | GroundKernel, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> set[sp.Basic]:
+def _read(
+    kernel: Kernel | PeakKernel | GroundKernel, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]
+) -> set[sp.Basic]:
     """The symbols that a kernel's nodes need."""
     found: set[sp.Basic] = set()
     for _, expression in kernel.outputs:

@@ -29,7 +29,21 @@ _TAKEN |= {
     "log_norm",
     "splits",
 }
-_TAKEN |= {"len", "dict", "zip", "strict", "envelope", "slopes", "integrands", "summands", "average", "single", "ground", "site", "potential"}
+_TAKEN |= {
+    "len",
+    "dict",
+    "zip",
+    "strict",
+    "envelope",
+    "slopes",
+    "integrands",
+    "summands",
+    "average",
+    "single",
+    "ground",
+    "site",
+    "potential",
+}
 _PATTERN = re.compile(r"(out|step|weight)_.*")
 
 
