@@ -216,6 +216,12 @@ class Model:
         from spinodal.numeric.tracking import NoStateError
 
         module = self.solver()
+        if getattr(module, "GROUND_STATE", False):
+            raise SpecError(
+                "the stabilities of a ground state have no density: patterns are held at kinks of the energy",
+                cure="take a small positive temperature",
+                source="stabilities",
+            )
         if not module.STABILITIES:
             raise SpecError(
                 "stabilities y*h need labels +1 and -1", cure="use a label such as sign(u)", source="stabilities"

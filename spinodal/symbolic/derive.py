@@ -191,6 +191,8 @@ def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, st
 
 
 def _stabilities(action: Action) -> Stabilities:
+    if action.ground:  # patterns held at a kink of the energy make atoms: no density
+        return Stabilities()
     found = stabilities(action.output, action.output.channel)
     if found is None:
         return Stabilities()

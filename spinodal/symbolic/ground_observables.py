@@ -18,7 +18,7 @@ from spinodal.symbolic.ground import Ground, PositiveShare
 from spinodal.symbolic.labels import RealLabels
 from spinodal.symbolic.leaves import Leaf, LeafKind
 from spinodal.symbolic.maximisers import HIGHEST
-from spinodal.symbolic.observables import generalization_errors, is_blind
+from spinodal.symbolic.observables import generalization_errors
 from spinodal.symbolic.replicon import replicon_of
 from spinodal.symbolic.symbols import ALPHA, FIELD_TEACHER
 
@@ -57,7 +57,7 @@ def _training_error(action: Action) -> dict[str, sp.Expr]:
             return sp.expand((leaf.label - field) ** 2)
 
         return {"training_error": use.finish(channel.tilted(error))}
-    if is_blind(action.output):
+    if action.output.blind:
         return {}
 
     def wrong(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:

@@ -180,7 +180,7 @@ def _errors(
         found["training_error"] = tilts.mean(
             channel, "squared_error", {tag: sp.expand((leaf.label - H) ** 2) for tag, leaf in students.items()}
         )
-    elif len({leaf.label for leaf in students.values()}) and not is_blind(output):
+    elif len({leaf.label for leaf in students.values()}) and not _blind(output):
         found["training_error"] = tilts.mean(
             channel, "misclassified", {tag: _wrong_side(leaf) for tag, leaf in students.items()}
         )
@@ -209,7 +209,7 @@ def generalization_errors(output: Output, covariance: Sequence[sp.Symbol], rho: 
     return found
 
 
-def is_blind(output: Output) -> bool:
+def _blind(output: Output) -> bool:
     """A loss that does not read the label cannot misclassify."""
     branches = output.channel.branches
     return len(branches) == 1 and branches[0].weight == 1 and branches[0].teacher is None and output.law is not None
