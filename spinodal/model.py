@@ -20,7 +20,7 @@ from spinodal.numeric.results import Failure, Locus, Solution, State
 from spinodal.numeric.solve import Bound, all_states, solve_points
 from spinodal.schemes import check_scheme
 from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_copies, with_overlap
-from spinodal.spec.coupled import given_margin, reference_spec
+from spinodal.spec.coupled import frozen_spec, given_margin, reference_spec
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -117,6 +117,13 @@ class Model:
             vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
             if module.SYMMETRIC["size"]:  # and continues with a given number of copies
                 vars(module)["SIZED_MODULE"] = Model(with_copies(self.spec)).solver()
+        if getattr(module, "BREAKING", None) is not None:  # the state is looked for from the replica-symmetric one
+            symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
+            vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
+            if module.BREAKING["sizes"]:
+                vars(module)["SIZED_MODULE"] = Model(with_copies(self.spec)).solver()
+            if (frozen := frozen_spec(self.spec)) is not None:
+                vars(module)["FROZEN_MODULE"] = Model(frozen).solver()
         if self.spec.ansatz.kappa_ref_max:
             given = given_margin(self.spec)
             vars(module)["GIVEN_MODULE"] = Model(given).solver()

@@ -18,7 +18,7 @@ from typing import Literal
 
 import sympy as sp
 
-from spinodal.symbolic.derivation import Origin
+from spinodal.symbolic.derivation import Breaking, Origin
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
@@ -294,6 +294,7 @@ class Program:
     comments: tuple[str, ...]
     unbounded: tuple[str, ...] = ()
     symmetric: Origin | None = None
+    breaking: Breaking | None = None
     origin: tuple[tuple[str, sp.Expr], ...] = ()
     trivial: tuple[tuple[str, str], ...] = ()
     constrained: str = ""

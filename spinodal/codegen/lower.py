@@ -101,6 +101,7 @@ def lower(derived: Derived) -> Program:
         comments=tuple(f"{d.symbol}: {d.meaning}" for d in derived.definitions),
         unbounded=derived.unbounded,
         symmetric=derived.symmetric,
+        breaking=derived.breaking,
         origin=tuple(derived.origin.items()),
         trivial=tuple(derived.trivial.items()),
         constrained=derived.constrained,

@@ -140,6 +140,10 @@ def solve_points(
         States in the order of the rows; failures carry a reason and advice.
     """
     system = Bound(module, rule or module.RULE)
+    if start is None and hasattr(module, "BREAKING"):
+        from spinodal.numeric.broken_states import broken_points  # it solves other modules' points by this function
+
+        return broken_points(system, p, tolerance)
     settings = NewtonSettings(tolerance=_STEP_TOLERANCE)
     if start is None:
         roots, reached = _followed(system, p, settings)
@@ -329,15 +333,16 @@ def _shifts(jacobian: Array, residual: Array) -> Array:
 
 def _warnings(values: Mapping[str, float], error: float, tolerance: float) -> Sequence[str]:
     found = []
-    if values.get("replicon", 1.0) == -np.inf:
-        found.append(
-            "the ground state of a pattern or a weight jumps as its field varies, so that the replicon goes to minus "
-            "infinity as T goes to 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
-        )
-    elif values.get("replicon", 1.0) < -REPLICON_NOISE:
-        found.append(
-            f"replicon = {values['replicon']:.4g} < 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
-        )
+    broken = "complexity" in values
+    for name, value in values.items():
+        if name == "replicon" and value == -np.inf:
+            found.append(
+                "the ground state of a pattern or a weight jumps as its field varies, so that the replicon goes to minus "
+                "infinity as T goes to 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
+            )
+        elif name.startswith("replicon") and value < -REPLICON_NOISE:
+            what = "the symmetry between replicas breaks further" if broken else "the replica-symmetric state is unstable"
+            found.append(f"{name} = {value:.4g} < 0: {what} (de Almeida-Thouless)")
     if error > tolerance:
         found.append(f"the free entropy's error estimate {error:.1e} exceeds the tolerance {tolerance:.1e}")
     return found

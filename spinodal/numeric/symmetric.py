@@ -7,6 +7,7 @@ order parameter in terms of replica-symmetric ones) and carries the replica-symm
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Protocol
@@ -40,12 +41,18 @@ class ModuleSystem(System, Protocol):
         ...
 
 
-def symmetric_start(module: ModuleType, base: Array) -> Array:
-    """The state [B, n] where the branch begins, from replica-symmetric states [B, m]."""
+def symmetric_start(module: ModuleType, base: Array, state: Mapping[str, str | float]) -> Array:
+    """The state [B, n] where all levels coincide, from replica-symmetric states [B, m].
+
+    Args:
+        module: the module, which carries that of the replica-symmetric state.
+        base: states of the latter.
+        state: the module's order parameters in terms of them (a size of blocks has no value there: 1).
+    """
     names = list(module.SYMMETRIC_MODULE.ORDER_PARAMETERS)
 
     def column(name: str) -> Array:
-        entry = module.SYMMETRIC["state"][name]
+        entry = state.get(name, 1.0)
         return base[:, names.index(entry)] if isinstance(entry, str) else np.full(len(base), float(entry))
 
     return np.stack([column(name) for name in module.ORDER_PARAMETERS], axis=1)
@@ -66,13 +73,13 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
         the wanted overlap is below its own.
     """
     module = system.module
-    start = symmetric_start(module, first.roots.x)
+    start = symmetric_start(module, first.roots.x, module.SYMMETRIC["state"])
     names = list(module.SYMMETRIC_MODULE.ORDER_PARAMETERS)
     column = module.PARAMETERS.index(module.SYMMETRIC["parameter"])
     begin = p.copy()
     begin[:, column] = first.roots.x[:, names.index(module.SYMMETRIC["overlap"])]
     usable = first.roots.converged & (p[:, column] >= begin[:, column] - _ROUNDING)
-    start = _relaxed(system, start, begin)
+    start = relaxed(system, start, begin, module.SYMMETRIC["guessed"])
     bounded = overlaps & np.array([name not in module.UNBOUNDED for name in module.ORDER_PARAMETERS])
     end = np.where(usable[:, None], p, begin)
     if module.POWERS:
@@ -86,10 +93,10 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
     return Path(roots, np.where(usable, path.reached, -1.0), path.fold & usable)
 
 
-def _relaxed(system: ModuleSystem, x: Array, p: Array) -> Array:
+def relaxed(system: ModuleSystem, x: Array, p: Array, guessed: Sequence[str]) -> Array:
     """The start with multipliers that the symmetric theory eliminates solved from their own equations, one at a time."""
     names = system.module.ORDER_PARAMETERS
-    for column in (names.index(name) for name in system.module.SYMMETRIC["guessed"]):
+    for column in (names.index(name) for name in guessed):
         for _ in range(40):
             f, jacobian = system.residual_and_jacobian(x, p)
             step = np.nan_to_num(f[:, column] / jacobian[:, column, column])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spinodal.numeric.broken_states import coincide
 from spinodal.numeric.capacity import capacity_beyond
 from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.checkpoint import CheckpointError
@@ -90,6 +91,9 @@ def starting_state(
         point = np.array(p, dtype=float)[None].copy()
         point[0, line.column] = value
         (state,) = solve_points(system.module, point, tolerance=tolerance, start=start, rule=system.rule)
+        if state.converged and coincide(state):
+            failure = Failure(state.warnings[-1], "widen the range, or follow the replica-symmetric state")
+            continue
         if state.converged and not state.method.startswith("limit"):
             return np.array([state.order_parameters[name] for name in system.module.ORDER_PARAMETERS]), value
         if state.failure is not None and fraction == 0.0:

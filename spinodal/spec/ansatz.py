@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from spinodal.spec.ast import Arithmetic, Call, Compare, Logic, Name, Negate, Node, Number, names
@@ -21,13 +22,15 @@ ENTRIES: dict[Scheme, tuple[str, ...]] = {
     "replica-symmetric": (),
     "bayes-optimal": (),
     "1rsb": ("m",),
-    "2rsb": (),
+    "2rsb": ("m1", "m2"),
     "real-replicas": ("replicas", "overlap"),
     "franz-parisi": ("reference", "kappa_ref"),
 }
 
 #: What may be done with the mutual overlap of real replicas.
 OVERLAPS: tuple[Literal["given", "extremised"], ...] = ("given", "extremised")
+#: The words for a size of blocks that is an order parameter.
+_FREE = ("extremised", "zero-complexity")
 _OVERLAP_MEANING = "overlap of the real replicas with one another"
 
 
@@ -46,8 +49,10 @@ def read_ansatz(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]
             for entry, owner in owners.items()
         },
     )
-    if scheme == "1rsb":
-        return Ansatz(scheme, m=_word_or_formula(table, "m", ("extremised",), at_most_one=True)), ()
+    if scheme in ("1rsb", "2rsb"):
+        sizes = {key: _word_or_formula(table, key, ("extremised",), at_most_one=True) for key in ENTRIES[scheme]}
+        _check_order(table, *sizes.values())
+        return Ansatz(scheme, **sizes), ()
     if scheme == "real-replicas":
         chosen = table.choice("overlap", OVERLAPS) if "overlap" in table else "given"
         overlap = next(known for known in OVERLAPS if known == chosen)
@@ -78,11 +83,19 @@ def with_overlap(spec: Spec, overlap: Literal["given", "extremised"]) -> Spec:
 
 
 def with_copies(spec: Spec) -> Spec:
-    """The same real replicas with their number a parameter, the last one."""
-    name = next(f"copies{k}" for k in ("", *range(99)) if f"copies{k}" not in spec.parameter_names())
-    parameters = (*spec.parameters, Parameter(name, None, "number of real replicas"))
-    copies = Formula(name, Name(name))
-    return replace(spec, ansatz=replace(spec.ansatz, replicas=copies), parameters=parameters, observables=())
+    """The same ansatz with the sizes of blocks that it leaves free as parameters, the last ones, outermost first."""
+    for entry in ("replicas", "m", "m1", "m2"):
+        if getattr(spec.ansatz, entry) in _FREE:
+            name = fresh_name(spec, "copies" if entry == "replicas" else f"block_{entry}")
+            parameters = (*spec.parameters, Parameter(name, None, "number of replicas in a block"))
+            given: dict[str, Any] = {entry: Formula(name, Name(name))}
+            spec = replace(spec, ansatz=replace(spec.ansatz, **given), parameters=parameters, observables=())
+    return spec
+
+
+def fresh_name(spec: Spec, stem: str) -> str:
+    """A name that no parameter of the model has."""
+    return next(f"{stem}{k}" for k in ("", *range(99)) if f"{stem}{k}" not in spec.parameter_names())
 
 
 def _scheme(table: Table) -> Scheme:
@@ -106,6 +119,13 @@ def _word_or_formula(table: Table, key: str, words: tuple[str, ...], *, at_most_
     if at_most_one and isinstance(formula.root, Number) and formula.root.value > 1:
         raise table.error(key, f"{key}: {formula.text} is larger than 1", f"give a number up to 1 or {' or '.join(words)}")
     return formula
+
+
+def _check_order(table: Table, *sizes: Any) -> None:
+    """Refuse inner blocks that are smaller numbers than the blocks around them, where both are numbers."""
+    numbers = [size.root.value for size in sizes if isinstance(getattr(size, "root", None), Number)]
+    if len(numbers) == len(sizes) and any(inner < outer for outer, inner in pairwise(numbers)):
+        raise table.error("m2", "m2 is smaller than m1", "give m1 <= m2 <= 1: the outer blocks' parameter comes first")
 
 
 def _replicas(table: Table) -> Any:

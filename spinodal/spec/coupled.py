@@ -1,10 +1,14 @@
-"""The specs that a Franz-Parisi spec contains: its reference's own, and the one whose reference margin is a parameter."""
+"""The specs that a spec contains: of a Franz-Parisi reference, of a given reference margin, of frozen copies."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
-from spinodal.spec.types import Ansatz, Loss, Parameter, Spec
+from spinodal.spec.ansatz import fresh_name
+from spinodal.spec.ast import Arithmetic, Name, Number
+from spinodal.spec.formula import to_text
+from spinodal.spec.types import Ansatz, Formula, Loss, Parameter, Spec
 
 
 def reference_spec(spec: Spec) -> Spec:
@@ -22,3 +26,20 @@ def given_margin(spec: Spec) -> Spec:
     known = spec.parameter_names()
     parameters = spec.parameters if margin.name in known else (*spec.parameters, margin)
     return replace(spec, parameters=parameters, ansatz=replace(spec.ansatz, kappa_ref_max=False))
+
+
+def frozen_spec(spec: Spec) -> Spec | None:
+    """The replica-symmetric model of blocks of m copies frozen in one configuration: one copy at the temperature T/m.
+
+    Their number m is the last parameter. None where blocks of frozen copies are no such model: weights that are not counted
+    (their probabilities would be raised to a power), constraints (which do not feel m) and ground states.
+    """
+    weights, temperature = spec.student.weights, spec.loss.temperature
+    counted = weights.kind == "binary" or (weights.kind == "discrete" and weights.probabilities is None)
+    if not counted or temperature is None or temperature.root == Number(Fraction(0)):
+        return None
+    copies = Parameter(fresh_name(spec, "copies"), None, "number of frozen copies")
+    root = Arithmetic("/", temperature.root, Name(copies.name))
+    loss = replace(spec.loss, temperature=Formula(to_text(root), root, temperature.place))
+    ansatz = Ansatz("replica-symmetric")
+    return replace(spec, ansatz=ansatz, loss=loss, parameters=(*spec.parameters, copies), observables=())

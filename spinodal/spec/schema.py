@@ -113,6 +113,8 @@ def _features() -> dict[str, Any]:
 def _ansatz() -> dict[str, Any]:
     entries: dict[str, Any] = {
         "m": _FORMULA,
+        "m1": _FORMULA,
+        "m2": _FORMULA,
         "replicas": _FORMULA,
         "reference": _table(_LOSS_FORMULAS) | _EITHER_CONSTRAINT_OR_ENERGY,
         "kappa_ref": {"const": "max"},

@@ -90,13 +90,16 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Ansatz:
-    """The replica ansatz. ``m``, ``replicas`` and ``reference`` belong to the schemes that take them.
+    """The replica ansatz. ``m`` (``m1``, ``m2``), ``replicas`` and ``reference`` belong to the schemes that take them.
 
-    ``overlap`` says whether the mutual overlap of real replicas is a parameter or extremised.
+    Parisi parameters count the replicas of a block, outermost blocks first. ``overlap`` says whether the mutual overlap of
+    real replicas is a parameter or extremised.
     """
 
     scheme: Scheme
     m: Formula | Literal["extremised"] | None = None
+    m1: Formula | Literal["extremised"] | None = None
+    m2: Formula | Literal["extremised"] | None = None
     replicas: Formula | Literal["inf", "zero-complexity"] | None = None
     reference: Reference | None = None
     kappa_ref_max: bool = False

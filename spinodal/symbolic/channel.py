@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 from typing import Any
 
 import sympy as sp
@@ -230,32 +230,69 @@ class Channel:
             total += branch.weight * average(*self._outermost(branch, omega, field, inner, suffix))
         return total
 
+    @cached_property
+    def weights(self) -> Mapping[sp.Symbol, sp.Expr]:
+        """What the slope in each level is proportional to: the step of block sizes there, m_{l+1} - m_l, between 0 and 1.
+
+        It may vanish (m -> 1, or two sizes that coincide) where the equation of the level stays meaningful.
+        """
+        if not self.sizes:
+            return {}
+        return dict(zip(self.levels, size_steps(self.sizes), strict=True))
+
     def keys(self, order: int) -> tuple[tuple[sp.Symbol, ...], ...]:
-        """The derivatives of one order, as sorted tuples of variables."""
-        return tuple(combinations_with_replacement(self.variables, order))
+        """The derivatives of one order, as ordered tuples of variables."""
+        if not self.weights:
+            return tuple(combinations_with_replacement(self.variables, order))
+        rest = list(combinations_with_replacement(self.variables, order - 1))
+        return tuple(dict.fromkeys(self.ordered((first, *others)) for first in self.variables for others in rest))
+
+    def ordered(self, key: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
+        """The variables of a derivative in the order in which it is named.
+
+        A level that comes first has been divided by its weight before the other derivatives were taken.
+        """
+        ranked = sorted(key, key=self.variables.index)
+        first = next((v for v in ranked if v not in self.weights), ranked[0]) if key[0] not in self.weights else key[0]
+        ranked.remove(first)
+        return (first, *ranked)
 
     @cached_property
     def _derivatives(self) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
-        return {(): self.value}
+        return {}
 
     def derivative(self, key: Sequence[sp.Symbol]) -> sp.Expr:
-        """The derivative in the given variables, in averages of partition functions; each is derived once."""
-        ordered = tuple(sorted(key, key=self.variables.index))
+        """The derivative in the given variables, in averages of partition functions; each is derived once.
+
+        The slope in a level with a weight comes divided by it (see :attr:`weights`), and so do its derivatives.
+        """
+        ordered = self.ordered(key)
         if ordered not in self._derivatives:
-            self._derivatives[ordered] = expand_outside(self.derivative(ordered[:-1]).diff(ordered[-1]))
+            if len(ordered) == 1:
+                slope = expand_outside(self.value.diff(ordered[0]))
+                found = divided(slope, self.weights[ordered[0]]) if ordered[0] in self.weights else slope
+            else:
+                found = expand_outside(self.derivative(ordered[:-1]).diff(ordered[-1]))
+            self._derivatives[ordered] = found
         return self._derivatives[ordered]
 
-    @cached_property
-    def replicon_curvature(self) -> sp.Expr:
-        """The second variation in the replicon sector, per ``m (m - 1) / 2`` and replica.
+    def replicon_curvature(self, level: int = 0) -> sp.Expr:
+        """The second variation with zero row sums at a level, per half the sum of squares of a row.
 
-        One more level of copies is inserted, with zero row sums, ``(m - 1) dq1 = m dq0``; at q1 = q0 the inner average
-        collapses. For the replica-symmetric ansatz this gives E[(d^2 log Z / d omega^2)^2]. In a ground state it is infinite
-        as soon as the maximiser jumps: then two replicas are far apart as often as their fields are within T of the jump.
+        It is E[(d^2 g / d omega^2)^2], g being log Z per replica of the blocks that share the level, given their field; see
+        :meth:`replicon_curvature_at` for the derivation. In a ground state it is infinite as soon as the maximiser jumps:
+        then two replicas are far apart as often as their fields are within T of the jump.
         """
         if self.ground:
             return self._ground_curvature()
-        return self.replicon_curvature_at(sp.Integer(2))
+        total: sp.Expr = sp.Integer(0)
+        for index, branch in enumerate(self.branches):
+            fields, heights, measures = self._levels_of(branch, index, self.levels, self.sizes)
+            inner = expand_outside(heights[level].diff(fields[level], 2) ** 2)
+            for outer in range(level, 0, -1):
+                inner = tilted_average(inner, self.sizes[outer - 1] * heights[outer], measures[outer - 1])
+            total += branch.weight * average(*self._outermost(branch, fields[0], self.overlap, inner, self._suffix(index)))
+        return expand_outside(total)
 
     def _ground_curvature(self) -> sp.Expr:
         def bend(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:
@@ -268,13 +305,35 @@ class Channel:
                 total += Edge(node.measure, point).term(InfiniteAtJump(point.jump_of_height(point.omega)))
         return total
 
-    def replicon_curvature_at(self, m: sp.Expr) -> sp.Expr:
-        """The same for inserted blocks of any size m; the result must not depend on it."""
+    def replicon_curvature_at(self, k: sp.Expr, level: int = 0) -> sp.Expr:
+        """The same by inserting one more level of copies, in blocks of k; the result does not depend on k.
+
+        Blocks inside the same inserted one share ``(S - k S') e`` more, S and S' being the sizes of the blocks that share
+        this level and the next; the others of the level ``(k - 1) S' e`` less. At e = 0 the inserted average collapses.
+        """
         e = sp.Symbol("epsilon", real=True)
-        value = self.value_at([self.overlap + (m - 1) * e, self.overlap + m * e], [m])
-        second = collapse(value.diff(e, 2).subs(e, 0)) * 2 / (m * (m - 1))
-        outer = {s: sp.Symbol(s.name.removesuffix("_0"), real=True) for a in averages_in(second) for s in a.measure.fields}
-        return expand_outside(second.xreplace(outer))
+        block, part = (sp.Integer(0), *self.sizes, sp.Integer(1))[level : level + 2]
+        within, without = block - k * part, -(k - 1) * part
+        here = self.levels[level]
+        levels = [*self.levels[:level], here + without * e, here + within * e, *self.levels[level + 1 :]]
+        value = self.value_at(levels, [*self.sizes[:level], k * part, *self.sizes[level:]])
+        second = expand_outside(collapse(value.diff(e, 2).subs(e, 0)))
+        found = divided(second, (k - 1) * part * within * (block - part) / 2)
+        return self._without_inserted(found, level)
+
+    def _without_inserted(self, expression: sp.Expr, level: int) -> sp.Expr:
+        """The fields of an expression from which a level's average has gone, named as those of the channel."""
+        depth = len(self.levels)
+        names: dict[sp.Symbol, sp.Symbol] = {}
+        for branch in range(len(self.branches)):
+            base = f"_omega_{self.name}{self._suffix(branch)}"
+            for inner in range(depth + 1):
+                if inner == level + 1:
+                    continue
+                outside = inner if inner <= level else inner - 1
+                name = f"{base}_{outside}" if depth > 1 else base
+                names[sp.Symbol(f"{base}_{inner}", real=True)] = sp.Symbol(name, real=True)
+        return expand_outside(expression.xreplace(names))
 
     def closed(self, expression: sp.Expr) -> sp.Expr:
         """Replace every partition function by its leaf's closed form (or numerical primitive)."""
@@ -317,6 +376,22 @@ class Channel:
             suffix = self._suffix(index)
             total += branch.weight * average(*self._outermost(branch, fields[0], self.overlap, inner, suffix))
         return total
+
+
+def size_steps(sizes: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
+    """m_{l+1} - m_l from the outermost level inwards, with m_0 = 0 and a last size of 1."""
+    bounds = (sp.Integer(0), *sizes, sp.Integer(1))
+    return tuple(inner - outer for outer, inner in pairwise(bounds))
+
+
+def divided(expression: sp.Expr, divisor: sp.Expr) -> sp.Expr:
+    """A linear combination of averages divided by an expression that all of its coefficients contain."""
+    coefficients: dict[sp.Expr, list[sp.Expr]] = {}
+    for term in sp.Add.make_args(expression):
+        averaged = [f for f in sp.Mul.make_args(term) if f.has(Average)]
+        key = sp.Mul(*averaged)
+        coefficients.setdefault(key, []).append(sp.Mul(*(f for f in sp.Mul.make_args(term) if f not in averaged)))
+    return sp.Add(*(sp.cancel(sp.Add(*terms) / divisor) * key for key, terms in coefficients.items()))
 
 
 def collapse(expression: sp.Expr) -> sp.Expr:

@@ -55,6 +55,25 @@ class Origin:
     powers: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Breaking:
+    """How a state of broken symmetry differs from the replica-symmetric one.
+
+    Attributes:
+        levels: the overlaps that coincide there, outermost level first, one row for each kind of overlap.
+        sizes: the sizes of blocks (Parisi parameters) that are order parameters.
+        state: every other order parameter there, as a replica-symmetric one or a number.
+        guessed: those of them that the replica-symmetric theory eliminates, whose value there is a guess.
+        counted: whether weights are counted, so that states may freeze to single configurations.
+    """
+
+    levels: tuple[tuple[str, ...], ...]
+    sizes: tuple[str, ...]
+    state: Mapping[str, str | float] = field(hash=False)
+    guessed: tuple[str, ...] = ()
+    counted: bool = False
+
+
 @dataclass(frozen=True)
 class Derived:
     """A derived model: free entropy, saddle-point system, observables, all in closed averages.
@@ -82,6 +101,7 @@ class Derived:
         pieces: the parts of the free entropy besides the channels.
         unbounded: overlaps that may grow without bound (differences of levels times the number of replicas).
         symmetric: the replica-symmetric state where the branch of a constrained overlap begins.
+        breaking: how the state differs from the replica-symmetric one, where symmetry may break by itself.
         origin: a guess of each order parameter at small alpha, where the branch cannot begin at alpha = 0.
         trivial: where the ansatz has a trivial state: the order parameters (and the constrained overlap) by what they equal.
         constrained: the overlap that is a parameter.
@@ -109,6 +129,7 @@ class Derived:
     pieces: Mapping[str, sp.Expr] = field(hash=False)
     unbounded: tuple[str, ...] = ()
     symmetric: Origin | None = None
+    breaking: Breaking | None = None
     origin: Mapping[str, sp.Expr] = field(hash=False, default_factory=dict)
     trivial: Mapping[str, str] = field(hash=False, default_factory=dict)
     constrained: str = ""

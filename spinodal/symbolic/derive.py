@@ -19,7 +19,7 @@ import sympy as sp
 from spinodal.spec import canonical_json
 from spinodal.spec.types import Ansatz, Observable, Spec
 from spinodal.symbolic.action import Q_D_HAT, Action, action_of
-from spinodal.symbolic.derivation import Derived, Origin
+from spinodal.symbolic.derivation import Breaking, Derived, Origin
 from spinodal.symbolic.domain import conditions_of, definitions_of
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol, to_sympy
@@ -27,7 +27,7 @@ from spinodal.symbolic.franz_parisi import derive_franz_parisi
 from spinodal.symbolic.ground_observables import ground_observables, signed_leaves
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
-from spinodal.symbolic.replicon import replicon_of
+from spinodal.symbolic.replicon import replicons_of
 from spinodal.symbolic.stabilities import Stabilities, stabilities
 from spinodal.symbolic.stationarity import completed, complexity, parameter_derivative, saddle_of, slope
 from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER, KAPPA_1, KAPPA_STAR_SQ, with_hat
@@ -101,6 +101,7 @@ def _derive(spec: Spec) -> Derived:
         pieces={"pairing": action.identified(action.pairing), "block": action.identified(action.block)},
         unbounded=_unbounded(action),
         symmetric=_origin(action, tuple(str(x) for x in unknowns)),
+        breaking=_breaking(action, tuple(str(x) for x in unknowns)),
         stabilities=_stabilities(action),
         ground=action.ground,
     )
@@ -117,8 +118,26 @@ def _origin(action: Action, unknowns: tuple[str, ...]) -> Origin | None:
     """With a constrained overlap, the replica-symmetric state: all levels coincide there, at a regular root."""
     if not action.structure.constrained:
         return None
-    table = {**action.structure.collapsed("q"), **action.structure.collapsed("p")}
     (parameter,) = action.structure.constrained
+    overlap = action.structure.collapsed(str(parameter)[0])[parameter]
+    state, guessed = _symmetric_state(action, unknowns)
+    sizes = tuple(str(size) for size in action.structure.extremised)
+    return Origin(str(parameter), str(overlap), state, "".join(sizes), guessed, _powers(action, unknowns))
+
+
+def _breaking(action: Action, unknowns: tuple[str, ...]) -> Breaking | None:
+    """Where levels are free to coincide, what they are in the replica-symmetric state."""
+    structure = action.structure
+    if not structure.breaks:
+        return None
+    levels = tuple(tuple(str(x) for x in structure.names(letter)) for letter in (("q", "p") if action.random else ("q",)))
+    sizes = tuple(str(size) for size in structure.extremised)
+    return Breaking(levels, sizes, *_symmetric_state(action, unknowns), counted=action.given.prior.is_counted)
+
+
+def _symmetric_state(action: Action, unknowns: tuple[str, ...]) -> tuple[dict[str, str | float], tuple[str, ...]]:
+    """Every order parameter but sizes in terms of replica-symmetric ones, and those of them that are a guess."""
+    table = {**action.structure.collapsed("q"), **action.structure.collapsed("p")}
     state: dict[str, str | float] = {}
     sizes = tuple(str(size) for size in action.structure.extremised)
     for name in unknowns:
@@ -128,8 +147,7 @@ def _origin(action: Action, unknowns: tuple[str, ...]) -> Origin | None:
         if action.imposed and value == Q_D_HAT:  # eliminated in the replica-symmetric theory: a guess is enough
             value = table[with_hat(action.top)]
         state[name] = float(value) if value.is_number else str(value)
-    guessed = (str(Q_D_HAT),) if action.imposed else ()
-    return Origin(str(parameter), str(table[parameter]), state, "".join(sizes), guessed, _powers(action, unknowns))
+    return state, (str(Q_D_HAT),) if action.imposed else ()
 
 
 def _powers(action: Action, unknowns: tuple[str, ...]) -> tuple[int, ...]:
@@ -172,14 +190,14 @@ def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, st
         teacher_variance=action.teacher_variance,
     )
     found = {name: action.inside_identified(e) for name, e in found.items()}
-    if action.structure.is_replica_symmetric:
-        found["replicon"] = replicon_of(action)
-    if action.structure.finite_sizes:
+    found.update(replicons_of(action))
+    sizes = action.structure.finite_sizes
+    for size, declared in zip(sizes, ("m1", "m2") if len(sizes) > 1 else ("",), strict=False):
         first = {mark: use.expression(key) for use in action.identified_uses for mark, key in use.names(1)}
-        found["complexity"] = action.identified(complexity(action)).xreplace(first)
-        (size,) = action.structure.finite_sizes
-        if "entropy" in found:  # of a replica: d(size phi)/d size
-            found["entropy"] -= found["complexity"] / size
+        value = action.identified(complexity(action, size)).xreplace(first)
+        found[f"complexity_{declared}" if declared else "complexity"] = value
+        if "entropy" in found:  # of a replica: for one size d(size phi)/d size
+            found["entropy"] -= value / size
     if action.structure.infinite is not None:  # -y^2 dphi/dy of y copies, as y goes to infinity
         found["complexity"] = action.compact(action.first_correction)
         for use in action.identified_uses:

@@ -11,7 +11,6 @@ from spinodal.symbolic.averages import Measure, average
 from spinodal.symbolic.channel import Ratio, Root
 from spinodal.symbolic.derivation import Condition, Definition
 from spinodal.symbolic.replicas import hierarchical
-from spinodal.symbolic.structure import COPIES
 from spinodal.symbolic.symbols import (
     FIELD_DIAGONAL,
     FIELD_SPREAD,
@@ -40,8 +39,8 @@ def definitions_of(action: Action) -> tuple[Definition, ...]:
     if moments is not None:
         found.append(Definition(KAPPA_1, moments.linear, "E[x sigma(x)]"))
         found.append(Definition(KAPPA_STAR_SQ, moments.nonlinear, "E[sigma(x)^2] - E[sigma(x)]^2 - kappa_1^2"))
-    if structure.size_value is not None:
-        found.append(Definition(COPIES, structure.size_value, "number of copies in an inner block"))
+    for size, value in structure.given_sizes.items():
+        found.append(Definition(size, value, "number of replicas in an inner block"))
     levels = structure.names("_Q")
     meanings = {FIELD_DIAGONAL: "variance of the student's field", FIELD_TEACHER: "its covariance with the teacher's field"}
     if action.ground:

@@ -42,7 +42,7 @@ def ground_observables(action: Action) -> dict[str, sp.Expr]:
     found |= _training_error(action)
     covariance = (channel.overlap, channel.overlap, FIELD_TEACHER)
     found |= generalization_errors(action.output, covariance, action.teacher_variance)
-    found["replicon"] = replicon_of(action)
+    found["replicon"] = replicon_of(action, 0)
     return found
 
 

@@ -38,7 +38,7 @@ def at_largest_margin(
     index = given.parameters.index(str(KAPPA_REF))
     column = [row[index] for row in given.parameter_derivative]
     loss, prior = reference.given.spec.loss, reference.given.prior
-    counted = prior.discrete and all(level == 0 for level in prior.leaf.log_levels) and loss.constraint is not None
+    counted = prior.is_counted and loss.constraint is not None
     if not counted or any(entry is None for entry in column):
         raise DerivationError(
             "the largest margin is that of zero entropy: it needs counted weights and a constraint with one threshold",

@@ -37,6 +37,11 @@ class Prior:
     log_probability: sp.Expr = sp.Integer(0)
     symmetric: bool = True
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether configurations of discrete weights are counted, each with weight one."""
+        return self.discrete and all(level == 0 for level in self.leaf.log_levels)
+
 
 @dataclass(frozen=True, slots=True)
 class TeacherPrior:

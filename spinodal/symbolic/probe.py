@@ -158,9 +158,18 @@ class ProbeChannel:
     def _derivatives(self) -> dict[tuple[sp.Symbol, ...], sp.Expr]:
         return {(): self.value}
 
+    @property
+    def weights(self) -> dict[sp.Symbol, sp.Expr]:
+        """No slope is proportional to a step of block sizes here (see :class:`Channel`)."""
+        return {}
+
+    def ordered(self, key: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
+        """The variables of a derivative in the order in which it is named."""
+        return tuple(sorted(key, key=self.variables.index))
+
     def derivative(self, key: Sequence[sp.Symbol]) -> sp.Expr:
         """The derivative in the given variables; each is derived once."""
-        ordered = tuple(sorted(key, key=self.variables.index))
+        ordered = self.ordered(key)
         if ordered not in self._derivatives:
             self._derivatives[ordered] = expand_outside(self.derivative(ordered[:-1]).diff(ordered[-1]))
         return self._derivatives[ordered]

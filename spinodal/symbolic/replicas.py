@@ -47,6 +47,20 @@ class Join:
 Tree = Replica | Copies | Join
 
 
+def nested_copies(outermost: sp.Expr, sizes: Sequence[sp.Expr]) -> Copies:
+    """Copies inside copies of one kind of replica, by how many replicas the inner ones hold.
+
+    Args:
+        outermost: the number of the outermost copies.
+        sizes: the numbers of replicas in the inner copies, from the outermost inwards (Parisi's m_1, m_2, ...).
+    """
+    tree: Tree = Replica()
+    held: sp.Expr = sp.Integer(1)
+    for size in reversed(sizes):
+        tree, held = Copies(size / held, tree), size
+    return Copies(outermost, tree)
+
+
 def trivial_dimension(tree: Tree) -> int:
     """Dimension of the sector of vectors that are constant on equivalent copies."""
     match tree:

@@ -12,7 +12,6 @@ from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Definition
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import LogPartition
-from spinodal.symbolic.structure import COPIES
 from spinodal.symbolic.symbols import KAPPA_1, KAPPA_STAR_SQ, with_hat
 from spinodal.symbolic.system import Alias, Differentiator, System, assemble
 
@@ -50,7 +49,7 @@ def saddle_of(action: Action) -> Saddle:
         found = 2 * uses[0].name((multiplier,))
         updates[multiplier] = multiplier - action.diagonal + found
     # a size of blocks is stationary where no complexity is left
-    updates |= {x: x - complexity(action) for x in action.structure.extremised}
+    updates |= {x: x - complexity(action, x) for x in action.structure.extremised}
     gaps = () if action.ground else (_gap(action),)
     residual = [_residual(action, left[x], updates[x], gaps) for x in unknowns]
     # where averages are nested, or maximisers stop moving, differences are cheaper than second derivatives
@@ -72,15 +71,16 @@ def update(action: Action, x: sp.Symbol) -> sp.Expr:
     # in the pairing of several levels other order parameters may stand beside x
     beside = sp.expand(action.pairing.diff(partner) - coefficient * x)
     rational = sp.factor(-action.block.diff(partner) / coefficient) if action.block.has(partner) else sp.Integer(0)
-    others: sp.Expr = beside
+    total = rational + sp.Add(*(sp.cancel(-term / coefficient) for term in sp.Add.make_args(beside)))
     for use in action.uses:
         for variable, argument in use.arguments.items():
             # an imposed multiplier is stationary by itself: only the explicit dependence counts
             explicit = sp.Integer(0) if variable == action.diagonal_conjugate and action.eliminated else argument
             slope = explicit.diff(partner)
             if slope != 0:
-                others += use.factor * use.name((variable,)) * slope
-    return rational + sp.Add(*(sp.cancel(-term / coefficient) for term in sp.Add.make_args(sp.expand(others))))
+                weight = use.channel.weights.get(variable, sp.Integer(1))
+                total -= sp.cancel(use.factor * weight * slope / coefficient) * use.name((variable,))
+    return total
 
 
 def _residual(action: Action, x: sp.Symbol, right: sp.Expr, gaps: tuple[Alias, ...]) -> sp.Expr:
@@ -105,9 +105,8 @@ def _gap(action: Action) -> Alias:
     return Alias(symbol("_prior_gap"), use.finish(raw), action.identified(combination))
 
 
-def complexity(action: Action) -> sp.Expr:
-    """Minus the squared size of the inner blocks times the derivative of the free entropy in it, in channel symbols."""
-    (size,) = action.structure.finite_sizes
+def complexity(action: Action, size: sp.Expr) -> sp.Expr:
+    """Minus a squared size of inner blocks times the derivative of the free entropy in it, in channel symbols."""
     total = (action.pairing + action.block).diff(size)
     for use in action.uses:
         total += use.factor * use.name((size,))
@@ -123,7 +122,7 @@ def slope(action: Action) -> sp.Expr | None:
     for use in action.uses:
         for variable, argument in use.arguments.items():
             if (along := argument.diff(x)) != 0:
-                total += use.factor * along * use.expression((variable,))
+                total += use.factor * along * use.slope(variable)
     return total
 
 
@@ -134,7 +133,8 @@ def parameter_derivative(
     uses, values, system = action.identified_uses, saddle.channel_values, saddle.plain
     differentiator = Differentiator(uses, saddle.gaps)
     columns: list[list[sp.Expr | None]] = []
-    moments = {d.symbol: d.expression for d in definitions if d.symbol in (KAPPA_1, KAPPA_STAR_SQ, COPIES)}
+    inputs = (KAPPA_1, KAPPA_STAR_SQ, *action.structure.given_sizes)
+    moments = {d.symbol: d.expression for d in definitions if d.symbol in inputs}
     opaque = set().union(*(_hidden_parameters(use.channel) for use in uses))
     opaque |= action.teacher_variance.free_symbols
     for name in parameters:

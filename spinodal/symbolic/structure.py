@@ -2,6 +2,7 @@
 
     RS                  Copies(n, Replica)               levels  q
     1RSB                Copies(n, Copies(m, Replica))    levels  q0, q1
+    2RSB                the same once more               levels  q0, q1, q2
     real replicas       Copies(n, Copies(y, Replica))    levels  q0, q1 (q1 given)
     the same, y -> inf  q0 = q1 - dq/y                   levels  q1, dq (q1 given)
     RS, T -> 0          q_d = q + T dq                   levels  q, dq
@@ -14,18 +15,21 @@ Everything else (pairing, feature block, channels, stationarity) is derived on t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import sympy as sp
 
 from spinodal.spec.types import Ansatz
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol, to_sympy
-from spinodal.symbolic.replicas import Copies, Replica, Tree
+from spinodal.symbolic.replicas import Copies, Replica, Tree, nested_copies
 from spinodal.symbolic.symbols import INVERSE_TEMPERATURE, N_REPLICAS, with_hat
 
 #: The given size of the inner blocks of copies.
 COPIES = symbol("_copies")
+#: Given sizes of blocks inside blocks, outermost first.
+BLOCKS = (symbol("_copies_1"), symbol("_copies_2"))
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,13 @@ class Structure:
     Attributes:
         tree: the tree, n copies outermost.
         labels: one per level of overlap from the outermost inwards, without the diagonal.
-        sizes: the sizes of the inner copies, one fewer than the levels.
+        sizes: how many replicas the inner copies hold, outermost first (Parisi's m_1, m_2), one fewer than the levels.
         infinite: the size of the innermost copies where it goes to infinity: the last two levels then differ by
             ``d/size``, and the order parameters are the innermost level and ``d``.
         constrained: overlaps that are parameters; their equations are solved for the conjugates.
         extremised: sizes that are order parameters.
-        size_value: the declared value of the inner size, where it is one: sizes are then the symbol ``COPIES``.
+        given_sizes: sizes that are given, with their declared values.
+        breaks: whether levels differ because the symmetry breaks by itself (and may coincide).
         ground: whether the temperature goes to 0: the self-overlap then exceeds the innermost level by ``T d``, and the
             order parameters are the levels and ``d``.
     """
@@ -51,7 +56,8 @@ class Structure:
     infinite: sp.Symbol | None = None
     constrained: tuple[sp.Symbol, ...] = ()
     extremised: tuple[sp.Symbol, ...] = ()
-    size_value: sp.Expr | None = None
+    given_sizes: Mapping[sp.Symbol, sp.Expr] = field(hash=False, default_factory=dict)
+    breaks: bool = False
     ground: bool = False
 
     @property
@@ -175,23 +181,38 @@ def structure_of(ansatz: Ansatz, *, ground: bool = False) -> Structure:
                 size = sp.Symbol("y", positive=True)
                 tree = Copies(N_REPLICAS, Copies(size, replica))
                 return Structure(tree, ("0", "1"), (size,), infinite=size, constrained=constrained)
-            return _two_levels(ansatz.replicas, "zero-complexity", symbol("y"), constrained)
+            return _nested((ansatz.replicas,), (symbol("y"),), (COPIES,), constrained)
         case "1rsb":
-            return _two_levels(ansatz.m, "extremised", symbol("m"), ())
+            return _nested((ansatz.m,), (symbol("m"),), (COPIES,), breaks=True)
+        case "2rsb":
+            return _nested((ansatz.m1, ansatz.m2), (symbol("m1"), symbol("m2")), BLOCKS, breaks=True)
     raise DerivationError(
         f"the ansatz {ansatz.scheme} is not derived by this version",
         place="ansatz.scheme",
-        cure='use "replica-symmetric", "bayes-optimal", "1rsb" or "real-replicas"',
+        cure='use "replica-symmetric", "bayes-optimal", "1rsb", "2rsb" or "real-replicas"',
     )
 
 
-def _two_levels(declared: object, free: str, unknown: sp.Symbol, constrained: tuple[sp.Symbol, ...]) -> Structure:
-    """Blocks of copies whose size is given, or an order parameter where the word ``free`` stands."""
-    if declared in (free, None):
-        tree = Copies(N_REPLICAS, Copies(unknown, Replica()))
-        return Structure(tree, ("0", "1"), (unknown,), constrained=constrained, extremised=(unknown,))
-    tree = Copies(N_REPLICAS, Copies(COPIES, Replica()))
-    return Structure(tree, ("0", "1"), (COPIES,), constrained=constrained, size_value=size_of(declared))
+def _nested(
+    declared: Sequence[object],
+    unknown: Sequence[sp.Symbol],
+    given: Sequence[sp.Symbol],
+    constrained: tuple[sp.Symbol, ...] = (),
+    *,
+    breaks: bool = False,
+) -> Structure:
+    """Blocks inside blocks, each size declared (the symbol in ``given``) or left free (``unknown``, an order parameter)."""
+    free = [size in (None, "extremised", "zero-complexity") for size in declared]
+    sizes = tuple(u if f else g for u, g, f in zip(unknown, given, free, strict=True))
+    return Structure(
+        nested_copies(N_REPLICAS, sizes),
+        tuple(str(level) for level in range(len(sizes) + 1)),
+        sizes,
+        constrained=constrained,
+        extremised=tuple(s for s, f in zip(sizes, free, strict=True) if f),
+        given_sizes={s: size_of(d) for s, d, f in zip(sizes, declared, free, strict=True) if not f},
+        breaks=breaks,
+    )
 
 
 def size_of(formula: object) -> sp.Expr:

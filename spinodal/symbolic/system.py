@@ -34,9 +34,13 @@ class ChannelUse:
     substitution: Mapping[sp.Symbol, sp.Expr] = field(hash=False, default_factory=dict)
 
     def name(self, key: Sequence[sp.Symbol]) -> sp.Symbol:
-        """The symbol that stands for a derivative of this channel."""
-        ordered = sorted(key, key=self.channel.variables.index)
+        """The symbol that stands for a derivative of this channel (of a level with a weight: divided by it)."""
+        ordered = self.channel.ordered(key)
         return sp.Symbol("_".join(["", self.channel.name, *(str(v).lstrip("_") for v in ordered)]), real=True)
+
+    def slope(self, variable: sp.Symbol) -> sp.Expr:
+        """The slope of this channel in a covariance variable, in closed averages."""
+        return self.channel.weights.get(variable, sp.Integer(1)) * self.expression((variable,))
 
     def expression(self, key: Sequence[sp.Symbol]) -> sp.Expr:
         """The averages that a derivative of this channel stands for, in closed form."""

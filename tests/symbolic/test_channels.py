@@ -6,6 +6,7 @@ partition function computed from its definition (an integral over the field or a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import comb
 
 import numpy as np
@@ -181,7 +182,7 @@ def test_replicated_prior_by_enumeration_of_integer_replicas() -> None:
 @pytest.mark.parametrize("size", [2, 3, sp.Rational(1, 2)])
 def test_replicon_curvature_does_not_depend_on_the_size_of_the_inserted_blocks(name: str, size: sp.Expr) -> None:
     channel, point = CASES[name]
-    reference = closed_at(channel, channel.replicon_curvature, point)
+    reference = closed_at(channel, channel.replicon_curvature(), point)
     assert closed_at(channel, channel.replicon_curvature_at(sp.sympify(size)), point) == pytest.approx(reference, abs=1e-11)
 
 
@@ -194,10 +195,10 @@ def test_replicon_curvature_is_the_de_almeida_thouless_one() -> None:
         g = np.exp(-(x**2) / 2 - log_h(x)) / np.sqrt(2 * np.pi)
         return (g * (x - g) / (q_d - q)) ** 2
 
-    assert closed_at(channel, channel.replicon_curvature, point) == pytest.approx(gaussian(second), abs=1e-11)
+    assert closed_at(channel, channel.replicon_curvature(), point) == pytest.approx(gaussian(second), abs=1e-11)
     prior, at = CASES["binary weights"]
     expected = gaussian(lambda z: 1 / np.cosh(np.sqrt(at[Q]) * z) ** 4)
-    assert closed_at(prior, prior.replicon_curvature, at) == pytest.approx(expected, abs=1e-11)
+    assert closed_at(prior, prior.replicon_curvature(), at) == pytest.approx(expected, abs=1e-11)
 
 
 def one_step(channel: Channel, levels: list[float], m: float) -> float:
@@ -220,7 +221,7 @@ def test_channel_with_one_more_level_is_the_nested_average(name: str) -> None:
     values = [one_step(channel, [q + (m - 1) * s, q + m * s], m) for s in (e, e / 2)]
     flat = direct_value(name, point)
     quadratic = [(v - flat) / s**2 for v, s in zip(values, (e, e / 2), strict=True)]
-    curvature = closed_at(channel, channel.replicon_curvature, point) * m * (m - 1) / 4
+    curvature = closed_at(channel, channel.replicon_curvature(), point) * m * (m - 1) / 4
     assert 2 * quadratic[1] - quadratic[0] == pytest.approx(curvature, rel=2e-2)
 
 
@@ -254,3 +255,10 @@ def test_price_theorem_on_polynomials_is_exact() -> None:
     for integrand, value in wick.items():
         for x in (a, b, c, mu):
             assert sp.expand(reduced(average(integrand, measure).diff(x)) - value.diff(x)) == 0
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_replicon_curvature_of_a_level_is_the_second_variation_with_one_more_level_inserted(level: int) -> None:
+    broken = replace(step_channel(teacher=True), levels=(symbol("_Q0"), symbol("_Q1")), sizes=(symbol("m"),))
+    inserted = broken.replicon_curvature_at(sp.Integer(3), level)
+    assert sp.expand(inserted - broken.replicon_curvature(level)) == 0

@@ -87,7 +87,16 @@ RULE = quadrature.Automatic(100)"""
 
 
 def _symmetric_lines(program: Program) -> str:
-    """Where the branch begins, for models that do not begin at alpha = 0."""
+    """The replica-symmetric state: where the branch begins, or where the symmetry breaks."""
+    if program.breaking is not None:
+        broken = {
+            "levels": program.breaking.levels,
+            "sizes": program.breaking.sizes,
+            "state": dict(program.breaking.state),
+            "guessed": program.breaking.guessed,
+            "counted": program.breaking.counted,
+        }
+        return f"\nBREAKING = {broken!r}  # levels of overlaps, and the replica-symmetric state where they coincide"
     if program.symmetric is None:
         return ""
     state = {

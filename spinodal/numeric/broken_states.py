@@ -1,0 +1,185 @@
+"""Solved points of models whose replica symmetry may break: the broken state, frozen blocks, or the symmetric state and why.
+
+Stands above ``solve.py`` (which asks it for the points of such modules) and ``breaking.py`` (the search).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+
+from spinodal.numeric.breaking import Broken, freezes, search
+from spinodal.numeric.results import Array, Failure, State
+from spinodal.numeric.solve import REPLICON_NOISE, Bound, finish, solve_points
+from spinodal.numeric.symmetric import relaxed, symmetric_start
+
+#: How the method of such states begins.
+_COINCIDE = "levels coincide"
+#: The size of frozen blocks is looked for down to this, ...
+_FEWEST = 1e-3
+#: ... by this factor, and located to this relative accuracy: the free entropy is stationary in it.
+_FALL, _ACCURACY = 0.7, 1e-13
+
+
+def broken_points(system: Bound, p: Array, tolerance: float) -> list[State]:
+    """One state per row of p [B, k], without a start.
+
+    Where no broken state exists the levels coincide: the replica-symmetric state, whose sizes of blocks have no value (nan),
+    with a warning that says so and why.
+    """
+    bases = solve_points(system.module.SYMMETRIC_MODULE, p, tolerance=tolerance, rule=system.rule)
+    return [_broken_point(system, base, row, tolerance) for base, row in zip(bases, p, strict=True)]
+
+
+def coincide(state: State) -> bool:
+    """Whether a state is the replica-symmetric one, in the order parameters of a broken ansatz."""
+    return state.method.startswith(_COINCIDE)
+
+
+def _broken_point(system: Bound, base: State, p: Array, tolerance: float) -> State:
+    module = system.module
+    if not base.converged or base.method.startswith("limit"):
+        failure = base.failure or Failure("it is the saturated state", "raise the temperature or lower alpha")
+        reason = f"there is no replica-symmetric state to look for a broken one from: {failure.reason}"
+        return _failed(module, p, Failure(reason, f"{failure.advice}; or give a start (--start)"))
+    x = np.array([base.order_parameters[name] for name in module.SYMMETRIC_MODULE.ORDER_PARAMETERS])
+    sized = getattr(module, "SIZED_MODULE", None)
+    given = None if sized is None else Bound(sized, system.rule)
+    broken = search(system, given, x, p)
+    if broken.x is not None:
+        (state,) = finish(system, broken.x[None], p[None], tolerance, "found from the replica-symmetric state")
+        if state.converged:
+            return state
+    entropy = base.observables.get("entropy", np.nan)
+    if given is not None and module.BREAKING["counted"] and freezes(given, x, np.append(p, 1.0)):
+        if entropy < 0.0:
+            return _frozen(module, p, tolerance)
+        broken = Broken(None, f"the states are frozen, single configurations, and the complexity at m = 1 is {entropy:.6g}")
+    return _symmetric(system, base, p, broken)
+
+
+def _symmetric(system: Bound, base: State, p: Array, broken: Broken) -> State:
+    """The replica-symmetric state in the broken ansatz' order parameters; a failure where it is unstable."""
+    module = system.module
+    replicon = base.observables.get("replicon", 1.0)
+    if replicon < -REPLICON_NOISE:
+        reason = f"the replica-symmetric state is unstable (replicon {replicon:.4g}), but no broken state was found"
+        advice = "give a start (--start), or a size of blocks"
+        return _failed(module, p, Failure(f"{reason}: {broken.reason}", advice))
+    breaking = module.BREAKING
+    own = np.array([[base.order_parameters[name] for name in module.SYMMETRIC_MODULE.ORDER_PARAMETERS]])
+    (x,) = relaxed(system, symmetric_start(module, own, breaking["state"]), p[None], breaking["guessed"])
+    values = dict(zip(module.ORDER_PARAMETERS, map(float, x), strict=True)) | dict.fromkeys(breaking["sizes"], float("nan"))
+    observables = {name: base.observables[name] for name in module.OBSERVABLES if name in base.observables}
+    if "complexity" in module.OBSERVABLES:
+        observables["complexity"] = 0.0
+    note = f"replica symmetric: {broken.reason}; the levels of overlaps coincide"
+    if breaking["sizes"]:
+        note += f", and {', '.join(breaking['sizes'])} has no value"
+    return replace(
+        base,
+        order_parameters=values,
+        observables=observables,
+        method=f"{_COINCIDE}; {base.method}",
+        warnings=(*base.warnings, note),
+        parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),
+    )
+
+
+def _frozen(module: ModuleType, p: Array, tolerance: float) -> State:
+    """Copies frozen in one configuration, in blocks: replica symmetry at the temperature T/m where the entropy vanishes."""
+    frozen = getattr(module, "FROZEN_MODULE", None)
+    if frozen is None:
+        reason = (
+            "the entropy of the replica-symmetric state is negative and its states are single configurations: there are none"
+        )
+        return _failed(
+            module, p, Failure(reason, "lower alpha, or declare an energy at a temperature instead of a constraint")
+        )
+
+    def state(m: float) -> State:
+        (found,) = solve_points(frozen, np.append(p, m)[None], tolerance=tolerance)
+        return found
+
+    high, low = 1.0, _FALL
+    while low > _FEWEST and not state(low).observables.get("entropy", np.nan) >= 0.0:
+        high, low = low, _FALL * low
+    below, above = state(low), state(high)
+    if not (below.observables["entropy"] >= 0.0 > above.observables["entropy"]):
+        reason = "the entropy does not vanish at any size of frozen blocks"
+        return _failed(module, p, Failure(reason, "raise the temperature"))
+    m = _vanishing(lambda size: state(size).observables["entropy"], low, high, below, above)
+    return _in_blocks(module, state(m), m, p)
+
+
+def _vanishing(entropy: object, low: float, high: float, below: State, above: State) -> float:
+    """Where the entropy vanishes, by the false position with the Illinois rule."""
+    assert callable(entropy)
+    a, fa, b, fb = low, below.observables["entropy"], high, above.observables["entropy"]
+    m, side = a, 0
+    for _ in range(60):
+        m = (a * fb - b * fa) / (fb - fa)
+        value = float(entropy(m))
+        if abs(value) < _ACCURACY or abs(b - a) < _ACCURACY * b:
+            break
+        if value * fb > 0.0:
+            b, fb = m, value
+            fa, side = (0.5 * fa, 1) if side == 1 else (fa, 1)
+        else:
+            a, fa = m, value
+            fb, side = (0.5 * fb, -1) if side == -1 else (fb, -1)
+    return m
+
+
+def _in_blocks(module: ModuleType, copy: State, m: float, p: Array) -> State:
+    """The state of m frozen copies in the broken ansatz' order parameters; conjugates of the inner level are infinite."""
+    inner = {levels[-1]: levels[0][0] for levels in module.BREAKING["levels"]}
+    outer = {levels[0]: levels[0][0] for levels in module.BREAKING["levels"]}
+    own = copy.order_parameters
+
+    def value(name: str) -> float:
+        letter = name.removesuffix("_hat")
+        if name in module.BREAKING["sizes"]:
+            return m
+        if letter in inner or letter in (f"{x}_d" for x in inner.values()):
+            if name.endswith("_hat"):
+                return float("nan")
+            return own.get(f"{name[0]}_d", 1.0)
+        if letter in outer:
+            source = outer[letter]
+            return own[f"{source}_hat"] / m**2 if name.endswith("_hat") else own[source]
+        return own[name] / m if name.endswith("_hat") else own[name]
+
+    kept = ("energy", "training_error", "generalization_error", "generalization_error_barycentre")
+    observables = {name: copy.observables[name] for name in kept if name in copy.observables and name in module.OBSERVABLES}
+    if "generalization_error_barycentre" in observables:  # the centre of a block is the configuration itself
+        observables["generalization_error_barycentre"] = observables["generalization_error"]
+    observables |= {"entropy": 0.0, "complexity": 0.0}
+    if "replicon" in copy.observables:
+        observables["replicon_q0"] = copy.observables["replicon"]
+    note = f"frozen: every state is one configuration (conjugates of the inner level are infinite), m = {m:.6g}"
+    return replace(
+        copy,
+        parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),
+        order_parameters={name: value(name) for name in module.ORDER_PARAMETERS},
+        free_entropy=copy.free_entropy / m,
+        observables=observables,
+        error_estimate=copy.error_estimate / m,
+        warnings=(*(w for w in copy.warnings if not w.startswith("replicon")), note),
+        method=f"limit of frozen blocks; {copy.method}",
+    )
+
+
+def _failed(module: ModuleType, p: Array, failure: Failure) -> State:
+    return State(
+        parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),
+        order_parameters=dict.fromkeys(module.ORDER_PARAMETERS, float("nan")),
+        free_entropy=float("nan"),
+        observables=dict.fromkeys(module.OBSERVABLES, float("nan")),
+        converged=False,
+        error_estimate=float("nan"),
+        residual=float("nan"),
+        failure=failure,
+    )
