@@ -46,6 +46,20 @@ def test_the_curie_weiss_cusp_is_the_critical_point():
     assert abs(cusp.parameters["beta"] - 1.0) <= cusp.error_estimate + 1e-14
 
 
+def test_a_cusp_is_found_whichever_of_the_parameters_is_varied():
+    """Along beta over h the fold curve of Curie-Weiss turns back in beta alone: h goes on through the critical point."""
+    beta = 1.7
+    start = np.sqrt(1.0 - 1.0 / beta)
+    branch = continue_locus(
+        lambda m, beta, h: m - np.tanh(beta * (m + h)), [start], beta, -curie_weiss_spinodal(beta), bounds=(-0.3, 0.3),
+        parameters=("beta", "h"),
+    )  # fmt: skip
+    (cusp,) = branch.special_points
+    assert cusp.kind == "cusp"
+    assert abs(cusp.parameters["h"]) <= cusp.error_estimate
+    assert abs(cusp.order_parameters["beta"] - 1.0) < 1e-9
+
+
 def test_a_locus_of_branch_points_keeps_to_the_symmetry():
     branch = continue_locus(
         lambda x, p, q: (p - np.sin(q)) * x - x**3, [0.0], 0.0, 0.0, of="branch-point", bounds=(-2.0, 2.0)

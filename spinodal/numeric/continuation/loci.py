@@ -21,6 +21,8 @@ from spinodal.numeric.continuation.problem import Evaluation, EvaluationError, P
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.results import Array
 
+#: A direction in the plane of the two parameters along which no model is special.
+_DIRECTION = (0.54, 0.84)
 #: g(x, p, q).
 Observable = Callable[[Array, float, float], float]
 
@@ -76,14 +78,17 @@ class FoldProblem(Extended):
         return np.array([g]), self.base.second_row(u, w, np.append(v, [0.0, 0.0]))[None]
 
     def cusp(self, x: Array, q: float) -> float:
-        """(w . D2F[v, v]) (w . F_p), even in v and w, which are defined up to their signs; x includes the first parameter.
+        """(w . D2F[v, v]) (w . dF), even in v and w, which are defined up to their signs; x includes the first parameter.
 
-        The first factor vanishes at a cusp, the second where branches meet or an isola is born (:meth:`is_cusp`).
+        The first factor vanishes at a cusp. dF is F's derivative along a fixed direction in the plane of both parameters: at
+        a cusp whose axis lies along q, w . F_p vanishes as well. Zeros of the second factor mean nothing
+        (:meth:`is_cusp`).
         """
         u = np.append(x, q)
         here = self.base(u)
         _, v, w = singular_vectors(here)
-        return self.base.second_form(u, w, np.append(v, [0.0, 0.0])) * float(w @ here.dfdp)
+        forces = (w @ here.f_u[:, -2:]) * (1.0 + np.abs(u[-2:]))
+        return self.base.second_form(u, w, np.append(v, [0.0, 0.0])) * float(forces @ _DIRECTION)
 
     def force(self, u: Array) -> float:
         """|w . F_p|, which vanishes where branches meet."""
@@ -96,8 +101,9 @@ class FoldProblem(Extended):
         here = self.base(u)
         _, v, w = singular_vectors(here)
         curvature = abs(self.base.second_form(u, w, np.append(v, [0.0, 0.0])))
-        force = abs(float(w @ here.dfdp)) * (1.0 + abs(float(u[-2])))
-        return curvature < 1e-3 * force
+        forces = np.abs(w @ here.f_u[:, -2:]) * (1.0 + np.abs(u[-2:]))
+        # with a symmetry both may vanish together (a tricritical point): that is no cusp
+        return bool(curvature < 1e-3 * np.max(forces) and np.max(forces) > 1e-3)
 
 
 class ZeroProblem(Extended):
@@ -177,9 +183,10 @@ def fold_classes(problem: FoldProblem) -> Callable[[Located], Located | None]:
             return point if problem.is_cusp(point.u) else None
         if point.kind != "fold":
             return point
+        if problem.is_cusp(point.u):
+            return None  # both parameters turn there, or one turns and the other stops
         if problem.force(point.u) > 1e-3:
-            # at a cusp both parameters turn; else an isola is born or branches cross
-            return None if problem.is_cusp(point.u) else replace(point, kind="branch-point")
+            return replace(point, kind="branch-point")  # an isola is born, or branches cross
         # with a symmetry the fold curve may meet its mirror image (a tricritical point): two curves of G cross there
         scale = 1.0 + np.abs(point.u)
         meeting = locate_branch_point(problem, point.u, scale, 1e-12)

@@ -24,6 +24,7 @@ _NOISE, _NOISY = 1e-10, 6
 _REFUSALS = 8
 
 
+@np.errstate(all="ignore")  # what overflows is refused as not finite
 def advance(task: Task, trace: Trace) -> Trace:
     """One accepted step (or the end, with its reason)."""
     settings, start = task.settings, trace.nodes[-1]
