@@ -11,6 +11,15 @@ import sympy as sp
 from spinodal.codegen.ir import Assign, Call, GroundKernel, Inner, Kernel, PeakKernel, Program, Result, Routine, StepInZ
 from spinodal.codegen.nodes import reads
 from spinodal.codegen.numpy_target.ground import ground_kernel
+from spinodal.codegen.numpy_target.leaves import (
+    free_symbols_of,
+    leaf_function,
+    leaf_parameters,
+    rule_argument,
+    teacher_density_function,
+    tilt_function,
+    tilt_parameters,
+)
 from spinodal.codegen.numpy_target.peaks import peak_kernel
 from spinodal.codegen.numpy_target.printer import name_of, source
 from spinodal.codegen.numpy_target.products import weighted_sums
@@ -32,11 +41,11 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
     """
     parts = [
         _header(program, identity, equations),
-        *(_leaf(leaf) for leaf in program.leaves),
-        *(_tilt(tilt, program) for tilt in program.tilts),
+        *(leaf_function(leaf) for leaf in program.leaves),
+        *(tilt_function(tilt, program) for tilt in program.tilts),
     ]
     if program.teacher_density is not None:
-        parts.append(_teacher_density(program))
+        parts.append(teacher_density_function(program))
     for routine in program.routines:
         parts.append(_routine(routine, program))
     if program.origin:
@@ -110,144 +119,6 @@ def _symmetric_lines(program: Program) -> str:
         f"\nUNBOUNDED = {program.unbounded!r}  # overlaps that may grow without bound"
         f"\nPOWERS = {program.symmetric.powers!r}  # of the first of these, with which order parameters scale as it diverges"
         f"\nSYMMETRIC = {state!r}  # the replica-symmetric state, where the branch begins"
-    )
-
-
-def _leaf_arguments(expressions: Iterable[sp.Expr], reserved: set[str]) -> list[sp.Symbol]:
-    found: set[sp.Symbol] = set()
-    for expression in expressions:
-        found |= expression.free_symbols
-    return sorted((s for s in found if str(s) not in reserved), key=str)
-
-
-def _leaf_parameters(leaf: Leaf) -> list[sp.Symbol]:
-    expressions = [*leaf.log_levels, *leaf.values, leaf.log_weight, leaf.smoothing, *leaf.splits]
-    expressions += [e for i in leaf.edges for e in (i.lower, i.upper)]
-    return _leaf_arguments(expressions, {"h", "w"} | {str(s) for s in leaf.label.free_symbols})
-
-
-def _deepen(symbols: Iterable[sp.Symbol]) -> str:
-    """Columns [b, 1] as [b, 1, 1], for functions of an inner integration variable."""
-    return "".join(f"{_INDENT}{name_of(s)} = runtime.deepen({name_of(s)})\n" for s in symbols)
-
-
-def _leaf(leaf: Leaf) -> str:
-    parameters = _leaf_parameters(leaf)
-    labels = sorted(leaf.label.free_symbols, key=str)
-    names = "".join(f", {name_of(s)}" for s in (*labels, *parameters))
-    variable = name_of(leaf.variable)
-    head = f"def _leaf_{leaf.tag}(omega, variance, order{names}{_rule_argument(leaf)}):\n"
-    match leaf.kind:
-        case "intervals":
-            edges = ", ".join(f"({source(i.lower)}, {source(i.upper)})" for i in leaf.edges)
-            levels = ", ".join(source(v) for v in leaf.log_levels)
-            body = (
-                f'    """log P of the field inside its intervals, and its derivatives in omega."""\n'
-                f"    return interval.log_mass_derivatives(\n"
-                f"        omega, variance + {source(leaf.smoothing)}, [{edges}], [{levels}], order\n    )"
-            )
-        case "discrete":
-            values = ", ".join(source(v) for v in leaf.values)
-            levels = ", ".join(source(v) for v in leaf.log_levels)
-            body = (
-                f'    """log sum over discrete weights, and its derivatives in omega."""\n'
-                f"    return special.discrete_cumulants(\n"
-                f"        omega, variance, runtime.stack([{values}]), runtime.stack([{levels}]), order\n    )"
-            )
-        case "density":
-            splits = ", ".join(source(s) for s in leaf.splits)
-            body = (
-                f'    """log integral over a weight density, and its derivatives in omega."""\n'
-                f"    splits = [{splits}]\n{_deepen(parameters)}"
-                f"    return tilted.density_cumulants(\n"
-                f"        lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable},"
-                f" omega, variance, splits, order, nodes=tilted.nodes(rule)\n    )"
-            )
-        case "pieces":
-            splits = ", ".join(source(s) for s in leaf.splits)
-            coefficients = ", ".join(source(part) for part in leaf.quadratic)
-            body = (
-                f'    """log average of a piecewise quadratic loss over the field, and its derivatives in omega."""\n'
-                f"    return pieces.log_average(\n        lambda {variable}: ({coefficients}),\n"
-                f"        omega, variance + {source(leaf.smoothing)}, [{splits}], order\n    )"
-            )
-        case _:
-            splits = ", ".join(source(s) for s in leaf.splits)
-            body = (
-                f'    """log average of the loss over the field, and its derivatives in omega."""\n'
-                f"    splits = [{splits}]\n{_deepen((*labels, *parameters))}"
-                f"    return tilted.log_average(\n"
-                f"        lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable},"
-                f" omega, variance + {source(leaf.smoothing)}, splits, order, nodes=tilted.nodes(rule)\n    )"
-            )
-    return head + body
-
-
-def _rule_argument(leaf: Leaf | None) -> str:
-    """The quadrature rule as a last argument, for averages whose inner nodes are to be refined with it."""
-    return "" if leaf is not None and leaf.kind in ("intervals", "discrete", "pieces") else ", rule"
-
-
-def _tilt(tilt: Tilt, program: Program) -> str:
-    leaves = {leaf.tag: leaf for leaf in program.leaves}
-    leaf = leaves.get(tilt.leaf)
-    parameters = _tilt_parameters(tilt, leaf)
-    names = "".join(f", {name_of(s)}" for s in parameters)
-    discrete = leaf is not None and leaf.kind == "discrete"
-    head = (
-        f"def _tilted_{tilt.leaf}_{tilt.name}(omega, variance{names}{'' if discrete else ', rule'}):\n"
-        f'    """The average of {tilt.name} in the tilted measure."""\n'
-    )
-    if leaf is not None and discrete:
-        values = ", ".join(source(v) for v in leaf.values)
-        levels = ", ".join(source(v) for v in leaf.log_levels)
-        of_value = ", ".join(source(tilt.function.subs(leaf.variable, v)) for v in leaf.values)
-        return head + (
-            f"    return special.discrete_mean(\n        omega, variance, runtime.stack([{values}]),"
-            f" runtime.stack([{levels}]), runtime.stack([{of_value}])\n    )[0]"
-        )
-    symbol_w, symbol_h = sp.Symbol("w", real=True), sp.Symbol("h", real=True)
-    variable = name_of(symbol_w if tilt.log_weight.has(symbol_w) or tilt.function.has(symbol_w) else symbol_h)
-    splits = ", ".join(source(s) for s in tilt.splits)
-    weight, function = source(tilt.log_weight), source(tilt.function)
-    body = f"    splits = [{splits}]\n{_deepen(parameters)}"
-    if variable == name_of(symbol_w):
-        return (
-            head
-            + body
-            + (
-                f"    return tilted.density_averages(\n        lambda {variable}: {weight} + 0.0*{variable},"
-                f" [lambda {variable}: {function} + 0.0*{variable}],"
-                f" omega, variance, splits, nodes=tilted.nodes(rule)\n    )[0][0]"
-            )
-        )
-    return (
-        head
-        + body
-        + (
-            f"    return tilted.tilted_averages(\n        lambda {variable}: {weight} + 0.0*{variable},"
-            f" [lambda {variable}: {function} + 0.0*{variable}],"
-            f" omega, variance, splits, 0, nodes=tilted.nodes(rule)\n    )[1][0][0]"
-        )
-    )
-
-
-def _tilt_parameters(tilt: Tilt, leaf: Leaf | None) -> list[sp.Symbol]:
-    data = [*leaf.log_levels, *leaf.values] if leaf is not None and leaf.kind == "discrete" else []
-    return _leaf_arguments([tilt.function, tilt.log_weight, *tilt.splits, *data], {"h", "w"})
-
-
-def _teacher_density(program: Program) -> str:
-    assert program.teacher_density is not None
-    log_density, splits = program.teacher_density
-    w = name_of(sp.Symbol("w", real=True))
-    parameters = _leaf_arguments([log_density, *splits], {"w"})
-    names = "".join(f", {name_of(s)}" for s in parameters)
-    return (
-        f"def _teacher_density(nodes{names}):\n"
-        f'    """Nodes and weights of the teacher\'s weight density."""\n'
-        f"    splits = [{', '.join(source(s) for s in splits)}]\n{_deepen(parameters)}"
-        f"    return runtime.density_nodes(lambda {w}: {source(log_density)} + 0.0*{w}, splits, nodes)"
     )
 
 
@@ -342,7 +213,7 @@ def _kernel(
         if planted.kind == "teacher_density":
             assert program.teacher_density is not None
             log_density, edges = program.teacher_density
-            arguments = "".join(f", {name_of(s)}" for s in _leaf_arguments([log_density, *edges], {"w"}))
+            arguments = "".join(f", {name_of(s)}" for s in free_symbols_of([log_density, *edges], {"w"}))
             call = f"_teacher_density(rule.n{arguments})"
         else:
             call = f"runtime.{planted.kind}_nodes([{splits}], rule.n)"
@@ -507,9 +378,9 @@ def _read(
             found |= sp.sympify(argument).free_symbols
         if item.function == "primitive":
             leaf = leaves[item.tag[0]]
-            found |= {*leaf.label.free_symbols, *_leaf_parameters(leaf)}
+            found |= {*leaf.label.free_symbols, *leaf_parameters(leaf)}
         elif item.function == "tilted":
-            found |= set(_tilt_parameters(tilts[item.tag[0], item.tag[1]], leaves.get(item.tag[0])))
+            found |= set(tilt_parameters(tilts[item.tag[0], item.tag[1]], leaves.get(item.tag[0])))
     return found
 
 
@@ -532,7 +403,7 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
         case "tilted":
             tilt = tilts[item.tag[0], item.tag[1]]
             leaf_of_tilt = leaves.get(tilt.leaf)
-            arguments = "".join(f", {name_of(s)}" for s in _tilt_parameters(tilt, leaf_of_tilt))
+            arguments = "".join(f", {name_of(s)}" for s in tilt_parameters(tilt, leaf_of_tilt))
             if leaf_of_tilt is None or leaf_of_tilt.kind != "discrete":
                 arguments += ", rule"
             variance = source(sp.sympify(item.arguments[1]))
@@ -544,9 +415,9 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
             if item.function == "primitive":
                 leaf = leaves[item.tag[0]]
                 labels = sorted(leaf.label.free_symbols, key=str)
-                extra = "".join(f", {name_of(s)}" for s in (*labels, *_leaf_parameters(leaf)))
+                extra = "".join(f", {name_of(s)}" for s in (*labels, *leaf_parameters(leaf)))
                 variance = source(sp.sympify(item.arguments[1]))
-                call = f"_leaf_{leaf.tag}({first}, {variance}, {highest}{extra}{_rule_argument(leaf)})"
+                call = f"_leaf_{leaf.tag}({first}, {variance}, {highest}{extra}{rule_argument(leaf)})"
             elif item.function == "log_two_cosh":
                 call = f"special.{'binary_slopes' if begin else 'binary_cumulants'}({first}, {highest})"
             elif begin == 0:
