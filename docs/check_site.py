@@ -12,6 +12,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+#: The pages whose screenshots are taken, to be looked at.
+SHOWN = (
+    "index.html",
+    "tutorial.html",
+    "theory/typical.html",
+    "theory/atypical.html",
+    "models/random-features-binary.html",
+    "correctness.html",
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -69,9 +78,9 @@ def main(arguments: list[str]) -> int:
     if len(arguments) > 1:
         folder = Path(arguments[1])
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("index.html", "theory.html", "models/binary-perceptron.html"):
-            picture = (folder / f"{Path(name).stem}.png").resolve()
-            opened(site / name, f"--screenshot={picture}", "--window-size=1300,1800")
+        for name in SHOWN:
+            picture = (folder / f"{name.removesuffix('.html').replace('/', '-')}.png").resolve()
+            opened(site / name, f"--screenshot={picture}", "--window-size=1300,2600")
     print(f"{len(pages) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
