@@ -16,7 +16,15 @@ author = "The spinodal authors"
 copyright = author
 version = release = spinodal.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "live", "model_pages"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "live",
+    "evidence",
+    "model_pages",
+]
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True

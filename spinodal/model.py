@@ -59,13 +59,29 @@ def load(source: str | Path, *, ansatz: str | None = None, overrides: Mapping[st
 
     Raises:
         SpecError: if the spec is not well formed.
+
+    >>> model = load("random-features-binary", overrides={"student.features.activation": "tanh(x)"})
+    >>> model.name, model.ansatz
+    ('random-features-binary', 'replica-symmetric')
+    >>> load("binary-perceptron", ansatz="bayes-optimal")
+    Traceback (most recent call last):
+        ...
+    spinodal.spec.errors.SpecError: --ansatz bayes-optimal: contradictory ansatz: bayes-optimal needs a [teacher]; ...
     """
     return Model(read_spec(source, overrides=dict(overrides or {}), ansatz=ansatz))
 
 
 @dataclass(frozen=True)
 class Model:
-    """A declared model under an ansatz. Build with :func:`load`."""
+    """A declared model under an ansatz. Build with :func:`load`.
+
+    Attributes:
+        spec: what was declared.
+
+    >>> model = load("binary-perceptron")
+    >>> model.spec.parameter_names()
+    ('alpha', 'kappa')
+    """
 
     spec: Spec
 
@@ -84,6 +100,10 @@ class Model:
 
         Raises:
             SpecError: if the spec has no theory here (where, why, and what would help).
+
+        >>> derivation = load("binary-perceptron").derive()
+        >>> [str(left) for left, right in derivation.equations]  # Krauth and Mezard 1989
+        ['q', 'q_hat']
         """
         check_scheme(self.spec)
         from spinodal.report import derivation
@@ -135,8 +155,20 @@ class Model:
     def solver(self) -> ModuleType:
         """The generated module: from the cache, or derived and generated now.
 
+        Its functions are vectorised over a leading batch axis: ``residual(x [B, n], p [B, k]) -> [B, n]`` is x - update,
+        ``jacobian -> [B, n, n]``, ``parameter_derivative -> [B, n, k]``, ``jacobian_directional(x, p, v) -> [B, n, n]``,
+        ``free_entropy -> [B]`` per weight in nats, ``observables`` a dict of [B].
+
         Raises:
             SpecError: if the spec has no theory here.
+
+        >>> import numpy as np
+        >>> solver = load("binary-perceptron").solver()
+        >>> solver.ORDER_PARAMETERS, solver.PARAMETERS
+        (('q', 'q_hat'), ('alpha', 'kappa'))
+        >>> x, p = np.array([[0.56394908, 2.57635132]]), np.array([[0.8330785997, 0.0]])  # the capacity
+        >>> bool(np.all(np.abs(solver.residual(x, p)) < 1e-7))
+        True
         """
         return self._module
 
@@ -161,8 +193,19 @@ class Model:
             rule: the quadrature rule (default ``quadrature.Automatic(100)``).
             **parameters: values; arrays broadcast to a batch.
 
+        Returns:
+            The state, or the batch of states in the broadcast shape. A point without a state is a result that says so
+            (``converged``, ``reason``, ``advice``), not an error.
+
         Raises:
             SpecError: for unknown parameters and values outside their domain.
+
+        >>> model = load("binary-perceptron")
+        >>> state = model.solve(alpha=0.8330785997)  # the capacity of Krauth and Mezard 1989: no entropy is left
+        >>> f"q = {state['q']:.6f}, phi = {abs(state.free_entropy):.6f}"
+        'q = 0.563949, phi = 0.000000'
+        >>> model.solve(alpha=[0.0, 0.5]).free_entropy.shape
+        (2,)
         """
         arrays = {name: np.asarray(value, dtype=float) for name, value in {**(values or {}), **parameters}.items()}
         shape = np.broadcast_shapes(*(a.shape for a in arrays.values())) if arrays else ()
@@ -218,6 +261,12 @@ class Model:
         Raises:
             SpecError: for unknown parameters, and for labels other than +-1.
             NoStateError: if there is no state; its ``failure`` says why.
+
+        Source: Kepler and Abbott (1988) for the perceptron. No pattern lies below the margin:
+
+        >>> data = load("binary-perceptron").stabilities(alpha=0.5, at=[-0.1, 0.1])
+        >>> (data["density"].values > 0.0).tolist()
+        [False, True]
         """
         from spinodal.numeric.stabilities import RULE, densities, labelled
         from spinodal.numeric.tracking import NoStateError
@@ -286,6 +335,13 @@ class Model:
         Raises:
             SpecError: for unknown parameters or observables and ranges that are none.
             NoStateError: if there is no state to start from; its ``failure`` says why.
+
+        Source of the method: Keller (1977); of the transitions: Gardner (1988), Gyorgyi (1990), de Almeida and
+        Thouless (1978).
+
+        >>> branch = load("binary-perceptron").branch("alpha", (0.7, 0.9))
+        >>> [(point.kind, round(point.p, 6)) for point in branch.of_kind("zero-entropy")]
+        [('zero-entropy', 0.833079)]
         """
         from spinodal.numeric.state_branch import state_branch
         from spinodal.numeric.tracking import track
@@ -323,7 +379,12 @@ class Model:
     ) -> tuple[StateBranch, ...]:
         """Every branch found along a parameter: that of :meth:`branch` first, those that leave it, disconnected ones.
 
-        Arguments and errors are those of :meth:`branch`.
+        Arguments and errors are those of :meth:`branch`. Other states are looked for by deflation (Farrell, Birkisson and
+        Funke 2015).
+
+        >>> found = load("binary-perceptron").branches("alpha", (0.3, 0.5))
+        >>> len(found), found[0].parameter
+        (1, 'alpha')
         """
         from spinodal.numeric.families import track_all
         from spinodal.numeric.state_branch import state_branch
@@ -413,8 +474,16 @@ class Model:
             progress: called with the number of points done, if given.
             **parameters: the other parameters.
 
+        Returns:
+            The special points, one for each value of the second parameter, each with an error estimate of the located
+            parameter; a point that was not located says why.
+
         Raises:
             SpecError: for unknown kinds, parameters or observables.
+
+        >>> locus = load("spherical-perceptron").locus("capacity", "alpha", kappa=0.0)
+        >>> round(float(locus.values[0]), 9)  # Gardner 1988
+        2.0
         """
         from spinodal.numeric.special_loci import Followed, follow, locate_first
 

@@ -109,7 +109,15 @@ def style() -> Iterator[None]:
 def new_figure(
     width: float = COLUMN, height: float = 2.5, *, rows: int = 1, columns: int = 1, share_y: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    """A figure that no window manages, and its axes in reading order. To be called inside :func:`style`."""
+    """A figure that no window manages, and its axes in reading order. To be called inside :func:`style`.
+
+    Args:
+        width: in inches (:data:`COLUMN` or :data:`PAGE`).
+        height: in inches.
+        rows: of axes.
+        columns: of axes.
+        share_y: whether the axes of a row share their vertical scale.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -143,7 +151,11 @@ def _write(figure: Figure, path: Path, kind: str) -> None:
 
 
 def symbol(name: str) -> str:
-    r"""A parameter's name as mathtext, without the dollars: ``alpha_T`` -> ``\alpha_T``, ``1/alpha`` -> ``1/\alpha``."""
+    r"""A parameter's name as mathtext, without the dollars: ``alpha_T`` -> ``\alpha_T``, ``1/alpha`` -> ``1/\alpha``.
+
+    >>> symbol("p_d_hat")
+    '\\hat{p}_{d}'
+    """
     if name.startswith("1/"):
         return f"1/{symbol(name[2:])}"
     head, *rest = name.split("_")

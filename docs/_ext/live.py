@@ -1,7 +1,7 @@
 """Directives that are carried out while the site is built: examples, commands, and equations that are verified.
 
 ``{example}``      Python, run in one namespace for each page; what it prints is shown below it
-``{command}``      ``spinodal`` command lines; their output is shown below them. ``:status: 2`` for one that is meant to fail,
+``{command}``      ``spinodal`` command lines; their output is shown below them. ``:status: 2``: it is meant to fail,
                    ``:lines: 12`` to show the beginning of a long output
 ``{file}``         a file that the page's commands and examples find beside them
 ``{picture}``      a picture that a command or an example has written
@@ -31,6 +31,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from spinodal.__main__ import main
+from spinodal.spec import SpecError
 from spinodal.verify.documents import read_document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.run import Session
@@ -202,7 +203,12 @@ def _verify(app: Sphinx, docname: str, source: list[str]) -> None:
         return
     # specs that a page names are found beside it
     document = read_document(source[0], str(Path(app.srcdir, f"{docname}.md")), "markdown")
-    app.env.temp_data["live_outcomes"] = dict(enumerate(_SESSION.outcomes(document)))
+    found = app.env.temp_data["live_outcomes"] = {}
+    try:
+        for outcome in _SESSION.outcomes(document):
+            found[len(found)] = outcome
+    except SpecError as error:
+        _LOG.warning("the page's equations cannot be checked: %s", error, location=docname)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -1,89 +1,137 @@
-"""A page for each shipped spec, generated from the spec: its declaration, derivation, figure and reference number."""
+"""A page for each shipped spec, generated from the spec: its declaration, a figure, reference numbers, the derivation.
+
+The derivations of further ansaetze are on pages of their own. A spec that an ansatz does not take says so.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from evidence import compared, rows
 from sphinx.application import Sphinx
 
 import spinodal
+from spinodal.model import Model
+from spinodal.plots import PAGE, PALETTE, new_figure, style, symbol
 from spinodal.spec import SpecError, shipped_models
-from spinodal.spec import __file__ as spec_file
 
-matplotlib.use("Agg")
+#: Derived beside the spec's own ansatz, on pages of their own.
+FURTHER = {
+    "bayes-optimal": "the student that knows how teacher and labels were drawn",
+    "1rsb": "one step of replica symmetry breaking",
+    "real-replicas": "infinitely many real replicas at given overlap",
+    "franz-parisi": "solutions around a typical one",
+}
+#: What an order parameter is, for the legend of a figure.
+_MEANING = {
+    "q": "overlap of two solutions",
+    "p": "their overlap in input space",
+    "r": "overlap with the teacher",
+    "p_d": "self-overlap in input space",
+    "q_d": "self-overlap",
+}
 
 
 def generate(app: Sphinx) -> None:
     """Write the pages."""
     folder = Path(app.srcdir) / "models"
     folder.mkdir(exist_ok=True)
-    names = []
+    wanted = {"index.md"}
     for name in shipped_models():
-        try:
-            text = _page(name, folder)
-        except SpecError as error:
-            text = f"# {name}\n\nThis version does not derive this spec: {error.message}\n"
-        _write(folder / f"{name}.md", text)
-        names.append(name)
-    listing = "\n".join(names)
-    _write(folder / "index.md", f"# Shipped models\n\n```{{toctree}}\n{listing}\n```\n")
+        further = []
+        for ansatz, meaning in FURTHER.items():
+            text = _further(name, ansatz, meaning)
+            if text is not None:
+                further.append(f"{name}-{ansatz}")
+                _write(folder / f"{name}-{ansatz}.md", text)
+        _write(folder / f"{name}.md", _page(name, folder, further))
+        wanted |= {f"{name}.md", *(f"{page}.md" for page in further)}
+    for stale in set(folder.glob("*.md")) - {folder / page for page in wanted}:
+        stale.unlink()
+    listing = "\n".join(shipped_models())
+    lines = [f"* [{name}]({name}.md): {spinodal.load(name).spec.description}" for name in shipped_models()]
+    _write(
+        folder / "index.md",
+        "# Shipped models\n\nEach page is generated from the spec that ships with the package.\n\n"
+        + "\n".join(lines)
+        + f"\n\n```{{toctree}}\n:hidden:\n\n{listing}\n```\n",
+    )
 
 
-def _page(name: str, folder: Path) -> str:
-    from matplotlib import pyplot as plt
-
+def _page(name: str, folder: Path, further: list[str]) -> str:
     model = spinodal.load(name)
-    derivation = model.derive()
-    source = (Path(spec_file).parent / "models" / f"{name}.toml").read_text(encoding="utf-8")
-    alphas = np.linspace(0.05, 1.0, 30) * (model.spec.parameters[0].default or 1.0) * 1.5
-    solution = model.solve(alpha=alphas)
-    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-    for overlap in [n for n in solution.order_parameters if not n.endswith("_hat") and not n.endswith("_d")]:
-        axes.plot(alphas, solution[overlap], label=overlap)
-    axes.plot(alphas, solution.free_entropy, label="free entropy", color="black", linestyle="--")
-    axes.set_xlabel("alpha")
-    axes.legend()
-    figure.savefig(folder / f"{name}.png", dpi=110, metadata={"Software": None})
-    plt.close(figure)
-    body = derivation.to_markdown()
-    body = re.sub(r"^#", "##", body.partition("\n")[2], flags=re.M)
+    caption = _figure(model, folder / f"{name}.png")
+    source = shipped_models()[name].read_text(encoding="utf-8").rstrip()
+    known = compared(name)
+    parts = [f"# {name}", "", model.spec.description, "", "## The spec", "", "```toml", source, "```", ""]
+    parts += ["## Along alpha", "", f"```{{figure}} {name}.png", f":alt: {caption}", "", caption, "```", ""]
+    if known:
+        parts += ["## Reference numbers", "", "Computed while this page was built, next to what is known:", ""]
+        parts += [_markdown_table(rows(known, with_model=False)), ""]
+    parts += [f"# Derivation ({model.ansatz})", "", _derivation(model)]
+    if further:
+        parts += ["# Other ansaetze", ""]
+        parts += [f"* [{page.removeprefix(f'{name}-')}]({page}.md)" for page in further]
+        parts += ["", "```{toctree}", ":hidden:", "", *further, "```"]
+    text = "\n".join(parts) + "\n"
+    head, _, rest = text.partition("\n")
+    return head + "\n" + re.sub(r"^# ", "## ", rest, flags=re.M)  # one title
+
+
+def _further(name: str, ansatz: str, meaning: str) -> str | None:
+    """The page of another ansatz, or None where the spec does not take it."""
+    try:
+        model = spinodal.load(name, ansatz=ansatz)
+        text = _derivation(model)
+    except SpecError:
+        return None
+    back = f"Derivation for [{name}]({name}.md) under the ansatz `{ansatz}`: {meaning}."
+    return f"# {name}: {ansatz}\n\n{back}\n\n{text}"
+
+
+def _derivation(model: Model) -> str:
+    body = model.derive().to_markdown().partition("\n")[2]
+    body = body.replace(model.spec.description, "", 1)
     # numbered as they stand: without this, what has rows is wrapped in an environment that allows no number
-    body = re.sub(
+    return re.sub(
         r"^\$\$\n(.*?)\n\$\$$",
         lambda m: "```{math}\n:nowrap:\n\n\\begin{equation*}\n" + m.group(1) + "\n\\end{equation*}\n```",
-        body,
+        re.sub(r"^##", "###", body, flags=re.M),
         flags=re.M | re.S,
     )
-    capacity = model.locus(of="capacity", along="alpha").special_points[0]
-    number = (
-        f"alpha_c = {capacity.parameters['alpha']:.12g} (error estimate {capacity.error_estimate:.0e})"
-        if capacity.converged
-        else "this model has no capacity at its default parameters"
-    )
-    return "\n".join(
-        [
-            f"# {name}",
-            "",
-            model.spec.description,
-            "",
-            "## The spec",
-            "",
-            "```toml",
-            source.rstrip(),
-            "```",
-            "",
-            "## Order parameters along alpha",
-            "",
-            f"![Order parameters and free entropy of {name} against alpha]({name}.png)",
-            "",
-            f"Capacity at the default parameters: {number}.",
-            "",
-            body,
-        ]
-    )
+
+
+def _figure(model: Model, path: Path) -> str:
+    """Draw order parameters and free entropy up to the capacity; the caption says what they are."""
+    point = model.locus("capacity", "alpha").special_points[0]
+    end = point.parameters["alpha"] if point.converged else 1.5 * (model.spec.parameters[0].default or 1.0)
+    alphas = np.linspace(0.01, 0.995, 40) * end
+    solution = model.solve(alpha=alphas)
+    overlaps = [n for n in solution.order_parameters if not n.endswith("_hat")]
+    with style():
+        figure, (left, right) = new_figure(PAGE, 2.8, columns=2)
+        for colour, overlap in zip(PALETTE, overlaps, strict=False):
+            left.plot(
+                alphas, solution[overlap], color=colour, label=f"${symbol(overlap)}$, {_MEANING.get(overlap, overlap)}"
+            )
+        left.set_ylabel("overlaps")
+        left.legend()
+        right.plot(alphas, solution.free_entropy, color=PALETTE[-1])
+        right.axhline(0.0, color="0.7", lw=0.6)
+        right.set_ylabel(r"free entropy $\phi$ per weight")
+        for axes in (left, right):
+            axes.set_xlabel(rf"patterns per weight $\alpha$, up to the capacity {end:.4g}")
+        figure.savefig(path, dpi=160, metadata={"Software": None})
+    fixed = ", ".join(f"{p.name} = {p.default:g}" for p in model.spec.parameters[1:] if p.default is not None)
+    return f"Left: overlaps. Right: free entropy, up to the capacity alpha_c = {end:.6g}, at {fixed}."
+
+
+def _markdown_table(lines: list[list[str]]) -> str:
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    body = ["| " + " | ".join(line) + " |" for line in escaped]
+    return "\n".join([body[0], "|" + " --- |" * len(lines[0]), *body[1:]])
 
 
 def _write(path: Path, text: str) -> None:

@@ -20,7 +20,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a point has no solution here, and what to try."""
+    """Why a point has no solution here, and what to try.
+
+    Attributes:
+        reason: a sentence.
+        advice: what may help; may be empty.
+    """
 
     reason: str
     advice: str
@@ -42,6 +47,10 @@ class State:
         failure: set when not converged.
         method: how the state was reached.
         stability: ``stable``, ``metastable`` or ``unstable`` among the roots of ``--all``, else empty.
+
+    >>> state = State({"alpha": 0.0}, {"q": 0.0}, 0.693, {}, True, 1e-15, 0.0)
+    >>> state["free_entropy"], state["alpha"]
+    (0.693, 0.0)
     """
 
     parameters: Mapping[str, float]
@@ -57,7 +66,11 @@ class State:
     stability: str = ""
 
     def __getitem__(self, name: str) -> float:
-        """An order parameter, observable, parameter or ``free_entropy`` by name."""
+        """An order parameter, observable, parameter or ``free_entropy`` by name.
+
+        Raises:
+            KeyError: for another name.
+        """
         if name == "free_entropy":
             return self.free_entropy
         for table in (self.order_parameters, self.observables, self.parameters):
@@ -103,6 +116,15 @@ class Solution:
         states: one per point, in C order.
         shape: the batch's shape; () for a single point.
         alternatives: further roots at the same point (``all=True``), largest free entropy first.
+
+    >>> import spinodal
+    >>> solution = spinodal.load("binary-perceptron").solve(alpha=[0.2, 0.4, 0.6])
+    >>> solution.shape, bool(solution.converged.all()), bool((solution.error_estimate < 1e-10).all())
+    ((3,), True, True)
+    >>> sorted(solution.order_parameters)
+    ['q', 'q_hat']
+    >>> solution.to_xarray().sizes["point"]
+    3
     """
 
     model: str
@@ -234,6 +256,9 @@ class SpecialPoint:
         null: null vectors of [dF/dx, dF/dp] there, one per row (of dF/dx at a fold).
         left: the left null vector, [n].
         partner: at a crossing of two states, the other one, [n].
+
+    >>> SpecialPoint("fold", {"alpha": 1.5}, {"q": 0.9}, -0.08, 1e-12, True, along="alpha").p
+    1.5
     """
 
     kind: str
@@ -286,6 +311,11 @@ class Locus:
         special_points: in the order of its values.
         events: what is special along the locus itself (cusps, folds of the locus, replicon zeros on it).
         curve: the locus as one continuation over the varied parameter, between the grid's ends; None for a single point.
+
+    >>> import spinodal
+    >>> line = spinodal.load("spherical-perceptron").locus("capacity", "alpha", over=("kappa", [0.0, 0.5, 1.0]))
+    >>> line.values.round(8)  # Gardner 1988
+    array([2.        , 0.96120505, 0.51957223])
     """
 
     model: str

@@ -25,6 +25,13 @@ class StateBranch(Branch):
         states: the points, with error estimates, observables and stability.
         model: the model's name.
         ansatz: the ansatz' name.
+
+    >>> import spinodal
+    >>> branch = spinodal.load("binary-perceptron").branch("alpha", (0.7, 0.9))
+    >>> branch.x.shape == (len(branch), 2), branch.names
+    (True, ('q', 'q_hat'))
+    >>> bool((branch["free_entropy"][branch.p < 0.83] > 0.0).all())
+    True
     """
 
     states: tuple[State, ...] = ()

@@ -20,7 +20,11 @@ _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def shipped_models() -> dict[str, Traversable]:
-    """The specs that come with the package, by name."""
+    """The specs that come with the package, by name.
+
+    >>> "binary-perceptron" in shipped_models()
+    True
+    """
     folder = resources.files("spinodal.spec") / "models"
     files = (entry for entry in folder.iterdir() if entry.name.endswith(".toml"))
     return {entry.name.removesuffix(".toml"): entry for entry in sorted(files, key=lambda entry: entry.name)}

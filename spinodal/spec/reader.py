@@ -59,7 +59,14 @@ def spec_from_text(
     overrides: Mapping[str, Any] | None = None,
     ansatz: str | None = None,
 ) -> Spec:
-    """Read a spec from TOML text; ``name`` is the model's name where the text gives none.
+    """Read a spec from TOML text.
+
+    Args:
+        text: the TOML document.
+        source: what messages call it.
+        name: the model's name where the declaration gives none.
+        overrides: entries to override, by dotted key.
+        ansatz: replaces the whole ``[ansatz]`` table.
 
     Raises:
         SpecError: as in :func:`read_spec`.
@@ -77,6 +84,13 @@ def spec_from_dict(
     ansatz: str | None = None,
 ) -> Spec:
     """Read a spec from the nested dict that its TOML would give.
+
+    Args:
+        data: the tables.
+        source: what messages call it.
+        name: the model's name where the declaration gives none.
+        overrides: entries to override, by dotted key.
+        ansatz: replaces the whole ``[ansatz]`` table.
 
     Raises:
         SpecError: as in :func:`read_spec`, without lines and columns.

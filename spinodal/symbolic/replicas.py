@@ -31,7 +31,12 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """``size`` equivalent copies of ``inner``; the size may be a symbol that later goes to 0 or infinity."""
+    """``size`` equivalent copies of ``inner``; the size may be a symbol that later goes to 0 or infinity.
+
+    >>> n, m = sp.symbols("n m")
+    >>> number_of_replicas(Copies(n, Copies(m, Replica())))
+    m*n
+    """
 
     size: sp.Expr
     inner: Tree
@@ -39,7 +44,11 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Different structures side by side."""
+    """Different structures side by side.
+
+    >>> number_of_replicas(Join((Replica("reference"), Copies(sp.Integer(3), Replica("probe")))))
+    4
+    """
 
     parts: tuple[Tree, ...]
 
@@ -149,6 +158,13 @@ def hierarchical(tree: Tree, levels: tuple[sp.Expr, ...]) -> InvariantMatrix:
 
     Raises:
         ValueError: if the number of levels does not fit the tree.
+
+    >>> n, q = sp.symbols("n q")
+    >>> matrix = hierarchical(Copies(n, Replica()), (q, sp.Integer(1)))
+    >>> sp.factor(matrix.trace())
+    n
+    >>> sp.factor(sp.simplify(sp.exp(matrix.log_det().subs(n, 3))))
+    (q - 1)**2*(2*q + 1)
     """
     if isinstance(tree, Replica):
         if len(levels) != 1:
@@ -257,6 +273,12 @@ def per_replica_limit(expression: sp.Expr, tree: Tree) -> sp.Expr:
 
     Raises:
         ValueError: if the tree has no outermost ``Copies`` with a symbolic size.
+
+    >>> n, q = sp.symbols("n q")
+    >>> tree = Copies(n, Replica())
+    >>> limit = per_replica_limit(hierarchical(tree, (q, sp.Integer(1))).log_det(), tree)
+    >>> sp.simplify(limit - sp.log(1 - q) - q / (1 - q))
+    0
     """
     if not isinstance(tree, Copies) or not isinstance(tree.size, sp.Symbol):
         raise ValueError("the n -> 0 limit needs a tree of Copies(n, ...) with a symbol n")

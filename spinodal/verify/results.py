@@ -9,7 +9,11 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """The outcome for one equation."""
+    """The outcome for one equation: its text is what the command prints.
+
+    >>> [status.value for status in Status]
+    ['verified', 'saddle-point-only', 'off-by-factor', 'wrong', 'not-checked']
+    """
 
     VERIFIED = "verified"
     SADDLE_POINT_ONLY = "saddle-point-only"
@@ -101,7 +105,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcomes of every claim of some documents, in their order."""
+    """The outcomes of every claim of some documents, in their order.
+
+    Attributes:
+        outcomes: one per claim.
+
+    >>> Report(()).passed  # what claims nothing has passed nothing
+    False
+    """
 
     outcomes: tuple[Outcome, ...]
 

@@ -30,6 +30,11 @@ def verify_documents(paths: Iterable[str | Path], *, progress: Progress | None =
 
     Raises:
         SpecError: for a file that cannot be read, markup that is not well formed, or documents that claim nothing.
+
+    >>> verify_documents(["missing.tex"])
+    Traceback (most recent call last):
+        ...
+    spinodal.spec.errors.SpecError: missing.tex: cannot be read: No such file or directory
     """
     documents = [_read(Path(path)) for path in paths]
     if not any(document.claims for document in documents):
@@ -50,7 +55,7 @@ def verify_documents(paths: Iterable[str | Path], *, progress: Progress | None =
 
 
 def verify_text(text: str, *, form: str = "markdown", name: str = "text") -> Report:
-    """Check every equation that a text claims.
+    r"""Check every equation that a text claims.
 
     Args:
         text: the document.
@@ -59,6 +64,12 @@ def verify_text(text: str, *, form: str = "markdown", name: str = "text") -> Rep
 
     Raises:
         SpecError: as for :func:`verify_documents`; a text without claims gives an empty report.
+
+    >>> right = "% spinodal: binary-perceptron q\n$$ q = \\int Dz \\tanh^2(\\sqrt{\\hat q} z) $$"
+    >>> verify_text(right).passed  # Krauth and Mezard 1989
+    True
+    >>> verify_text(right.replace("\\hat ", "")).outcomes[0].kind
+    'hat missing'
     """
     return Report(tuple(Session().outcomes(read_document(text, name, form))))
 

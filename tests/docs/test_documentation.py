@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import doctest
 import importlib
-import io
 import pkgutil
 import re
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
 import spinodal
+from spinodal.__main__ import main
 from spinodal.verify.documents import read_document
 from spinodal.verify.run import Session
 
 DOCS = Path(__file__).parents[2] / "docs"
+sys.path.insert(0, str(DOCS / "_ext"))
+from identities import IdentityError, check_identity, identities_of  # noqa: E402
+
 PAGES = sorted(p for p in DOCS.rglob("*.md") if not {"models", "_build"} & set(p.relative_to(DOCS).parts))
 
 
@@ -28,15 +32,40 @@ def test_every_equation_of_the_documentation_verifies(page: Path) -> None:
     assert [o.detail for o in outcomes if not o.passed] == []
 
 
+BLOCKS = re.compile(r"^(`{3,4})\{(example|command|file)\}([^\n]*)\n(.*?)^\1$", re.M | re.S)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in PAGES if "```{example}" in p.read_text("utf-8")], ids=lambda p: p.stem)
-def test_examples_of_the_documentation_run(page: Path) -> None:
+@pytest.mark.parametrize("page", [p for p in PAGES if BLOCKS.search(p.read_text("utf-8"))], ids=lambda p: p.stem)
+def test_examples_and_commands_of_the_documentation_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for code in re.findall(r"^```\{example\}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S):
-        output = io.StringIO()
-        with contextlib.redirect_stdout(output):
-            exec(compile(code, str(page), "exec"), names)
-        assert "nan" not in output.getvalue()
+    for _, kind, argument, body in BLOCKS.findall(page.read_text("utf-8")):
+        if kind == "file":
+            Path(argument.strip()).write_text(body, encoding="utf-8")
+        elif kind == "example":
+            exec(compile(body, str(page), "exec"), names)
+        else:
+            options = dict(re.findall(r"^:(\w+): (\d+)$", body, re.M))
+            for line in re.sub(r"^:.*$", "", body.replace("\\\n", " "), flags=re.M).split("\n"):
+                if line.strip():
+                    assert main(shlex.split(line)[1:]) == int(options.get("status", 0)), line
+    assert not re.search(r"\b(nan|Traceback)\b", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if "```{identity}" in p.read_text("utf-8")], ids=lambda p: p.stem)
+def test_identities_of_the_documentation_hold(page: Path) -> None:
+    found = identities_of(page.read_text("utf-8"))
+    assert found
+    for latex, letters in found:
+        assert check_identity(latex, letters).points > 0
+
+
+def test_a_wrong_identity_is_refused() -> None:
+    with pytest.raises(IdentityError, match="differ"):
+        check_identity(r"\int Dz\, z \tanh(a z) = \int Dz\, \operatorname{sech}^2(a z)", ["a"])
 
 
 def test_pages_link_to_pages_that_exist() -> None:

@@ -35,6 +35,13 @@ class Branch:
         parameter: name of p.
         remarks: what a reader must know.
         evaluations: evaluations of F with its Jacobian, special points included.
+
+    >>> from spinodal.numeric import continue_branch
+    >>> branch = continue_branch(lambda x, p: p - x**2, 1.0, 1.0, bounds=(-1.0, 1.0))
+    >>> branch["x0"].shape == branch.p.shape == (len(branch),)
+    True
+    >>> [point.kind for point in branch.special_points]
+    ['fold']
     """
 
     x: Array

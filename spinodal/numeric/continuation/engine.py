@@ -26,7 +26,13 @@ Bounds = tuple[float, float] | Mapping[Any, tuple[float, float]]
 
 
 class NoBranchError(ValueError):
-    """No solution was found at or near the start; the message says why."""
+    """No solution was found at or near the start; the message says why.
+
+    >>> continue_branch(lambda x, p: x**2 + 1.0 + p**2, 0.5, 0.0)
+    Traceback (most recent call last):
+        ...
+    spinodal.numeric.continuation.engine.NoBranchError: no solution at the start (p = 0): ...
+    """
 
 
 def continue_branch(
@@ -72,6 +78,12 @@ def continue_branch(
         ValueError: for bounds that are none, or that do not contain the start.
 
     Source: Keller (1977); Allgower and Georg, Numerical Continuation Methods (1990); Govaerts (2000).
+
+    The S-shaped curve p = x^3/3 - x has its folds at x = -1 and 1, p = 2/3 and -2/3:
+
+    >>> branch = continue_branch(lambda x, p: p + x - x**3 / 3, -2.5, -2.7, bounds=(-3.0, 3.0))
+    >>> [(point.kind, round(point.p, 10), round(float(point.x[0]), 6)) for point in branch.special_points]
+    [('fold', 0.6666666667, -1.0), ('fold', -0.6666666667, 1.0)]
     """
     _check_kinds(settings or Settings(), events or {})
     problem = Problem(F, jac, dFdp, second)

@@ -31,6 +31,9 @@ class Settings:
         special_points: stop after this many special points (0: no limit).
         flow: ``"F"`` if a state is stable where x' = F(x, p) returns to it, ``"-F"`` for x' = -F (saddle-point equations
             written as x - update).
+
+    >>> Settings(stop_at="fold", largest_step=0.02).stop_at
+    ('fold',)
     """
 
     step: float = 0.01
