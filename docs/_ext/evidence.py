@@ -2,6 +2,7 @@
 
 ``{reference-values} [MODEL]``  a table from ``reference-values.toml``: published, computed, deviation, source
 ``{tests} FOLDER``              the test files of a folder with what they say of themselves
+``{modules}``                   the modules of the package with what they say of themselves
 """
 
 from __future__ import annotations
@@ -111,11 +112,29 @@ class Tests(SphinxDirective):
         """Read the files."""
         table = [["file", "what is tested", "tests"]]
         for path in sorted((TESTS / self.arguments[0]).glob("test_*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            about = (ast.get_docstring(tree) or "").partition("\n\n")[0].replace("\n", " ")
+            tree, about = _about(path)
             count = sum(isinstance(n, ast.FunctionDef) and n.name.startswith("test_") for n in tree.body)
             table.append([path.name, about, str(count)])
         return [_table(table)]
+
+
+class Modules(SphinxDirective):
+    """Every module of the package."""
+
+    def run(self) -> list[nodes.Node]:
+        """Read the sources."""
+        package = Path(spinodal.__file__).parent
+        table = [["module", "what it is for"]]
+        for path in sorted(package.rglob("*.py")):
+            name = path.relative_to(package.parent).with_suffix("").as_posix().removesuffix("/__init__").replace("/", ".")
+            table.append([name, _about(path)[1]])
+        return [_table(table)]
+
+
+def _about(path: Path) -> tuple[ast.Module, str]:
+    """A file's tree and the first paragraph of its docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return tree, (ast.get_docstring(tree) or "").partition("\n\n")[0].replace("\n", " ").replace("``", "")
 
 
 def _table(lines: list[list[str]]) -> nodes.Node:
@@ -136,4 +155,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("reference-values", ReferenceValues)
     app.add_directive("tests", Tests)
+    app.add_directive("modules", Modules)
     return {"parallel_read_safe": True}
