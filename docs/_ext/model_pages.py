@@ -1,6 +1,6 @@
 """A page for each shipped spec, generated from the spec: its declaration, a figure, reference numbers, the derivation.
 
-The derivations of further ansaetze are on pages of their own. A spec that an ansatz does not take says so.
+The derivations under further ansaetze are on pages of their own.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from sphinx.application import Sphinx
 import spinodal
 from spinodal.model import Model
 from spinodal.plots import PAGE, PALETTE, new_figure, style, symbol
-from spinodal.spec import SpecError, shipped_models
+from spinodal.spec import shipped_models
 
-#: Derived beside the spec's own ansatz, on pages of their own.
+#: The ansaetze that have a page for a spec beside the spec's own: each at least once, and no more than a build has time for.
 FURTHER = {
+    "binary-perceptron": ("1rsb", "real-replicas", "franz-parisi"),
+    "binary-teacher-student": ("bayes-optimal",),
+    "random-features-binary": ("real-replicas",),
+}
+_ABOUT = {
     "bayes-optimal": "the student that knows how teacher and labels were drawn",
     "1rsb": "one step of replica symmetry breaking",
     "real-replicas": "infinitely many real replicas at given overlap",
@@ -40,12 +45,9 @@ def generate(app: Sphinx) -> None:
     folder.mkdir(exist_ok=True)
     wanted = {"index.md"}
     for name in shipped_models():
-        further = []
-        for ansatz, meaning in FURTHER.items():
-            text = _further(name, ansatz, meaning)
-            if text is not None:
-                further.append(f"{name}-{ansatz}")
-                _write(folder / f"{name}-{ansatz}.md", text)
+        further = [f"{name}-{ansatz}" for ansatz in FURTHER.get(name, ())]
+        for ansatz in FURTHER.get(name, ()):
+            _write(folder / f"{name}-{ansatz}.md", _further(name, ansatz))
         _write(folder / f"{name}.md", _page(name, folder, further))
         wanted |= {f"{name}.md", *(f"{page}.md" for page in further)}
     for stale in set(folder.glob("*.md")) - {folder / page for page in wanted}:
@@ -73,22 +75,16 @@ def _page(name: str, folder: Path, further: list[str]) -> str:
     parts += [f"# Derivation ({model.ansatz})", "", _derivation(model)]
     if further:
         parts += ["# Other ansaetze", ""]
-        parts += [f"* [{page.removeprefix(f'{name}-')}]({page}.md)" for page in further]
+        parts += [f"* [{ansatz}]({name}-{ansatz}.md): {_ABOUT[ansatz]}" for ansatz in FURTHER[name]]
         parts += ["", "```{toctree}", ":hidden:", "", *further, "```"]
     text = "\n".join(parts) + "\n"
     head, _, rest = text.partition("\n")
     return head + "\n" + re.sub(r"^# ", "## ", rest, flags=re.M)  # one title
 
 
-def _further(name: str, ansatz: str, meaning: str) -> str | None:
-    """The page of another ansatz, or None where the spec does not take it."""
-    try:
-        model = spinodal.load(name, ansatz=ansatz)
-        text = _derivation(model)
-    except SpecError:
-        return None
-    back = f"Derivation for [{name}]({name}.md) under the ansatz `{ansatz}`: {meaning}."
-    return f"# {name}: {ansatz}\n\n{back}\n\n{text}"
+def _further(name: str, ansatz: str) -> str:
+    back = f"Derivation for [{name}]({name}.md) under the ansatz `{ansatz}`: {_ABOUT[ansatz]}."
+    return f"# {name}: {ansatz}\n\n{back}\n\n{_derivation(spinodal.load(name, ansatz=ansatz))}"
 
 
 def _derivation(model: Model) -> str:
