@@ -1,7 +1,7 @@
 """Locate a special point along one parameter, once or for each value of a second parameter.
 
-KIND is fold, branch-point, cusp, crossing, zero-entropy, capacity, replicon, local-entropy-transition (of real replicas),
-or zero:NAME for the zero of an observable.
+KIND is fold, branch-point, cusp, crossing, zero-entropy, capacity, replicon, local-entropy-transition (of real replicas
+and of Franz-Parisi), or zero:NAME for the zero of an observable.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spinodal.cli.terminal import note, print_json, print_table, progress, show,
 from spinodal.cli.values import Range, grid_range, search_range
 from spinodal.spec import Spec, SpecError, check_parameters, with_overlap
 from spinodal.spec.errors import clip, did_you_mean
-from spinodal.spec.names import OBSERVABLES
+from spinodal.spec.names import CONSTRAINED, OBSERVABLES
 
 if TYPE_CHECKING:
     from spinodal.numeric.results import Locus, SpecialPoint
@@ -27,7 +27,7 @@ _KINDS = (
     *("capacity", "zero-entropy", "replicon", "fold", "branch-point", "cusp", "crossing", "boundary"),
     "local-entropy-transition",
 )
-#: The kind that is located with the overlap of real replicas among the order parameters.
+#: The kind that is located with the constrained overlap among the order parameters.
 _EXTREMISED = "local-entropy-transition"
 _ZERO = "zero:"
 
@@ -56,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     spec, given = read_model(arguments)
     kind = _kind(arguments.of, spec)
     if kind == _EXTREMISED and spec.ansatz.overlap == "given":
+        given.pop(CONSTRAINED.get(spec.ansatz.scheme, ""), None)
         spec = with_overlap(spec, "extremised")
-        given.pop("q1", None)
     along = search_range(arguments.along)
     over = grid_range(arguments.over) if arguments.over else None
     output = output_file(arguments.output, suffixes=DATA) if arguments.output else None

@@ -1,39 +1,136 @@
-"""The local-entropy transition: where phi(q1) ceases to decrease monotonically beyond the typical overlap.
+"""The local-entropy transition: where phi, along a constrained overlap, ceases to decrease beyond the typical one.
 
-With the overlap q1 extremised, the stationary points of phi beyond the typical one come as a pair that is born in a fold.
-The fold is sought in two steps. At a fixed q1 the state is followed in the wanted parameter until the slope dphi/dq1
-vanishes: that point is stationary in q1, and near the fold. The fold's own equations are then solved from there.
+With the overlap extremised, the stationary points of phi beyond the typical one come as a pair that is born in a fold. The
+fold is found in four steps:
+
+1. profiles: at some values of the parameter the slope of phi along the overlap, from which it is seen whether phi rises
+   again somewhere beyond its first maximum, and the first pair of neighbouring values where this changes;
+2. at the overlap where the slope is largest, the state is followed in the parameter until the slope vanishes;
+3. that point is stationary in the overlap and near the fold, whose own equations are then solved;
+4. a profile just before the fold must fall everywhere, or the search goes on from where it rises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
+from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.path import follow
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, SpecialPoint
 from spinodal.numeric.roots import NewtonSettings
-from spinodal.numeric.solve import Bound, is_overlap, solve_points
+from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap
 from spinodal.numeric.tracking import Line, named
 
 KIND = "local-entropy-transition"
-#: Overlaps at which a vanishing slope is sought, in this order.
-_OVERLAPS = (0.9, 0.8, 0.95, 0.7, 0.97)
-#: Values of the parameter that are tried as first ones, and the factor between further ones.
+#: 1 - overlap of a profile's points: phi varies on all scales of the distance.
+_GAPS = (0.8, 0.6, 0.45, 0.33, 0.25, 0.18, 0.13, 0.09, 0.06, 0.04, 0.025, 0.015, 0.008)
+#: Values of the parameter at which the search begins, and the factor between further ones.
 _STARTS = (0.7, 0.4, 1.2, 0.25, 2.0, 0.15, 4.0)
-_FACTOR = 1.4
-_STEPS = 24
-#: Relative accuracy of the parameter at which the slope vanishes.
+_FACTOR = 1.35
+_PROFILES = 16
+#: Relative accuracy of the parameter at which the slope vanishes, and the distance before the fold that is checked.
 _NEAR = 1e-3
+#: Folds that are tried before the search is given up: each lies before the one that failed.
+_ATTEMPTS = 4
+#: Where replicas are closer to the trivial root than this they are on it.
+_TRIVIAL = 1e-4
 
 
-def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> SpecialPoint | None:
-    """The transition along a line, solved on the fold's equations; None if it was not found.
+@dataclass(frozen=True)
+class Profile:
+    """The slope of phi along the constrained overlap at one value of the parameter.
+
+    Attributes:
+        value: of the parameter.
+        overlaps: ascending, where states were found [m].
+        slopes: d phi / d overlap there [m].
+        states: the states [m, n].
+    """
+
+    value: float
+    overlaps: Array
+    slopes: Array
+    states: Array
+
+    @property
+    def rising(self) -> int | None:
+        """The point beyond the first maximum at which phi rises most steeply; None where phi falls everywhere beyond."""
+        falls = np.flatnonzero(self.slopes < 0.0)
+        if falls.size == 0:
+            return None
+        later = np.where(np.arange(self.slopes.size) > falls[0], self.slopes, -np.inf)
+        best = int(np.argmax(later))
+        return best if later[best] > 0.0 else None
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched: the module with the overlap given, at parameters of which one varies.
+
+    Attributes:
+        extremised: the module with the overlap among its order parameters (``CONSTRAINED_MODULE`` has it given).
+        p: parameters of the extremised module [k].
+        line: what is varied.
+        tolerance: wanted absolute error of the located parameter.
+    """
+
+    extremised: Bound
+    p: Array
+    line: Line
+    tolerance: float
+
+    @property
+    def system(self) -> Bound:
+        """The module with the overlap given."""
+        return Bound(self.extremised.module.CONSTRAINED_MODULE, self.extremised.rule)
+
+    @property
+    def overlap(self) -> str:
+        """The name of the overlap."""
+        parameters = self.system.module.PARAMETERS
+        return str(next(name for name in self.extremised.module.ORDER_PARAMETERS if name in parameters))
+
+    def point(self, value: float, overlap: float) -> Array:
+        """Parameters of the module with the overlap given [k]."""
+        table = dict(zip(self.extremised.module.PARAMETERS, self.p, strict=True))
+        table |= {self.line.name: value, self.overlap: overlap}
+        return np.array([table[name] for name in self.system.module.PARAMETERS])
+
+    def profile(self, value: float) -> Profile | None:
+        """The slope along the overlap, where at least a few states are found."""
+        overlaps = 1.0 - np.array(_GAPS)
+        system = self.system
+        points = np.array([self.point(value, overlap) for overlap in overlaps])
+        path = from_small_alpha(system, points, NewtonSettings(tolerance=1e-7))
+        good = path.roots.converged
+        if np.count_nonzero(good) < 3:
+            return None
+        states = path.roots.x[good]
+        slopes = system.module.observables(states, points[good], system.rule)["slope"]
+        return Profile(value, overlaps[good], slopes, states)
+
+    def slope(self, x: Array, value: float, overlap: float) -> float:
+        """The slope at a state."""
+        at = self.point(value, overlap)[None]
+        return float(self.system.module.observables(x[None], at, self.system.rule)["slope"][0])
+
+    def moved(self, x: Array, overlap: float, origin: float, target: float) -> Array | None:
+        """The state followed from one value of the parameter to another."""
+        module = self.system.module
+        bounded = is_overlap(module) & np.array([name not in _unbounded(module) for name in module.ORDER_PARAMETERS])
+        begin, end = self.point(origin, overlap), self.point(target, overlap)
+        path = follow(self.system, x[None], begin[None], end[None], bounded, NewtonSettings(tolerance=1e-7))
+        return path.roots.x[0] if path.roots.converged[0] else None
+
+
+def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> SpecialPoint | str:
+    """The transition along a line, solved on the fold's equations; or why there is none.
 
     Args:
         extremised: the module with the overlap among its order parameters, which carries the module with that overlap
@@ -42,111 +139,142 @@ def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> Spe
         line: what is varied.
         tolerance: wanted absolute error of the located parameter.
     """
-    module = extremised.module
-    best: SpecialPoint | None = None
-    for overlap in _OVERLAPS:
-        start = _vanishing_slope(extremised, p, line, overlap)
-        if start is None:
-            continue
-        problem = ModuleProblem(extremised, p, (line.column,))
-        located, solved = polished(problem, "fold", "", start, tolerance)
-        at = float(located.u[-1])
-        if not located.converged or not line.low <= at <= line.high:
-            continue
-        found = named(solved, line, replace(located, kind=KIND), None)
-        if _beyond_typical(module, found) and (best is None or at < best.p):
+    search = Search(extremised, p, line, tolerance)
+    pair = _neighbours(search)
+    if isinstance(pair, str):
+        return pair
+    falling, rising = pair
+    for _ in range(_ATTEMPTS):
+        start = _vanishing_slope(search, falling, rising)
+        found = None if start is None else _fold(search, start, falling.value, rising.value)
+        if found is None:
+            break
+        before = search.profile(found.p + _NEAR * (falling.value - found.p))
+        if before is None or before.rising is None:
             return found
-    return best
+        rising = before
+    low, high = sorted((falling.value, rising.value))
+    return f"phi begins to rise between {line.name} = {low:.6g} and {high:.6g}, but the fold there was not solved"
 
 
-def _vanishing_slope(extremised: Bound, p: Array, line: Line, overlap: float) -> Array | None:
-    """(x, value) of the extremised module where the slope vanishes at an overlap, to a thousandth."""
-    module: ModuleType = extremised.module
-    constrained = Bound(module.CONSTRAINED_MODULE, extremised.rule)
-    names = constrained.module.PARAMETERS
-    column = names.index(line.name)
-    point = np.array([overlap if n not in module.PARAMETERS else p[module.PARAMETERS.index(n)] for n in names])
-    walk = _walk(constrained, point, column, line)
-    before = next(walk, None)
-    if before is None:
+def _neighbours(search: Search) -> tuple[Profile, Profile] | str:
+    """Profiles at two values, near one another, at the first of which phi falls beyond its maximum, at the other not."""
+    line = search.line
+    first: Profile | None = None
+    for share in _STARTS:
+        value = share if line.low < share < line.high else line.low + min(0.5, 0.5 * share) * (line.high - line.low)
+        first = search.profile(value)
+        if first is not None:
+            break
+    if first is None:
+        return f"no states were found for {line.name} between {line.low:g} and {line.high:g}"
+    rises = first.rising is not None
+    here, factor = first, 1.0 / _FACTOR if rises else _FACTOR
+    for _ in range(_PROFILES):
+        target = min(max(here.value * factor if here.value > 0.0 else -here.value, line.low), line.high)
+        there = search.profile(target) if target != here.value else None
+        if there is None and abs(factor - 1.0) > 0.02 and target != here.value:
+            factor = 1.0 + 0.4 * (factor - 1.0)  # states end before: come closer to where
+            continue
+        if there is None:
+            break
+        if (there.rising is not None) != rises:
+            return (there, here) if rises else (here, there)
+        here = there
+    span = f"for {line.name} from {min(first.value, here.value):.6g} to {max(first.value, here.value):.6g}"
+    if rises:
+        return f"phi rises again beyond its first maximum {span}: it is not monotonic anywhere there"
+    reach = f"up to {search.overlap} = {here.overlaps[-1]:.4g}"
+    last = search.point(here.value, float(here.overlaps[-1]))[None]
+    with np.errstate(all="ignore"):
+        phi = float(search.system.module.free_entropy(here.states[-1:], last, search.system.rule)[0])
+    isolated = f"; it is negative there (nothing else is so near): {phi:.3g}" if phi < 0.0 else ""
+    return f"phi decreases monotonically beyond its first maximum, {span} and {reach}{isolated}"
+
+
+def _vanishing_slope(search: Search, falling: Profile, rising: Profile) -> Array | None:
+    """(x, value) of the extremised module where the slope vanishes at the overlap at which it is largest."""
+    index = rising.rising
+    assert index is not None
+    overlap = float(rising.overlaps[index])
+    state = rising.states[index], rising.value, float(rising.slopes[index])
+    (xa, a, fa), (xb, b, fb) = state, state
+    step = 0.5 * (falling.value - rising.value)
+    for _ in range(12):  # the state where phi rises, followed back until it falls
+        moved = search.moved(xb, overlap, b, b + step)
+        if moved is None:
+            step *= 0.5
+            continue
+        before = xb, b, fb
+        xb, b = moved, b + step
+        fb = search.slope(xb, b, overlap)
+        if fb < 0.0:
+            xa, a, fa = before
+            break
+    else:
         return None
-    for here in walk:
-        if before[2] * here[2] <= 0.0:
-            x, value = _between(constrained, point, column, *sorted((before, here), key=lambda visited: visited[2]))
-            table = dict(zip(constrained.module.ORDER_PARAMETERS, x, strict=True))
-            return np.array([*(table.get(name, overlap) for name in module.ORDER_PARAMETERS), value])
-        before = here
+    side = 0
+    x, value = xb, b
+    for _ in range(20):  # false position with the Illinois rule
+        target = (a * fb - b * fa) / (fb - fa)
+        near, origin = (xa, a) if abs(target - a) < abs(target - b) else (xb, b)
+        moved = search.moved(near, overlap, origin, target)
+        if moved is None:
+            return None
+        x, value = moved, target
+        slope = search.slope(x, value, overlap)
+        if abs(b - a) <= _NEAR * (1.0 + abs(value)) or abs(slope) < 1e-4:
+            break
+        if slope < 0.0:
+            xb, b, fb = x, value, slope
+            fa, side = (0.5 * fa, 1) if side == 1 else (fa, 1)
+        else:
+            xa, a, fa = x, value, slope
+            fb, side = (0.5 * fb, -1) if side == -1 else (fb, -1)
+    table = dict(zip(search.system.module.ORDER_PARAMETERS, x, strict=True))
+    return np.array([*(table.get(name, overlap) for name in search.extremised.module.ORDER_PARAMETERS), value])
+
+
+def _fold(search: Search, start: Array, falling: float, rising: float) -> SpecialPoint | None:
+    """The fold near a stationary point: by Newton, and where that goes astray at the end of the branch through the point."""
+    problem = ModuleProblem(search.extremised, search.p, (search.line.column,))
+    found = _accepted(search, problem, start, falling, rising)
+    if found is not None:
+        return found
+    bounds = {search.line.name: (min(falling, rising), max(falling, rising))}
+    try:
+        branch = follow_problem(
+            problem, start[:-1], float(start[-1]), bounds=bounds, settings=Settings(stop_at=("fold",), points=60),
+            names=search.extremised.module.ORDER_PARAMETERS, parameter=search.line.name,
+        )  # fmt: skip
+    except (NoBranchError, ValueError):
+        return None
+    for point in branch.special_points:
+        if point.kind == "fold" and point.x is not None and point.converged:
+            found = _accepted(search, problem, np.append(point.x, point.p), falling, rising)
+            if found is not None:
+                return found
     return None
 
 
-_Visited = tuple[Array, float, float]
-
-
-def _walk(system: Bound, point: Array, column: int, line: Line) -> Iterator[_Visited]:
-    """States (x, value, slope), from one in the middle towards where the slope changes sign."""
-    for share in _STARTS:
-        value = share if line.low < share < line.high else line.low + min(0.5, 0.5 * share) * (line.high - line.low)
-        at = point.copy()
-        at[column] = value
-        (state,) = solve_points(system.module, at[None], tolerance=np.inf, rule=system.rule)
-        if state.converged:
-            break
-    else:
-        return
-    x = np.array([state.order_parameters[name] for name in system.module.ORDER_PARAMETERS])
-    slope = state.observables["slope"]
-    yield x, value, slope
-    factor = _FACTOR if slope < 0.0 else 1.0 / _FACTOR
-    for _ in range(_STEPS):
-        target = min(max(value * factor, line.low), line.high)
-        moved = _moved(system, point, column, x, value, target)
-        if moved is None or target == value:
-            return
-        x, value = moved, target
-        yield x, value, _slope(system, point, column, x, value)
-
-
-def _between(system: Bound, point: Array, column: int, low: _Visited, high: _Visited) -> tuple[Array, float]:
-    """Where the slope vanishes between two states, by the false position with the Illinois rule."""
-    (xa, a, fa), (xb, b, fb) = low, high
-    side = 0
-    x, value = (xa, a) if abs(fa) < abs(fb) else (xb, b)
-    for _ in range(20):
-        target = (a * fb - b * fa) / (fb - fa)
-        near, origin = (xa, a) if abs(target - a) < abs(target - b) else (xb, b)
-        moved = _moved(system, point, column, near, origin, target)
-        if moved is None:
-            return near, origin
-        x, value = moved, target
-        slope = _slope(system, point, column, x, value)
-        if abs(b - a) <= _NEAR * (1.0 + abs(value)) or abs(slope) < 1e-4:
-            return x, value
-        if slope < 0.0:
-            xa, a, fa = x, value, slope
-            fb, side = (0.5 * fb, 1) if side == 1 else (fb, 1)
-        else:
-            xb, b, fb = x, value, slope
-            fa, side = (0.5 * fa, -1) if side == -1 else (fa, -1)
-    return x, value
-
-
-def _moved(system: Bound, point: Array, column: int, x: Array, origin: float, target: float) -> Array | None:
-    """The state followed from one value of the parameter to another."""
-    begin, end = point.copy(), point.copy()
-    begin[column], end[column] = origin, target
-    module = system.module
-    bounded = is_overlap(module) & np.array([name not in module.UNBOUNDED for name in module.ORDER_PARAMETERS])
-    path = follow(system, x[None], begin[None], end[None], bounded, NewtonSettings(tolerance=1e-7))
-    return path.roots.x[0] if path.roots.converged[0] else None
-
-
-def _slope(system: Bound, point: Array, column: int, x: Array, value: float) -> float:
-    at = point.copy()
-    at[column] = value
-    return float(system.module.observables(x[None], at[None], system.rule)["slope"][0])
+def _accepted(search: Search, problem: ModuleProblem, start: Array, falling: float, rising: float) -> SpecialPoint | None:
+    """The fold that Newton finds, if it lies between the two values and not on the trivial root."""
+    located, solved = polished(problem, "fold", "", start, search.tolerance)
+    margin = _NEAR * abs(rising - falling)
+    at = float(located.u[-1])
+    if not located.converged or not min(falling, rising) - margin <= at <= max(falling, rising) + margin:
+        return None
+    found = named(solved, search.line, replace(located, kind=KIND), None)
+    return found if _beyond_typical(search.extremised.module, found) else None
 
 
 def _beyond_typical(module: ModuleType, found: SpecialPoint) -> bool:
     """Whether the fold is not on the trivial root, where all levels coincide."""
-    spreads = [found.order_parameters[name] for name in module.CONSTRAINED_MODULE.UNBOUNDED]
-    return min(spreads) > 1e-4
+    spreads = [found.order_parameters[name] for name in _unbounded(module.CONSTRAINED_MODULE)]
+    return min(spreads, default=1.0) > _TRIVIAL
+
+
+def _unbounded(module: ModuleType) -> tuple[str, ...]:
+    """The differences of levels, which replicas at a given overlap have as y -> infinity."""
+    names: tuple[str, ...] = getattr(module, "UNBOUNDED", ())
+    return names

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.roots import NewtonSettings, newton
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
 _SWEEPS = 40
 #: The unknown margin, and where it is searched.
 MARGIN = "kappa_ref"
-_MARGINS = (-3.0, 6.0)
-_GRID = 25
+_MARGINS, _MARGIN_STEP = (-3.0, 6.0), 0.5
 #: Scaled residual from which Newton takes over.
 _RELAXED = 3e-3
 #: Distance from the trivial overlap within which Newton loses digits, and states are interpolated.
 _NEAR = 4e-3
+#: Overlaps at which a branch is reached from its origin with least trouble: the first choice, and others.
+_MODERATE, _OTHER_ANCHORS = 0.7, (0.5, 0.85)
 #: Where the branch is reached first when the wanted overlap lies beyond the trivial one: this part of what is left to 1.
 _FAR_ENOUGH = 0.4
 
@@ -42,29 +45,130 @@ def begins_inside(module: ModuleType) -> bool:
 
 
 def from_origin(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
-    """The branch from the module's origin, followed to each row of p [B, k]."""
-    path = _direct(system, module, p, bounded, settings)
+    """The branch from the module's origin, followed to each row of p [B, k].
+
+    Of rows that differ in the constrained overlap alone one is reached from the origin, and the others from one another.
+    """
+    path = _along_the_overlap(system, module, p, bounded, settings)
     lost = np.flatnonzero(~path.roots.converged)
     if lost.size == 0 or not module.TRIVIAL:
         return path
-    rescued = _across(system, module, p[lost], bounded, settings)
-    better = rescued.roots.converged | (rescued.reached > path.reached[lost])
+    return _improved(path, lost, _across(system, module, p[lost], bounded, settings))
+
+
+def _improved(path: Path, rows: NDArray[np.intp], other: Path) -> Path:
+    """The path with some of its rows replaced where another one got farther."""
+    better = other.roots.converged | (other.reached > path.reached[rows])
     reached = path.reached.copy()
-    reached[lost[better]] = rescued.reached[better]
-    roots = path.roots.replaced(lost[better], rescued.roots, better)
+    reached[rows[better]] = other.reached[better]
+    roots = path.roots.replaced(rows[better], other.roots, better)
     return Path(roots, reached, ~roots.converged & (reached > 0.0))
+
+
+def _along_the_overlap(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+    """One row of each curve from the origin, at a moderate overlap; the others from their nearest neighbours."""
+    column = module.PARAMETERS.index(module.CONSTRAINED)
+    anchors = p.copy()
+    _, curve = np.unique(np.delete(p, column, axis=1), axis=0, return_inverse=True)
+    curve = curve.ravel()
+    members = [np.flatnonzero(curve == k) for k in range(int(curve.max()) + 1)]
+    for rows in members:
+        overlap = p[rows, column]
+        anchors[rows, column] = overlap[np.argmin(np.abs(overlap - _MODERATE))]
+    first = np.array([rows[0] for rows in members])
+    path = _direct(system, module, anchors[first], bounded, settings)
+    for overlap in _OTHER_ANCHORS:
+        lost = np.flatnonzero(~path.roots.converged)
+        if lost.size == 0:
+            break
+        anchors[np.isin(curve, lost), column] = overlap
+        path = _improved(path, lost, _direct(system, module, anchors[first[lost]], bounded, settings))
+    curves = [_Curve(rows[np.argsort(p[rows, column])], p, column) for rows in members]
+    spread = Path(path.roots.taken(curve), path.reached[curve], path.fold[curve])
+    state, good = spread.roots.x.copy(), np.zeros(len(p), dtype=bool)
+    for k, group in enumerate(curves):
+        group.begin(anchors[first[k], column], path.roots.x[k] if path.roots.converged[k] else None)
+    while True:
+        asked = [request for group in curves for request in group.wanted()]
+        if not asked:
+            break
+        rows = np.array([row for row, _, _ in asked])
+        begin = p[rows].copy()
+        begin[:, column] = [overlap for _, overlap, _ in asked]
+        start = np.array([x for _, _, x in asked])
+        found = follow(system, start, begin, p[rows], bounded, settings)
+        spread = Path(spread.roots.replaced(rows, found.roots, np.ones(len(rows), dtype=bool)), spread.reached, spread.fold)
+        good[rows] = found.roots.converged
+        state[rows] = found.roots.x
+        for k, group in enumerate(curves):
+            mine = curve[rows] == k
+            group.learn(rows[mine], state[rows[mine]], good[rows[mine]])
+    reached = np.where(good, 1.0, 0.9 * spread.reached)
+    return Path(replace(spread.roots, converged=good), reached, ~good & (reached > 0.0))
+
+
+class _Curve:
+    """Rows along the constrained overlap, in ascending order, and which of their states are known."""
+
+    def __init__(self, rows: NDArray[np.intp], p: Array, column: int) -> None:
+        self.rows = rows
+        self.overlaps = p[rows, column]
+        self.known: list[tuple[float, Array]] = []
+        self.open = np.zeros(len(rows), dtype=bool)
+
+    def begin(self, overlap: float, x: Array | None) -> None:
+        """The state from which all others are reached, if there is one."""
+        if x is not None:
+            self.known, self.open[:] = [(overlap, x)], True
+
+    def wanted(self) -> list[tuple[int, float, Array]]:
+        """Of every gap between known states the row in its middle, with the nearest known state: (row, overlap, state)."""
+        found = []
+        edges = [-np.inf, *sorted(overlap for overlap, _ in self.known), np.inf]
+        for low, high in pairwise(edges):
+            inside = np.flatnonzero(self.open & (self.overlaps >= low) & (self.overlaps < high))
+            if inside.size:
+                middle = inside[inside.size // 2]
+                overlap, x = min(self.known, key=lambda pair: abs(pair[0] - self.overlaps[middle]))
+                found.append((int(self.rows[middle]), overlap, x))
+        return found
+
+    def learn(self, rows: NDArray[np.intp], states: Array, good: Mask) -> None:
+        """What became of the rows asked for; where one was not reached, those beyond it are not either."""
+        for row, x, reached in zip(rows, states, good, strict=True):
+            place = int(np.flatnonzero(self.rows == row)[0])
+            overlap = float(self.overlaps[place])
+            self.open[place] = False
+            if reached:
+                self.known.append((overlap, x))
+                continue
+            above = [k for k, _ in self.known if k > overlap]
+            below = [k for k, _ in self.known if k <= overlap]
+            if not above:
+                self.open &= self.overlaps < overlap
+            if not below:
+                self.open &= self.overlaps > overlap
 
 
 def from_largest_margin(system: Bound, p: Array, settings: NewtonSettings) -> Path:
     """The state whose reference has the largest margin: from the state at a margin near it, by Newton.
 
-    The margin is bracketed by the sign of the reference's entropy (its own module's observable) on a grid, twice.
+    That margin is where the reference's entropy (its own module's observable) falls below zero.
     """
-    from spinodal.numeric.solve import from_small_alpha, solve_points  # which imports this module
+    from spinodal.numeric.solve import from_small_alpha  # which imports this module
 
     module = system.module
-    given, reference = module.GIVEN_MODULE, module.REFERENCE_MODULE
-    margins = np.array([_largest_margin(reference, solve_points, module, row) for row in p])
+    given = module.GIVEN_MODULE
+    reference = type(system)(module.REFERENCE_MODULE, system.rule)
+    margins = np.zeros(len(p))
+    known: dict[bytes, float] = {}  # rows that differ in the constrained overlap share their reference
+    for row in range(len(p)):
+        point = _with_margin(reference.module, module, p[row : row + 1], np.zeros(1))
+        apart = [name != given.CONSTRAINED for name in reference.module.PARAMETERS]
+        key = point[0, apart].tobytes()
+        if key not in known:
+            known[key] = _largest_margin(reference, point, settings, from_small_alpha)
+        margins[row] = known[key]
     points = _with_margin(given, module, p, margins)
     path = from_small_alpha(type(system)(given, system.rule), points, settings)
     start = np.zeros((len(p), len(module.ORDER_PARAMETERS)))
@@ -81,20 +185,38 @@ def _with_margin(target: ModuleType, module: ModuleType, p: Array, margins: Arra
     return np.stack(np.broadcast_arrays(*columns), axis=1).astype(float)
 
 
-def _largest_margin(reference: ModuleType, solve: Callable[..., Any], module: ModuleType, p: Array) -> float:
-    """Where the typical entropy changes sign, to about 1e-4; nan where it does not within the grid."""
-    low, high = _MARGINS
-    for _ in range(2):
-        grid = np.linspace(low, high, _GRID)
-        states = solve(reference, _with_margin(reference, module, np.repeat(p[None], _GRID, axis=0), grid))
-        entropy = np.array([state.observables["entropy"] if state.converged else np.nan for state in states])
-        falls = np.flatnonzero((entropy[:-1] >= 0.0) & ~(entropy[1:] >= 0.0))
-        if falls.size == 0:
-            return float("nan")
-        k = int(falls[-1])
-        low, high = float(grid[k]), float(grid[k + 1])
-    drop = entropy[k] - entropy[k + 1]
-    return low + (high - low) * float(entropy[k] / drop) if np.isfinite(drop) else low
+def _largest_margin(reference: Bound, point: Array, settings: NewtonSettings, begin: Callable[..., Path]) -> float:
+    """Where the typical entropy becomes negative as the margin grows, to about 1e-4; nan where it does not.
+
+    The typical state is followed in the margin, so that nothing is solved far beyond capacity.
+    """
+    module = reference.module
+    column = module.PARAMETERS.index(MARGIN)
+    overlaps = np.array([name not in module.CONJUGATES for name in module.ORDER_PARAMETERS])
+    here = point.copy()
+    here[0, column] = _MARGINS[0]
+    x = begin(reference, here, settings).roots
+
+    def entropy(state: Array, at: Array) -> float:
+        return float(module.observables(state, at, reference.rule)["entropy"][0])
+
+    if not x.converged[0] or not entropy(x.x, here) > 0.0:
+        return float("nan")
+    state, value, step = x.x, entropy(x.x, here), _MARGIN_STEP
+    while here[0, column] < _MARGINS[1]:
+        there = here.copy()
+        there[0, column] += step
+        moved = follow(reference, state, here, there, overlaps, settings).roots
+        found = entropy(moved.x, there) if moved.converged[0] else float("nan")
+        if found > 0.0:
+            state, value, here = moved.x, found, there
+        elif step < 1e-3 and np.isfinite(found):
+            return float(here[0, column] + step * value / (value - found))
+        elif step < 1e-8:
+            break
+        else:
+            step *= 0.2
+    return float("nan")
 
 
 def _direct(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:

@@ -82,6 +82,11 @@ class Roots:
             merged[name] = values
         return Roots(**merged)
 
+    def taken(self, rows: NDArray[np.int64]) -> Roots:
+        """Some of these roots, repeated as often as they are named."""
+        names = ("x", "converged", "residual", "step", "iterations", "determinant_sign", "jacobian")
+        return Roots(**{name: getattr(self, name)[rows] for name in names})
+
 
 def together(found: list[Root]) -> Roots:
     """Single roots as a batch."""

@@ -75,10 +75,7 @@ def locate_first(
     problem = ModuleProblem(system, p, (line.column,))
     if wanted.kind == KIND:
         located = transition(system, np.asarray(p, dtype=float), line, tolerance)
-        if located is not None:
-            return located
-        reason = f"no local-entropy transition was found for {line.name} between {line.low:g} and {line.high:g}"
-        return missing(problem, line.name, reason, wanted.kind)
+        return missing(problem, line.name, located, wanted.kind) if isinstance(located, str) else located
     kinds = {wanted.kind: wanted.observable} if wanted.observable else {}
     stop = (wanted.kind,) if wanted.kind != "crossing" else ()
     settings = replace(settings or Settings(), stop_at=stop)

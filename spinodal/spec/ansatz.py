@@ -24,14 +24,17 @@ ENTRIES: dict[Scheme, tuple[str, ...]] = {
     "1rsb": ("m",),
     "2rsb": ("m1", "m2"),
     "real-replicas": ("replicas", "overlap"),
-    "franz-parisi": ("reference", "kappa_ref"),
+    "franz-parisi": ("reference", "kappa_ref", "overlap"),
 }
 
-#: What may be done with the mutual overlap of real replicas.
+#: What may be done with a constrained overlap.
 OVERLAPS: tuple[Literal["given", "extremised"], ...] = ("given", "extremised")
 #: The words for a size of blocks that is an order parameter.
 _FREE = ("extremised", "zero-complexity")
-_OVERLAP_MEANING = "overlap of the real replicas with one another"
+_MEANINGS: dict[str, str] = {
+    "real-replicas": "overlap of the real replicas with one another",
+    "franz-parisi": "overlap with the reference",
+}
 
 
 def read_ansatz(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]]:
@@ -54,31 +57,38 @@ def read_ansatz(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]
         _check_order(table, *sizes.values())
         return Ansatz(scheme, **sizes), ()
     if scheme == "real-replicas":
-        chosen = table.choice("overlap", OVERLAPS) if "overlap" in table else "given"
-        overlap = next(known for known in OVERLAPS if known == chosen)
-        given = Parameter(CONSTRAINED[scheme], None, _OVERLAP_MEANING)
-        return Ansatz(scheme, replicas=_replicas(table), overlap=overlap), (given,) if overlap == "given" else ()
+        overlap, added = _overlap(table, scheme)
+        return Ansatz(scheme, replicas=_replicas(table), overlap=overlap), added
     if scheme == "franz-parisi":
         return _franz_parisi(table, loss)
     return Ansatz(scheme), ()
 
 
+def _overlap(table: Table, scheme: Scheme) -> tuple[Literal["given", "extremised"], tuple[Parameter, ...]]:
+    """What is done with the constrained overlap, and the parameter that it is where it is given."""
+    chosen = table.choice("overlap", OVERLAPS) if "overlap" in table else "given"
+    overlap = next(known for known in OVERLAPS if known == chosen)
+    given = Parameter(CONSTRAINED[scheme], None, _MEANINGS[scheme])
+    return overlap, (given,) if overlap == "given" else ()
+
+
 def with_overlap(spec: Spec, overlap: Literal["given", "extremised"]) -> Spec:
-    """The same real replicas with their mutual overlap given (a parameter) or extremised (an order parameter).
+    """The same model with its constrained overlap given (a parameter) or extremised (an order parameter).
 
     Raises:
         SpecError: if the ansatz has no such overlap.
     """
-    name = CONSTRAINED.get(spec.ansatz.scheme)
+    scheme = spec.ansatz.scheme
+    name = CONSTRAINED.get(scheme)
     if name is None:
         raise SpecError(
-            f"the ansatz {spec.ansatz.scheme} has no overlap of real replicas",
-            cure="use --ansatz real-replicas",
+            f"the ansatz {scheme} has no constrained overlap",
+            cure="use --ansatz real-replicas or --ansatz franz-parisi",
             source="ansatz",
         )
     parameters = tuple(p for p in spec.parameters if p.name != name)
     if overlap == "given":
-        parameters = (*parameters, Parameter(name, None, _OVERLAP_MEANING))
+        parameters = (*parameters, Parameter(name, None, _MEANINGS[scheme]))
     return replace(spec, ansatz=replace(spec.ansatz, overlap=overlap), parameters=parameters)
 
 
@@ -158,9 +168,9 @@ def _franz_parisi(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ..
         raise table.error(
             "kappa_ref", 'kappa_ref = "max" needs a reference that depends on kappa_ref', "write it into the reference"
         )
-    ansatz = Ansatz("franz-parisi", reference=reference, kappa_ref_max=largest)
-    overlap = Parameter("t", None, "overlap with the reference")
-    return ansatz, (added, overlap) if mentioned and not largest else (overlap,)
+    overlap, parameters = _overlap(table, "franz-parisi")
+    ansatz = Ansatz("franz-parisi", reference=reference, kappa_ref_max=largest, overlap=overlap)
+    return ansatz, (added, *parameters) if mentioned and not largest else parameters
 
 
 def _reference(table: Table) -> Reference:

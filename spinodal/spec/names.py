@@ -10,7 +10,7 @@ _OVERLAPS = (
 ORDER_PARAMETERS = frozenset([*_OVERLAPS, *(f"{name}_hat" for name in _OVERLAPS), "m", "m1", "m2"])
 
 #: The overlap that a scheme constrains: a parameter of its models.
-CONSTRAINED = {"real-replicas": "q1"}
+CONSTRAINED = {"real-replicas": "q1", "franz-parisi": "t"}
 
 _RS = ("q", "q_d", "q_hat", "q_d_hat")
 _PROJECTED = ("p", "p_d", "p_hat", "p_d_hat")

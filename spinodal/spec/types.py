@@ -92,8 +92,8 @@ class Reference:
 class Ansatz:
     """The replica ansatz. ``m`` (``m1``, ``m2``), ``replicas`` and ``reference`` belong to the schemes that take them.
 
-    Parisi parameters count the replicas of a block, outermost blocks first. ``overlap`` says whether the mutual overlap of
-    real replicas is a parameter or extremised.
+    Parisi parameters count the replicas of a block, outermost blocks first. ``overlap`` says whether the constrained overlap
+    (of real replicas with one another, of a probe with its reference) is a parameter or extremised.
     """
 
     scheme: Scheme

@@ -27,6 +27,8 @@ from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
 _INDENT = "    "
+#: Nodes for each step of an integrand, in averages and in averages of averages.
+_NODES, _NESTED_NODES = 100, 60
 #: Where branches begin whose equations' domain has alpha = 0 on its boundary.
 _ORIGIN_ALPHA = 0.05
 
@@ -89,10 +91,20 @@ OBSERVABLES = {program.observables!r}
 STABILITIES = {program.stabilities!r}
 CONDITIONS = {program.conditions!r}
 FINITE_DIFFERENCES = {program.finite_difference!r}  # derivatives without a symbolic form
-RULE = quadrature.Automatic(100)"""
+RULE = quadrature.Automatic({_nodes(program)})"""
         + _symmetric_lines(program)
         + ("\nGROUND_STATE = True" if program.ground else "")
     )
+
+
+def _nodes(program: Program) -> int:
+    """Nodes of each average: fewer where passes lie inside passes, whose costs multiply and whose integrands are smooth.
+
+    A result whose error estimate exceeds the tolerance is solved again with twice as many.
+    """
+    kernels = (stage for routine in program.routines for stage in routine.stages if isinstance(stage, Kernel))
+    nested = any(isinstance(item, Inner) for kernel in kernels for item in kernel.body)
+    return _NESTED_NODES if nested else _NODES
 
 
 def _symmetric_lines(program: Program) -> str:

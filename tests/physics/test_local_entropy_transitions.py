@@ -1,0 +1,75 @@
+"""Transitions of local entropies, against scans of the curves themselves."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+import spinodal
+from spinodal.model import Model
+
+
+@lru_cache
+def storage() -> Model:
+    return spinodal.load("binary-perceptron", ansatz="franz-parisi")
+
+
+@lru_cache
+def around_largest_margins() -> Model:
+    return spinodal.load("binary-perceptron", overrides={"ansatz": {"scheme": "franz-parisi", "kappa_ref": "max"}})
+
+
+def _curve(model: Model, **parameters: float) -> tuple[np.ndarray, np.ndarray]:
+    """Overlaps beyond the maximum and phi there."""
+    overlaps = 1.0 - np.geomspace(0.3, 0.005, 25)
+    solution = model.solve(t=overlaps, **parameters)
+    good = np.asarray(solution.converged)
+    assert good.sum() > 20
+    return overlaps[good], np.asarray(solution.free_entropy)[good]
+
+
+def test_around_references_of_a_given_margin_phi_rises_again_beyond_the_transition_only() -> None:
+    (point,) = storage().locus("local-entropy-transition", "alpha", bounds=(0.3, 0.8), kappa_ref=0.1).special_points
+    assert point.converged
+    assert point.error_estimate < 1e-8
+    assert point.order_parameters["q"] > point.order_parameters["q_ref"]
+    below = _curve(storage(), alpha=point.p - 4e-3, kappa_ref=0.1)[1]
+    above = _curve(storage(), alpha=point.p + 4e-3, kappa_ref=0.1)[1]
+    assert np.all(np.diff(below) < 0)
+    assert np.any(np.diff(above) > 0)
+
+
+def test_at_the_transition_two_derivatives_of_phi_vanish() -> None:
+    (point,) = storage().locus("local-entropy-transition", "alpha", bounds=(0.3, 0.8), kappa_ref=0.1).special_points
+    t, h = point.order_parameters["t"], 5e-4
+    phi = np.asarray(storage().solve(alpha=point.p, kappa_ref=0.1, t=t + h * np.arange(-2, 3)).free_entropy)
+    first = (phi[0] - 8 * phi[1] + 8 * phi[3] - phi[4]) / (12 * h)
+    second = (-phi[0] + 16 * phi[1] - 30 * phi[2] + 16 * phi[3] - phi[4]) / (12 * h * h)
+    assert phi[2] == pytest.approx(point.free_entropy, abs=1e-9)
+    assert abs(first) < 1e-5  # elsewhere slopes are of order 0.1, second derivatives of order 10
+    assert abs(second) < 0.05
+
+
+@pytest.mark.slow
+def test_around_references_of_the_largest_margin() -> None:
+    (point,) = around_largest_margins().locus("local-entropy-transition", "alpha", bounds=(0.5, 0.82)).special_points
+    assert point.converged
+    assert point.error_estimate < 1e-8
+    margin = point.order_parameters["kappa_ref"]
+    assert spinodal.load("binary-perceptron").solve(alpha=point.p, kappa=margin).observables["entropy"] == pytest.approx(
+        0.0, abs=1e-8
+    )
+    # the same references by their margin: the same point of the same curve
+    other = storage().solve(alpha=point.p, kappa_ref=margin, t=point.order_parameters["t"])
+    assert float(other.free_entropy) == pytest.approx(point.free_entropy, abs=1e-9)
+    assert float(other.observables["slope"]) == pytest.approx(0.0, abs=1e-7)
+
+
+def test_isolated_references_have_no_transition_and_the_reason_says_so() -> None:
+    (point,) = storage().locus("local-entropy-transition", "alpha", bounds=(0.4, 0.55), kappa_ref=0.0).special_points
+    assert not point.converged
+    assert point.failure is not None
+    assert "phi decreases monotonically" in point.failure.reason
+    assert "it is negative there" in point.failure.reason  # binary weights: typical solutions are isolated
