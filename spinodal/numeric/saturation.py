@@ -43,6 +43,8 @@ def saturated_state(system: _BoundModule, p: Array, context: str, *, with_observ
     system = system.refined()  # pairing terms of the size of the conjugates cancel in the limit
     module = system.module
     names = list(module.ORDER_PARAMETERS)
+    if hasattr(module, "CONSTRAINED"):  # a probe at a given distance from its reference is not frozen onto it
+        return None
     if "q" not in names or module.SATURATING.get("q") is None or "p" in names or "q_d" in names:
         return None
     try:

@@ -25,6 +25,8 @@ from spinodal.numeric.symmetric import FEWEST, follow_constraint, follow_size, w
 _REFINEMENTS = 3
 #: A replicon within this of zero is at its zero (a point located there would otherwise be called unstable by rounding).
 REPLICON_NOISE = 1e-10
+#: A complexity, or an entropy of references, that is imposed to vanish does so to this accuracy.
+_COMPLEXITY_NOISE, _ENTROPY_NOISE = 1e-6, 1e-9
 #: Alternating updates of overlaps and conjugates before Newton at alpha = 0.
 _ORIGIN_SWEEPS = 3
 #: A state at alpha = 0 with a smaller residual needs no further updates.
@@ -343,6 +345,13 @@ def _warnings(values: Mapping[str, float], error: float, tolerance: float) -> Se
         elif name.startswith("replicon") and value < -REPLICON_NOISE:
             what = "the symmetry between replicas breaks further" if broken else "the replica-symmetric state is unstable"
             found.append(f"{name} = {value:.4g} < 0: {what} (de Almeida-Thouless)")
+    if values.get("entropy_ref", 0.0) < -_ENTROPY_NOISE:
+        found.append(f"entropy_ref = {values['entropy_ref']:.4g} < 0: there are no such references")
+    if values.get("complexity", 0.0) < -_COMPLEXITY_NOISE:
+        found.append(
+            f"complexity = {values['complexity']:.4g} < 0: a typical sample has no such states or groups of replicas; the "
+            "free entropy is a value within this ansatz"
+        )
     if error > tolerance:
         found.append(f"the free entropy's error estimate {error:.1e} exceeds the tolerance {tolerance:.1e}")
     return found

@@ -23,6 +23,8 @@ from spinodal.numeric.scaled import ScaledSystem
 
 #: A constrained overlap may be this far below that of the symmetric state (rounding).
 _ROUNDING = 1e-12
+#: A replica-symmetric overlap below this vanishes by symmetry.
+_SYMMETRIC = 1e-10
 #: The numbers of copies between which the complexity is followed, and the factor between steps.
 FEWEST, MOST, _GROWTH = 2.0, 1000.0, 1.6
 
@@ -70,7 +72,8 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
 
     Returns:
         The path along the constrained overlap; ``reached`` is -1 where there is none: the symmetric state was not found, or
-        the wanted overlap is below its own.
+        the wanted overlap is below its own. It is -3 where that vanishes by symmetry and infinitely many replicas are asked
+        for: groups of them stay at overlap 0, and q0 does not come close to q1.
     """
     module = system.module
     start = symmetric_start(module, first.roots.x, module.SYMMETRIC["state"])
@@ -79,6 +82,8 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
     begin = p.copy()
     begin[:, column] = first.roots.x[:, names.index(module.SYMMETRIC["overlap"])]
     usable = first.roots.converged & (p[:, column] >= begin[:, column] - _ROUNDING)
+    apart = first.roots.converged & (np.abs(begin[:, column]) < _SYMMETRIC) & bool(module.POWERS)
+    usable &= ~apart
     start = relaxed(system, start, begin, module.SYMMETRIC["guessed"])
     bounded = overlaps & np.array([name not in module.UNBOUNDED for name in module.ORDER_PARAMETERS])
     end = np.where(usable[:, None], p, begin)
@@ -90,7 +95,7 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
     else:
         path = follow(system, start, begin, end, bounded, settings)
     roots = replace(path.roots, converged=path.roots.converged & usable)
-    return Path(roots, np.where(usable, path.reached, -1.0), path.fold & usable)
+    return Path(roots, np.where(usable, path.reached, np.where(apart, -3.0, -1.0)), path.fold & usable)
 
 
 def relaxed(system: ModuleSystem, x: Array, p: Array, guessed: Sequence[str]) -> Array:
@@ -170,6 +175,12 @@ def why_not_reached(module: ModuleType, p: Array, base: State, reached: float) -
         return (
             f"the complexity keeps its sign for {FEWEST:g} to {MOST:g} copies at this overlap",
             'take replicas = "inf" where it stays positive, or another overlap',
+        )
+    if reached == -3.0:
+        return (
+            f"the typical overlap {overlap} vanishes by symmetry: groups of replicas stay at overlap 0 with one another, "
+            "however many replicas they have",
+            'take replicas = "zero-complexity", or a number of replicas',
         )
     if reached < 0.0:
         return (

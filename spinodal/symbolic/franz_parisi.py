@@ -34,6 +34,7 @@ from spinodal.symbolic.coupled import (
 )
 from spinodal.symbolic.coupled_saddle import CoupledSaddle
 from spinodal.symbolic.derivation import Condition, Definition, Derived
+from spinodal.symbolic.functions import Tilted
 from spinodal.symbolic.largest_margin import at_largest_margin
 from spinodal.symbolic.observables import generalization_errors
 from spinodal.symbolic.probe import ProbeChannel
@@ -171,7 +172,7 @@ def _observables(coupled: Coupled, base: Derived, slope: sp.Expr, values: Mappin
     rho = coupled.student.teacher_variance
     found.update(generalization_errors(coupled.student.output, (FIELD_DIAGONAL, FIELD_PROBES, FIELD_TEACHER), rho))
     for name in ("entropy", "replicon", "generalization_error"):
-        if name in base.observables and not base.tilts:
+        if name in base.observables and not base.observables[name].has(Tilted):  # those averages are the probe's alone
             found[f"{name}{SUFFIX}"] = coupled.rename(base.observables[name])
     return found
 
