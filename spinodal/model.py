@@ -410,7 +410,8 @@ class Model:
         kinds = {}
         if self._discrete and "entropy" in module.OBSERVABLES:
             kinds["zero-entropy"] = "entropy"
-        if "replicon" in module.OBSERVABLES:
+        # the replicon of a ground state is minus infinity as soon as a maximiser jumps: it need not pass through 0
+        if "replicon" in module.OBSERVABLES and not getattr(module, "GROUND_STATE", False):
             kinds["replicon"] = "replicon"
         return kinds
 
@@ -536,6 +537,8 @@ class Model:
 
         if of in ("fold", "branch-point", "crossing", "boundary", "cusp", "local-entropy-transition"):
             return Wanted(of)
+        if of == "capacity" and getattr(module, "GROUND_STATE", False):
+            return Wanted(of, "", True)
         if of == "zero-entropy" or (of == "capacity" and self._discrete):
             return Wanted(of, "entropy")
         if of == "capacity":

@@ -19,6 +19,7 @@ from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.locate import Event, Located
 from spinodal.numeric.continuation.problem import EvaluationError
 from spinodal.numeric.continuation.settings import Settings
+from spinodal.numeric.degeneracy import capacity_of_ground_states
 from spinodal.numeric.module_problem import ModuleProblem, Observed
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, Failure, SpecialPoint, State
@@ -29,6 +30,9 @@ from spinodal.numeric.solve import REPLICON_NOISE, Bound, finish, solve_points, 
 SATURATION_GAP = 1e-12
 #: ... or within 1e-2 of it with a conjugate larger than this: conjugates diverge there and rounding takes over.
 LARGEST_CONJUGATE = 1e7
+_DEGENERATE = "the ground state is no longer unique (dq diverges)"
+#: A branch of ground states ends at this dq, or where the parameter changes less than this, relatively, as dq grows by e.
+LARGEST_SPREAD, LEAST_CHANGE = 1e6, 1e-8
 #: A condition violated by less than this is met.
 _ROUNDING = 1e-12
 
@@ -144,8 +148,33 @@ def limits_of(problem: ModuleProblem) -> tuple[dict[str, Event], dict[str, Event
         return 1.0 - float(np.max(np.abs(x[conjugates]), initial=0.0)) / LARGEST_CONJUGATE
 
     all_gaps["room for the conjugates"] = room
+    if getattr(module, "GROUND_STATE", False):
+        all_gaps = {"room for dq": room_for_spread(problem)}
     validity = {name: condition(i) for i, name in enumerate(module.CONDITIONS)}
     return validity, all_gaps
+
+
+def room_for_spread(problem: ModuleProblem) -> Event:
+    """How far a branch of ground states is from where they are no longer unique: 0 where dq has become too large.
+
+    The parameter may approach its value there exponentially, so that dq runs away while nothing else moves.
+    """
+    spread = list(problem.system.module.ORDER_PARAMETERS).index("dq")
+
+    def room(x: Array, *values: float) -> float:
+        size = float(x[spread])
+        if size < 1.0:
+            return 1.0
+        _f, jacobian = problem.system.residual_and_jacobian(x[None], problem.point(*values))
+        slopes = problem.system.parameter_derivative(x[None], problem.point(*values))[0, :, problem.columns[0]]
+        try:
+            along = abs(float(np.linalg.solve(jacobian[0], -slopes)[spread]))
+        except np.linalg.LinAlgError:
+            along = 0.0
+        change = size / max(along * abs(values[0]), 1e-300)  # of the parameter, relatively, per factor e in dq
+        return 1.0 - max(size / LARGEST_SPREAD, LEAST_CHANGE / change)
+
+    return room
 
 
 def saturated_entropy(problem: ModuleProblem, value: float) -> tuple[float, float] | None:
@@ -250,14 +279,17 @@ class Watch:
         problem, line = self.problem, self.line
         frozen = "the weights freeze (an overlap nears its bound and the conjugates diverge)"
         for name in self.gaps:
-            reason = branch.stop_reason.replace(f"{name} reached {SATURATION_GAP:.12g}", frozen)
+            why = _DEGENERATE if name == "room for dq" else frozen
+            reason = branch.stop_reason.replace(f"{name} reached {SATURATION_GAP:.12g}", why)
             branch = replace(branch, stop_reason=reason)
         pairs = [
             (labelled(problem, line, point, self.kinds.get(point.kind, ""), tolerance), position)
             for point, position in zip(branch.special_points, branch.positions, strict=True)
             if point.kind not in self.gaps
         ]
-        if self.continuous:
+        if "room for dq" in self.gaps:
+            pairs += _degeneracies(problem, branch, line)
+        elif self.continuous:
             pairs += _capacities(problem, branch, line, tolerance)
         if self.with_crossings:
             pairs += _self_crossings(problem, branch, line, tolerance)
@@ -357,6 +389,16 @@ def _capacities(problem: ModuleProblem, branch: Branch, line: Line, tolerance: f
         if gap < 1e-2:
             inner = branch.x[:: -1 if end else 1], branch.p[:: -1 if end else 1]
             found.append((capacity_beyond(problem, line.name, *inner, tolerance), float(end)))
+    return found
+
+
+def _degeneracies(problem: ModuleProblem, branch: Branch, line: Line) -> list[tuple[SpecialPoint, float]]:
+    """The capacities at the ends of a branch of ground states where they are no longer unique."""
+    found = []
+    for end in (0, len(branch) - 1):
+        if branch.quantities["room for dq"][end] < 0.5:
+            point = capacity_of_ground_states(problem, line.name, branch.x[end], float(branch.p[end]))
+            found.append((point, float(end)))
     return found
 
 

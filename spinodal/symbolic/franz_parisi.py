@@ -37,9 +37,21 @@ from spinodal.symbolic.derivation import Condition, Definition, Derived
 from spinodal.symbolic.functions import Tilted
 from spinodal.symbolic.largest_margin import at_largest_margin
 from spinodal.symbolic.observables import generalization_errors
+from spinodal.symbolic.outputs import is_ground
 from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.stabilities import STABILITY, Stabilities, stabilities
 from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER, VARIANCE_H, VARIANCE_W, with_hat
+
+
+def _refuse_ground_states(spec: Spec) -> None:
+    declared = spec.ansatz.reference
+    for loss, place in ((spec.loss, "loss.temperature"), (reference_spec(spec).loss, "ansatz.reference.temperature")):
+        if is_ground(loss):
+            raise DerivationError(
+                "the ground state (temperature 0) is not derived under the ansatz franz-parisi",
+                place=place if declared is not None else "loss.temperature",
+                cure='use a small positive temperature, or the ansatz "replica-symmetric" for ground states alone',
+            )
 
 
 def derive_franz_parisi(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> Derived:
@@ -48,6 +60,7 @@ def derive_franz_parisi(spec: Spec, derive_reference: Callable[[Spec], Derived])
     Raises:
         DerivationError: if the declared model has no theory here.
     """
+    _refuse_ground_states(spec)
     if spec.ansatz.kappa_ref_max:
         return at_largest_margin(spec, *_derive(given_margin(spec), derive_reference))
     return _derive(spec, derive_reference)[0]

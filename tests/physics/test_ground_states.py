@@ -20,6 +20,7 @@ from scipy.stats import norm
 from test_published import NOISY, marchenko_pastur
 
 from spinodal.model import Model
+from spinodal.spec import SpecError
 
 COLD = 1e-9
 
@@ -233,3 +234,36 @@ def test_branch_along_alpha_has_the_states_that_solve_finds() -> None:
     state = branch.states[middle]
     again = model.solve(alpha=state.parameters["alpha"])
     assert state.observables["energy"] == pytest.approx(again["energy"], rel=1e-9)
+
+
+@pytest.mark.parametrize(("weights", "alpha"), [("spherical", 2.0), ("binary", 4 / np.pi)])
+def test_errors_appear_at_the_replica_symmetric_capacity(weights: str, alpha: float) -> None:
+    # dq -> infinity from above: Gardner 1988 (spherical, 2), Gardner & Derrida 1988 (binary, 4/pi)
+    found = ground(f"capacity-{weights}", "step(-y*h)", weights=weights, alpha=1.0).locus(
+        "capacity", "alpha", bounds=(0.5 * alpha, 2.0 * alpha)
+    )
+    (point,) = found.special_points
+    assert point.converged
+    assert point.parameters["alpha"] == pytest.approx(alpha, abs=1e-9)
+    assert abs(point.parameters["alpha"] - alpha) <= point.error_estimate
+
+
+@pytest.mark.parametrize("scheme", ["real-replicas", "1rsb", "franz-parisi"])
+def test_other_ansaetze_refuse_the_ground_state_where_it_stands(scheme: str) -> None:
+    model = ground("refused", "step(-y*h)", scheme=scheme, alpha=1.0)
+    with pytest.raises(SpecError, match="ground state") as refusal:
+        model.solver()
+    assert "temperature = 0" in str(refusal.value)
+
+
+def test_derivation_of_a_ground_state_shows_its_steps_and_checks_itself() -> None:
+    derivation = ground(
+        "shown", "max(0,1-y*h)", "lam*w**2/2", weights="unconstrained", alpha=3.0, lam=0.1, alpha_T=2.0,
+        features={"map": "random", "activation": "sign(x)"}, teacher={"weights": "gaussian", "label": "sign(u)"},
+    ).derive()  # fmt: skip
+    text = derivation.to_markdown()
+    assert r"\max_{h}\left[- \max\left(0, 1 - h\right)- \frac{(h - \omega)^2}{2 V}\right]" in text
+    assert "minus the energy of the ground state" in text
+    made = {check.name: check for check in derivation.checks}
+    assert all(check.passed for check in made.values() if check.made)
+    assert any("energies minimised on a grid" in name and check.made for name, check in made.items())
