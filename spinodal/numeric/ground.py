@@ -19,21 +19,14 @@ or stops moving: integrands are smooth between these breaks.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinodal.numeric.envelope import as_column
 from spinodal.numeric.quadrature import EDGE, Rule, gauss_legendre
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-#: ``potential(t, point, *arguments)`` -> (L, L', L'') at t, of the piece that holds ``point``.
-Potential = Callable[..., tuple[Any, Any, Any]]
-Step = tuple[Any, Any]
+from spinodal.numeric.site import Array, Elements, Mask, Site, Step
 
 #: States times nodes in one block.
 _BLOCK_ELEMENTS = 32000
@@ -43,32 +36,13 @@ _ORDER, _UNIT, _FEWEST, _EXPECTED, _MOST = 12, 0.85, 6, 14, 60
 _UNIFORM, _GRADED, _REFINED = 41, 24, 65
 #: Iterations of safeguarded Newton searches.
 _ITERATIONS = 60
+#: Steps that have become shorter than this, relatively, and no longer shrink, are rounding.
+_ROUNDING = 1e-11
 #: Levels that differ by less, relatively, meet.
 _MEET = 1e-13
 #: Breaks at which the slope changes by less, relatively, are no jumps.
 _CONTINUOUS = 1e-11
 _INV_SQRT_2PI = 1.0 / np.sqrt(2.0 * np.pi)
-
-
-@dataclass(frozen=True)
-class Site:
-    """What is maximised.
-
-    Attributes:
-        potential: L and its derivatives on pieces; None where L is known at points only.
-        cuts: where one piece ends and the next begins, in any order.
-        points: (t, L) of the points of a discrete weight.
-        weight: whether omega pulls at a weight, instead of at a student's field.
-        quadratic: whether L is quadratic on every piece.
-        steps: (offset, slope) of expressions ``offset + slope t``: L changes over a unit of each.
-    """
-
-    potential: Potential | None
-    cuts: Sequence[Any] = ()
-    points: Sequence[tuple[Any, Any]] = ()
-    weight: bool = False
-    quadratic: bool = False
-    steps: Sequence[Step] = ()
 
 
 def averages(
@@ -136,36 +110,6 @@ def _block(
     return tuple(results)
 
 
-@dataclass(frozen=True)
-class _Elements:
-    """Pieces and points in order of t, [b, E] each.
-
-    Attributes:
-        low, high: the ends in t (equal for a point).
-        first, last: the fields at which the maximiser begins to move and stops.
-        place: a point inside the piece.
-        level: L of a point.
-        is_point: which are points.
-        exists: which are there.
-        left, right: of a point where pieces meet, L' on its two sides; where L jumps, infinite on the lower side.
-    """
-
-    low: Array
-    high: Array
-    first: Array
-    last: Array
-    place: Array
-    level: Array
-    is_point: Mask
-    exists: Mask
-    left: Array
-    right: Array
-
-    def take(self, index: NDArray[np.intp]) -> _Elements:
-        """Elements by their index [b, n], row by row."""
-        return _Elements(*(np.take_along_axis(part, index, axis=1) for part in vars(self).values()))
-
-
 class _Field:
     """One block of rows."""
 
@@ -208,7 +152,7 @@ class _Field:
     # ---- elements
 
     @cached_property
-    def elements(self) -> _Elements:
+    def elements(self) -> Elements:
         """Pieces and points in order of t."""
         parts: list[tuple[Array, ...]] = []  # low, high, place, level, is_point, exists, left, right
         yes, nothing = np.ones((self.rows, 1)), np.zeros((self.rows, 1))
@@ -219,7 +163,7 @@ class _Field:
             t, level = (np.take_along_axis(part, order, axis=1) for part in (t, level))
             full = np.ones_like(t)
             ends = np.full_like(t, -np.inf), np.full_like(t, np.inf)
-            return _Elements(t, t, *ends, t, level, full > 0, full > 0, full, full)
+            return Elements(t, t, *ends, t, level, full > 0, full > 0, full, full)
         cuts = np.sort(np.concatenate(self.cuts, axis=1), axis=1) if self.cuts else np.zeros((self.rows, 0))
         count = cuts.shape[1]
         infinite = np.full((self.rows, 1), np.inf)
@@ -244,7 +188,7 @@ class _Field:
         if self.site.quadratic:  # a convex piece has its maximum at an end
             inside = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
             concave &= (is_point > 0) | (self.follow(inside, *self.potential(inside, place)[1:])[1] > 0.0)
-        return _Elements(low, high, first, last, place, level, is_point > 0, concave, left, right)
+        return Elements(low, high, first, last, place, level, is_point > 0, concave, left, right)
 
     def _turning(self, low: Array, high: Array, place: Array, is_point: Mask) -> tuple[Array, Array]:
         ends = []
@@ -306,7 +250,7 @@ class _Field:
 
     # ---- maximisers
 
-    def best(self, elements: _Elements, omega: Array) -> tuple[Array, Array, Array, Array]:
+    def best(self, elements: Elements, omega: Array) -> tuple[Array, Array, Array, Array]:
         """(t, L, dL, ddL) at the best t of given elements, one for each field; slope and bend are nan where t is stuck."""
         stuck = elements.is_point | (omega <= elements.first) | (omega >= elements.last)
         t = np.where(omega <= elements.first, elements.low, elements.high)
@@ -320,7 +264,7 @@ class _Field:
         level = np.where(elements.is_point, elements.level, level)
         return t, level, np.where(stuck, np.nan, slope), np.where(stuck, np.nan, bend)
 
-    def _moving(self, elements: _Elements, omega: Array, stuck: Mask) -> Array:
+    def _moving(self, elements: Elements, omega: Array, stuck: Mask) -> Array:
         """The root of ``field(t) = omega`` inside each element, by Newton's method inside a bracket."""
         low = np.broadcast_to(elements.low, omega.shape).copy()
         high = np.broadcast_to(elements.high, omega.shape).copy()
@@ -328,7 +272,7 @@ class _Field:
         if self.site.weight:
             guess = -omega / np.where(self.variance < 0.0, self.variance, -1.0)
         t = begin = np.clip(guess, low, high)
-        scale = 1.0 + np.abs(t)
+        scale, previous = 1.0 + np.abs(t), np.inf
         for _ in range(1 if self.site.quadratic else _ITERATIONS):
             _level, slope, bend = self.potential(t, elements.place)
             at, gain = self.follow(t, slope, bend)
@@ -343,10 +287,11 @@ class _Field:
                 return np.clip(ahead, elements.low, elements.high)
             allowed = (ahead >= low) & (ahead <= high) & (gain > 0.0) & (np.abs(ahead - t) <= farthest)
             ahead = np.where(allowed, ahead, half)
-            change = np.where(stuck, 0.0, np.abs(ahead - t))
-            t = np.where(stuck, t, ahead)
-            if not np.any(change > 2e-16 * scale + 1e-15 * np.abs(t)):
+            change = np.where(stuck, 0.0, np.abs(ahead - t) / (scale + np.abs(t)))
+            t, largest = np.where(stuck, t, ahead), float(np.max(change, initial=0.0))
+            if largest < 4e-16 or (largest < _ROUNDING and largest > 0.75 * previous):
                 break
+            previous = largest
         return t
 
     # ---- who wins where
@@ -367,7 +312,7 @@ class _Field:
                 begin[:, e], end[:, d] = np.fmax(begin[:, e], found), np.fmin(end[:, d], found)
         return begin, end, elements.exists & (end > begin)
 
-    def _exchanges(self, left: _Elements, right: _Elements) -> Array:
+    def _exchanges(self, left: Elements, right: Elements) -> Array:
         """The fields [b, P] at which pairs of elements exchange order; infinite outside the field's range."""
         low = np.broadcast_to(self.mean - EDGE * self.root, left.low.shape).copy()
         high = np.broadcast_to(self.mean + EDGE * self.root, left.low.shape).copy()
@@ -378,27 +323,44 @@ class _Field:
             return gap, self.reach(sides[0][0], omega) - self.reach(sides[1][0], omega)
 
         never, always = difference(low)[0] <= 0.0, difference(high)[0] >= 0.0
-        omega = 0.5 * (low + high)
+        meets, turns = self._meetings(left, right)
+        omega, previous = 0.5 * (low + high), np.inf
         for _ in range(_ITERATIONS):
             gap, slope = difference(omega)
             low, high = np.where(gap > 0.0, omega, low), np.where(gap > 0.0, high, omega)
             with np.errstate(all="ignore"):
                 ahead = omega - gap / slope
             ahead = np.where((ahead > low) & (ahead < high), ahead, 0.5 * (low + high))
-            change = np.where(never | always, 0.0, np.abs(ahead - omega))
-            omega = ahead
-            if not np.any(change > 4e-16 * (np.abs(omega) + self.root)):
+            relative = np.where(never | always | meets, 0.0, np.abs(ahead - omega) / (np.abs(omega) + self.root))
+            omega, largest = ahead, float(np.max(relative, initial=0.0))
+            if largest < 4e-16 or (largest < _ROUNDING and largest > 0.75 * previous):
                 break
+            previous = largest
         omega = np.where(never, -np.inf, np.where(always, np.inf, omega))
+        return np.where(meets, turns, omega)
+
+    def _meetings(self, left: Elements, right: Elements) -> tuple[Mask, Array]:
+        """Where one of a pair is a point at which the other, a piece, ends at the same level: there the piece stops moving.
+
+        (Two pieces that both stop there have equal heights over a stretch of fields, any of which will do.)
+
+        Returns:
+            Which pairs [b, P] are like that, and the fields at which they exchange order.
+        """
+        turns = np.zeros(left.low.shape)
+        found = np.zeros(left.low.shape, dtype=bool)
         if self.site.potential is None:
-            return omega
-        # a piece that ends at a point of its own level stops there
+            return found, turns
         for piece, point, end, turn in ((left, right, left.high, left.last), (right, left, right.low, right.first)):
             level = self.potential(np.where(np.isfinite(end), end, 0.0), piece.place)[0]
             meets = ~piece.is_point & point.is_point & (point.low == end)
             meets &= np.abs(level - point.level) <= _MEET * (1.0 + np.abs(level))
-            omega = np.where(meets, turn, omega)
-        return omega
+            turns, found = np.where(meets, turn, turns), found | meets
+        end = np.where(np.isfinite(left.high), left.high, 0.0)
+        levels = [self.potential(end, side.place)[0] for side in (left, right)]
+        both = ~left.is_point & ~right.is_point & (left.high == right.low) & (left.last <= right.first)
+        both &= np.abs(levels[0] - levels[1]) <= _MEET * (1.0 + np.abs(levels[0]))
+        return found | both, np.where(both, left.last, turns)
 
     @cached_property
     def breaks(self) -> tuple[Array, Array, Array, Mask]:
@@ -512,3 +474,6 @@ def _centre_and_width(offset: Array, slope: Array) -> tuple[Array, Array]:
     size = np.maximum(np.abs(slope), 1e-9)
     centre = -offset / np.where(slope < 0.0, -size, size)
     return np.nan_to_num(centre), np.nan_to_num(1.0 / size, nan=1.0)
+
+
+__all__ = ["Site", "averages"]
