@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy as sp
 
-from spinodal.spec.coupled import given_margin
+from spinodal.spec.coupled import given_margin, reference_spec
 from spinodal.spec.types import Spec
 from spinodal.symbolic.action import P_D, Q_D, Q_D_HAT, Action, R
 from spinodal.symbolic.channel import Ratio, Root
@@ -34,6 +34,7 @@ from spinodal.symbolic.coupled import (
 )
 from spinodal.symbolic.coupled_saddle import CoupledSaddle
 from spinodal.symbolic.derivation import Condition, Definition, Derived
+from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.functions import Tilted
 from spinodal.symbolic.largest_margin import at_largest_margin
 from spinodal.symbolic.observables import generalization_errors
