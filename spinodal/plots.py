@@ -7,10 +7,10 @@ Matplotlib is imported when a figure is drawn, and its global settings are left 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -171,31 +171,46 @@ def symbol(name: str) -> str:
     return rf"{base}_{{{below}}}" if below else base
 
 
-def plot_locus(locus: Locus, path: Path) -> None:
+def plot_locus(locus: Locus, path: Path, *, inverse: Collection[str] = ()) -> None:
     """Draw a locus of special points, located parameter against varied parameter, and write one file.
+
+    What a fold curve encloses between its two arms, where states coexist, is shaded.
 
     Args:
         locus: at least two points; those that were not located leave gaps.
         path: the file; its suffix says the format (png, svg or pdf).
+        inverse: the parameters to be drawn as 1/parameter.
 
     Raises:
         ValueError: for a single point, a locus without any located point, or another format.
     """
     if not locus.over or len(locus.special_points) < 2:
         raise ValueError("a single point is no curve: vary a second parameter (over), as in kappa=0:1:21")
-    values, over = np.asarray(locus.values, dtype=float), np.asarray(locus.over_values, dtype=float)
+
+    def axis(name: str, at: Any) -> Any:
+        numbers = np.asarray(at, dtype=float)
+        with np.errstate(divide="ignore"):
+            return 1.0 / numbers if name in inverse else numbers
+
+    values, over = axis(locus.along, locus.values), axis(locus.over, locus.over_values)
     located = np.array([point.converged for point in locus.special_points]) & np.isfinite(values)
     if not located.any():
         raise ValueError("no point of this locus was located: there is nothing to draw")
     kind = _format(path)
     errors = np.array([point.error_estimate for point in locus.special_points])
+    if locus.along in inverse:
+        errors = errors * values**2
     with style():
         figure, (axes,) = new_figure()
         shown = np.where(located, values, np.nan)
         curve = locus.curve
         if curve is not None and locus.along in curve.names:
             # the continuation's own points: smooth between the grid's, and it may fold over a grid value
-            axes.plot(curve.p, curve[locus.along], "-", color=PALETTE[0])
+            x, y = axis(locus.over, curve.p), axis(locus.along, curve[locus.along])
+            axes.plot(x, y, "-", color=PALETTE[0])
+            turns = np.diff(np.sign(np.diff(curve.p)))
+            if locus.kind == "fold" and np.any(turns):
+                axes.fill(x, y, color="0.92", lw=0, zorder=0, label="states coexist")
             axes.plot(over, shown, "o", color=PALETTE[0], ms=2.5)
         else:
             axes.plot(over, shown, "-o" if len(over) <= 40 else "-", color=PALETTE[0])
@@ -203,10 +218,10 @@ def plot_locus(locus: Locus, path: Path) -> None:
         for event in locus.events:
             label = None if event.kind in kinds else event.kind
             kinds.add(event.kind)
-            place, height = event.parameters[locus.over], event.parameters[locus.along]
+            place, height = axis(locus.over, event.parameters[locus.over]), axis(locus.along, event.parameters[locus.along])
             if np.isfinite(place) and np.isfinite(height):
                 axes.plot(place, height, _MARKERS.get(event.kind, "d"), color=PALETTE[1], mfc="none", mew=1.2, label=label)
-        if locus.events:
+        if axes.get_legend_handles_labels()[1]:
             axes.legend()
         span = float(np.nanmax(shown) - np.nanmin(shown)) or 1.0
         visible = located & np.isfinite(errors) & (errors > 2e-3 * span)
@@ -214,8 +229,9 @@ def plot_locus(locus: Locus, path: Path) -> None:
             axes.errorbar(
                 over[visible], values[visible], yerr=errors[visible], fmt="none", ecolor=PALETTE[0], capsize=2, lw=0.8
             )
-        axes.set_xlabel(f"${symbol(locus.over)}$")
-        axes.set_ylabel(f"${symbol(locus.along)}$")
+        names = [f"1/{name}" if name in inverse else name for name in (locus.over, locus.along)]
+        axes.set_xlabel(f"${symbol(names[0])}$")
+        axes.set_ylabel(f"${symbol(names[1])}$")
         kind_text = _LABELS.get(locus.kind, locus.kind.replace("zero:", "zero of ").replace("_", " "))
         axes.set_title(f"{locus.model}: {kind_text}")
         _write_one(figure, path, kind)

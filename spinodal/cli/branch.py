@@ -167,6 +167,8 @@ def _print(branch: StateBranch) -> None:
     at = f" at {show_point(fixed)}" if fixed else ""
     print(f"{branch.model} ({branch.ansatz}) along {branch.parameter}{at}: {len(branch)} points")
     print(f"{branch.stop_reason}")
+    if not any(state.stability for state in branch.states):
+        print("stability: not known; at a given overlap the saddle-point equations are no dynamics of the state")
     overlaps = [name for name in branch.names if not name.endswith("_hat")]
     if branch.special_points:
         print()

@@ -96,7 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
     if plot is not None:
         from spinodal.plots import plot_locus
 
-        write(plot, lambda place: plot_locus(locus, place), option="--plot")
+        inverse = [role.name for role in (along, over) if role is not None and role.inverse]
+        write(plot, lambda place: plot_locus(locus, place, inverse=inverse), option="--plot")
     if arguments.json:
         print_json(locus.to_json())
     else:

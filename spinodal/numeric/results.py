@@ -46,7 +46,8 @@ class State:
         warnings: what a reader of the numbers must know.
         failure: set when not converged.
         method: how the state was reached.
-        stability: ``stable``, ``metastable`` or ``unstable`` among the roots of ``--all``, else empty.
+        stability: ``stable``, ``metastable`` or ``unstable`` on a branch and among the roots of ``--all``; empty where it is
+            not known (alone, and at a given overlap, where the equations are no dynamics of the state).
 
     >>> state = State({"alpha": 0.0}, {"q": 0.0}, 0.693, {}, True, 1e-15, 0.0)
     >>> state["free_entropy"], state["alpha"]

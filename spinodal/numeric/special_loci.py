@@ -151,7 +151,7 @@ def follow(
             told(len(results))
         if wanted.continuous_capacity:
             continue  # that curve is at a fixed gap, near the capacity and not on it
-        events = (*events, *_events(base, curve_here, line, over, wanted))
+        events = (*events, *_events(system, here, curve_here, line, over, wanted))
         curve = curve_here if curve is None else curve
     return Followed(tuple(results[i] for i in range(len(grid))), events, curve)
 
@@ -361,14 +361,51 @@ def _crossing_point(problem: ModuleProblem, line: Line, u: Array, n: int, curve:
     return named(problem, line, Located("crossing", np.append(u[:n], u[-2]), error, True), None)
 
 
-def _events(base: ModuleProblem, curve: Branch, line: Line, over: Line, wanted: Wanted) -> tuple[SpecialPoint, ...]:
-    """What is special along the locus: cusps, folds of the locus, zeros of the replicon on it."""
-    n = len(base.system.module.ORDER_PARAMETERS)
+def _events(system: Bound, p: Array, curve: Branch, line: Line, over: Line, wanted: Wanted) -> tuple[SpecialPoint, ...]:
+    """What is special along the locus: cusps, folds of the locus, zeros of the replicon on it.
+
+    Each is located again on a stretch of the locus with a refined quadrature rule; the difference adds to its error.
+    """
+    n = len(system.module.ORDER_PARAMETERS)
+    base = ModuleProblem(system, p, (line.column, over.column))
     found = []
-    for point in curve.special_points:
+    for point, position in zip(curve.special_points, curve.positions, strict=True):
         if point.kind.startswith((_GRID, "1 - ", "room ")) or point.x is None:
             continue
-        problem = base.at(point.p)
-        located = Located(point.kind, np.append(point.x[:n], point.x[-1]), point.error_estimate, point.converged)
-        found.append(replace(named(problem, line, located, point.failure), along=over.name))
+        again = _once_more(system.refined(), p, curve, line, over, wanted, point, int(position)) if point.converged else None
+        better, problem, error = point, base, point.error_estimate
+        if again is not None:
+            better, problem, error = again, base.refined(), again.error_estimate + abs(again.p - point.p)
+        assert better.x is not None
+        located = Located(point.kind, np.append(better.x[:n], better.x[-1]), error, point.converged)
+        result = replace(named(problem.at(better.p), line, located, point.failure), along=over.name)
+        if again is None and point.converged:
+            result = replace(result, warnings=(*result.warnings, "the error estimate leaves the quadrature's error out"))
+        found.append(result)
     return tuple(found)
+
+
+def _once_more(
+    system: Bound, p: Array, curve: Branch, line: Line, over: Line, wanted: Wanted, point: SpecialPoint, index: int
+) -> SpecialPoint | None:
+    """The special point nearest to a known one on the locus computed with another system, from the node before it."""
+    n = len(system.module.ORDER_PARAMETERS)
+    nearby = curve.p[max(index - 1, 0) : index + 3]
+    width = float(np.ptp(nearby)) + 1e-6 * (1.0 + abs(point.p))
+    window = (max(over.low, float(nearby.min()) - width), min(over.high, float(nearby.max()) + width))
+    here = np.array(p, dtype=float)
+    here[over.column] = curve.p[index]
+    x = curve.x[index]
+    first = replace(
+        point,
+        x=x[:n],
+        parameters={line.name: float(x[-1])},
+        along=line.name,
+        partner=x[n:-1] if wanted.kind == "crossing" and x.size > n + 1 else None,
+    )
+    try:
+        stretch = _curve(system, here, line, over, window, wanted, first, Settings(points=40, stop_at=(point.kind,)), None)
+    except (NoBranchError, NoStateError, ValueError):
+        return None
+    same = [other for other in stretch.special_points if other.kind == point.kind and other.converged]
+    return min(same, key=lambda other: abs(other.p - point.p), default=None)

@@ -225,6 +225,7 @@ def test_the_first_order_line_of_a_noisy_teacher_ends_in_a_critical_point():
     spinodals = model.locus("fold", "alpha", over=("Delta", [0.008, 0.03]), bounds=(0.1, 5.0))
     (cusp,) = [event for event in spinodals.events if event.kind == "cusp"]
     assert cusp.converged
+    assert not any("quadrature" in warning for warning in cusp.warnings)  # located again with a refined rule
     line = model.locus("crossing", "alpha", over=("Delta", [0.008, 0.016, 0.03]), bounds=(0.1, 5.0))
     assert [point.converged for point in line.special_points] == [True, True, False]
     assert line.curve is not None

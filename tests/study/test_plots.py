@@ -66,3 +66,13 @@ def test_refuses_what_is_no_curve(tmp_path):
 )
 def test_symbols(name, text):
     assert symbol(name) == text
+
+
+def test_a_parameter_may_be_drawn_by_its_inverse(tmp_path):
+    path, inverse = tmp_path / "locus.svg", tmp_path / "inverse.svg"
+    plot_locus(locus([0.0, 1.0], [0.8, 0.5]), inverse, inverse=["alpha"])
+    plot_locus(locus([0.0, 1.0], [1.25, 2.0]), path)
+    curve = '<g id="line2d_'  # the same curve on the same axis, under another label
+    assert path.read_text(encoding="utf-8").count(curve) == inverse.read_text(encoding="utf-8").count(curve)
+    with pytest.raises(ValueError, match="no point of this locus was located"):
+        plot_locus(locus([0.0, 1.0], [0.0, 0.0]), path, inverse=["alpha"])
