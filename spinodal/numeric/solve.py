@@ -358,7 +358,7 @@ def _warnings(values: Mapping[str, float], error: float, tolerance: float) -> Se
 
 
 def _describe_end(module: ModuleType, p: Array, reached: float, x: Array) -> str:
-    """Where and how the branch from small alpha ended: at saturation, or else in a fold."""
+    """Where and how the branch from small alpha ended: at saturation, at a branch point, or else in a fold."""
     alpha = reached * float(p[module.PARAMETERS.index("alpha")])
     for name in module.SATURATING:
         bound = float(upper_bounds(module, x[None])[0, module.ORDER_PARAMETERS.index(name)])
@@ -367,6 +367,10 @@ def _describe_end(module: ModuleType, p: Array, reached: float, x: Array) -> str
             gap /= bound
             where = f"where {name} reaches {bound:g} ({gap:.0e} short)"
             return f"the branch from small alpha could be followed to alpha = {alpha:.6g}, {where}"
+    beyond = p.copy()
+    beyond[module.PARAMETERS.index("alpha")] = alpha * 1.001
+    if np.max(np.abs(module.residual(x[None], beyond[None]))) < 1e-10:  # a state that alpha does not move
+        return f"the branch from small alpha loses its stability at a branch point near alpha = {alpha:.6g}"
     return f"the branch from small alpha ends in a fold near alpha = {alpha:.6g}"
 
 
@@ -419,7 +423,7 @@ def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: floa
         if "reaches" in reason:
             advice = "near that point the data fix the weights, and conjugates diverge: lower alpha or the margin"
         else:
-            advice = "beyond a fold another state takes over: try --all, or --start with order parameters of that state"
+            advice = "beyond it another state takes over: try --all, or --start with order parameters of that state"
     empty = dict.fromkeys(module.ORDER_PARAMETERS, float("nan"))
     return State(
         parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),

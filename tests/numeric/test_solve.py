@@ -291,3 +291,21 @@ def test_replicon_of_the_binary_perceptron_is_the_known_formula() -> None:
 
     expected = 1 - 0.7 / (1 - q) ** 2 * gaussian(second) * gaussian(lambda z: np.cosh(np.sqrt(q_hat) * z) ** -4)
     assert state["replicon"] == pytest.approx(expected, abs=1e-10)
+
+
+def test_a_symmetric_state_that_loses_its_stability_is_said_to() -> None:
+    """Labels |u| leave q = r = 0 a state at every alpha, unstable from 1/alpha = E_y <h^2 - 1>_y <u^2 - 1>_y on."""
+    model = declare(
+        "even-labels",
+        teacher={"weights": "gaussian", "label": "abs(u)"},
+        loss={"energy": "(y-abs(h))**2", "temperature": "T"},
+        alpha=0.8,
+        T=0.5,
+    )
+    y, h = np.linspace(0.0, 9.0, 901), np.linspace(0.0, 10.0, 4001)
+    density = np.exp(-(h**2) / 2 - (y[:, None] - h) ** 2 / 0.5)
+    tilted = np.trapezoid(density * (h**2 - 1), h) / np.trapezoid(density, h)
+    threshold = 1.0 / np.trapezoid(np.sqrt(2.0 / np.pi) * np.exp(-(y**2) / 2) * tilted * (y**2 - 1), y)
+    failure = model.solve().states[0].failure
+    assert failure is not None
+    assert f"loses its stability at a branch point near alpha = {threshold:.5f}"[:-1] in failure.reason
