@@ -3,31 +3,39 @@
 Arrays carry one leading axis for each variable of integration in scope, innermost first, and the points last, so that
 numpy's broadcasting aligns what depends on fewer variables.
 
-An integral is a composite Fejér rule, refined by bisection where its embedded rule of half the order disagrees; the
-disagreement that is left is the error estimate. A Gaussian variable is cut at twelve standard deviations.
+A Gaussian average over the whole line is a trapezoid sum whose step is halved until nothing changes: for analytic integrands
+it converges geometrically, inside other integrals too. Other integrals, and integrands that are not smooth, take a composite
+Fejér rule, split where a step or an absolute value is and refined by bisection. The disagreement that is left is the error
+estimate. What leaves the range of doubles (tails, powers of partition functions) is carried as ``value exp(exponent)``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.tree import Node
+from spinodal.verify.extrema import maximise
+from spinodal.verify.functions import FUNCTIONS, KINKED, LOGARITHMS
+from spinodal.verify.quadrature import CUT, ROOT_2PI, Sum, fejer, finite, gaussian_place, lebesgue_place, weighted
+from spinodal.verify.tree import Node, free_symbols, integral_depth, walk
 
 Array = NDArray[np.float64]
+_T = TypeVar("_T")
+Scaled = tuple[Array, Array | float]
 
-_CUT = 12.0
-_ROOT_2PI = np.sqrt(2.0 * np.pi)
-_NEGLIGIBLE = 1e-16
-_MAX_ELEMENTS = 4_000_000
-_MAX_WORK = 1_500_000_000
+_MAX_ELEMENTS = 40_000_000
+_MAX_WORK = 3_000_000_000
+#: Steps of the trapezoid rule: this one, halved up to so many times.
+_STEP, _HALVINGS = 0.5, 3
+#: Two rules that agree to this are followed by one that is right to its power of 3/2.
+_AGREE = 2e-9
 
 
 @dataclass
@@ -48,6 +56,8 @@ class Evaluator:
     limit: int = _MAX_WORK
     _bound: dict[str, Array] = field(default_factory=dict)
     _depth: int = 0
+    _importance: Array | float = 1.0
+    _wild: dict[int, tuple[Node, bool]] = field(default_factory=dict)
 
     def __call__(self, tree: Node) -> Array:
         """The value at every point, shape [B].
@@ -56,6 +66,18 @@ class Evaluator:
             UnreadableError: if it has no real finite value at some point, or costs too much.
         """
         count = len(next(iter(self.names.values())))
+        if integral_depth(tree) < 3:
+            return self._at(tree, count)
+        everything, found = self.names, []
+        try:  # deep integrals point by point: their tables fill the memory
+            for k in range(count):
+                self.names = {name: values[k : k + 1] for name, values in everything.items()}
+                found.append(self._at(tree, 1))
+        finally:
+            self.names = everything
+        return np.concatenate(found)
+
+    def _at(self, tree: Node, count: int) -> Array:
         with np.errstate(all="ignore"):
             value = np.broadcast_to(self._value(tree), (count,)).astype(float)
         if not np.all(np.isfinite(value)):
@@ -63,297 +85,313 @@ class Evaluator:
         return value
 
     def _value(self, node: Node) -> Array:
-        kind = node.kind
-        if kind == "num":
-            return np.float64(float(node.value))  # type: ignore[return-value]
-        if kind == "const":
-            return np.float64(np.pi if node.value == "pi" else np.inf)  # type: ignore[return-value]
-        if kind == "sym":
-            key = str(node.value)
-            return self.names[key[1:]] if key.startswith("@") else self._bound[key]
-        if kind == "int":
-            return self._integral(node)
-        if kind == "let":
-            return self._let(node)
-        if kind == "named":
-            return self._value(node.args[0])
-        if kind == "sum":
-            return self._sum(node)
-        if kind == "max":
-            return self._maximum(node)
-        if kind == "div":
-            return self._quotient(node)
-        if kind == "fn" and node.value == "log":
-            logarithm = self._log(node.args[0])
-            return logarithm if logarithm is not None else np.log(self._value(node.args[0]))
+        match node.kind:
+            case "num":
+                return np.float64(float(node.value))  # type: ignore[return-value]
+            case "const":
+                return np.float64(np.pi if node.value == "pi" else np.inf)  # type: ignore[return-value]
+            case "sym":
+                key = str(node.value)
+                return self.names[key[1:]] if key.startswith("@") else self._bound[key]
+            case "named":
+                return self._value(node.args[0])
+            case "let":
+                values = [self._value(a) for a in node.args[:-1]]
+                with self._binding(dict(zip(node.value, values, strict=True))):
+                    return self._value(node.args[-1])
+            case "sum":
+                return sum((part for part in self._terms(node, self._value)), start=np.zeros(()))
+            case "max":
+                return self._maximum(node)
+            case "int":
+                return self._integral(node).plain
+            case "div" | "mul" if self._is_wild(node):
+                value, exponent = self._scaled(node)
+                return value if isinstance(exponent, float) and exponent == 0.0 else _times_exp(value, exponent)
+            case "fn" if node.value == "log":
+                value, exponent = self._scaled(node.args[0])
+                return np.log(value) + exponent
         arguments = [self._value(a) for a in node.args]
-        self.work += max(np.size(a) for a in arguments)
-        if self.work > self.limit:
-            raise UnreadableError("its integrals are too expensive to evaluate", node.start)
-        if kind == "add":
-            return sum(arguments[1:], arguments[0])
-        if kind == "mul":
-            product = arguments[0]
-            for factor in arguments[1:]:
-                product = product * factor
-            if self._depth and not np.all(np.isfinite(product)):
-                # far in a tail: what has underflowed outweighs what has overflowed
-                zero = np.any(np.broadcast_arrays(*(a == 0.0 for a in arguments)), axis=0)
-                product = np.where(zero & ~np.isfinite(product), 0.0, product)
-            return product
-        if kind == "neg":
-            return -arguments[0]
-        if kind == "pow":
-            return np.power(arguments[0], arguments[1])
-        return _FUNCTIONS[str(node.value)](*arguments)
+        self._worked(max(np.size(a) for a in arguments), node)
+        match node.kind:
+            case "add":
+                return sum(arguments[1:], arguments[0])
+            case "mul":
+                product = arguments[0]
+                for factor in arguments[1:]:
+                    product = product * factor
+                return product
+            case "div":
+                return arguments[0] / arguments[1]
+            case "neg":
+                return -arguments[0]
+            case "pow":
+                return np.power(arguments[0], arguments[1])
+        return FUNCTIONS[str(node.value)](*arguments)
 
-    def _let(self, node: Node) -> Array:
-        values = [self._value(a) for a in node.args[:-1]]
+    def _terms(self, node: Node, evaluate: Callable[[Node], _T]) -> Iterator[_T]:
+        for value in node.args[1:]:
+            with self._binding({node.value: self._value(value)}):
+                yield evaluate(node.args[0])
+
+    @contextmanager
+    def _binding(self, values: Mapping[str, Array]) -> Iterator[None]:
         before = dict(self._bound)
-        self._bound.update(dict(zip(node.value, values, strict=True)))
+        self._bound.update(values)
         try:
-            return self._value(node.args[-1])
+            yield
         finally:
             self._bound = before
 
-    def _sum(self, node: Node) -> Array:
-        before = self._bound.get(node.value)
-        total: Array = np.zeros(())
-        for value in node.args[1:]:
-            self._bound[node.value] = self._value(value)
-            total = total + self._value(node.args[0])
-        if before is None:
-            del self._bound[node.value]
-        else:
-            self._bound[node.value] = before
-        return total
+    def _worked(self, count: int, node: Node) -> None:
+        self.work += count
+        if count > _MAX_ELEMENTS or self.work > self.limit:
+            raise UnreadableError("its integrals are too expensive to evaluate", node.start)
 
-    # ---- numbers that double precision cannot hold, through their logarithms
+    # ---- numbers that double precision cannot hold
 
-    def _log(self, node: Node) -> Array | None:
-        """The logarithm of a product of tails, exponentials and the like without under- or overflow, else None."""
-        if node.kind == "num" and node.value > 0:
-            return np.float64(np.log(float(node.value)))  # type: ignore[return-value]
-        if node.kind == "fn":
-            if node.value == "tail":
-                return np.asarray(special.log_ndtr(-self._value(node.args[0])))
-            if node.value == "normal":
-                return np.asarray(special.log_ndtr(self._value(node.args[0])))
-            if node.value == "erfc":
-                return np.asarray(np.log(2.0) + special.log_ndtr(-np.sqrt(2.0) * self._value(node.args[0])))
-            if node.value == "density":
-                return np.asarray(-0.5 * self._value(node.args[0]) ** 2 - np.log(_ROOT_2PI))
-            if node.value == "exp":
-                return self._value(node.args[0])
-            if node.value == "cosh":
-                x = self._value(node.args[0])
-                return np.asarray(np.logaddexp(x, -x) - np.log(2.0))
-            return None
-        if node.kind == "named":
-            return self._log(node.args[0])
-        if node.kind in ("mul", "div"):
-            logs = [self._log(a) for a in node.args]
-            if any(part is None for part in logs) or not any(a.kind in ("fn", "div", "mul", "pow") for a in node.args):
-                return None
-            total: Array = np.zeros(())
-            for k, part in enumerate(logs):
-                assert part is not None
-                total = total - part if node.kind == "div" and k == 1 else total + part
-            return total
-        if node.kind == "pow":
-            inner = self._log(node.args[0])
-            return None if inner is None else inner * self._value(node.args[1])
-        return None
+    def _is_wild(self, node: Node) -> bool:
+        """Whether a tree's factors may leave the range of doubles."""
+        known = self._wild.get(id(node))
+        if known is None or known[0] is not node:
+            wild = (node.kind == "fn" and node.value in LOGARITHMS) or any(self._is_wild(a) for a in node.args)
+            known = self._wild[id(node)] = (node, wild)
+        return known[1]
 
-    def _quotient(self, node: Node) -> Array:
-        above, below = node.args
-        if any(part.kind in ("fn", "mul", "pow") for part in (below, *below.args)):
-            denominator = self._log(below)
-            if denominator is not None:
-                numerator = self._log(above)
-                if numerator is not None:
-                    return np.exp(numerator - denominator)
-                small = denominator < -600.0
-                if not np.any(small):
-                    return self._value(above) / np.exp(denominator)
-        return self._value(above) / self._value(below)
+    def _scaled(self, node: Node) -> Scaled:
+        """``(value, exponent)``: the value is value times exp(exponent)."""
+        if not self._is_wild(node):
+            return self._value(node), 0.0
+        match node.kind:
+            case "fn" if node.value in LOGARITHMS:
+                argument = self._value(node.args[0])
+                self._worked(np.size(argument), node)
+                return np.float64(1.0), LOGARITHMS[str(node.value)](argument)  # type: ignore[return-value]
+            case "fn" if node.value == "sqrt":
+                value, exponent = self._scaled(node.args[0])
+                return np.sqrt(value), exponent / 2.0
+            case "named":
+                return self._scaled(node.args[0])
+            case "let":
+                values = [self._value(a) for a in node.args[:-1]]
+                with self._binding(dict(zip(node.value, values, strict=True))):
+                    return self._scaled(node.args[-1])
+            case "neg":
+                value, exponent = self._scaled(node.args[0])
+                return -value, exponent
+            case "mul":
+                value, exponent = self._scaled(node.args[0])
+                for factor in node.args[1:]:
+                    more, further = self._scaled(factor)
+                    value, exponent = value * more, exponent + further
+                return value, exponent
+            case "div":
+                (above, up), (below, down) = (self._scaled(a) for a in node.args)
+                return above / below, up - down
+            case "pow":
+                (value, exponent), power = self._scaled(node.args[0]), self._value(node.args[1])
+                return np.power(value, power), exponent * power
+            case "add":
+                return _added([self._scaled(a) for a in node.args])
+            case "sum":
+                return _added(list(self._terms(node, self._scaled)))
+            case "int":
+                found = self._integral(node)
+                return found.value, found.shift
+        return self._value(node), 0.0
 
     # ---- integrals
 
-    def _integral(self, node: Node) -> Array:
+    def _integral(self, node: Node) -> Sum:
         body, low_node, high_node = node.args
-        bound = node.value
+        key, gaussian = node.value.key, node.value.gaussian
         low, high = self._value(low_node), self._value(high_node)
-        place = _gaussian_place(low, high) if bound.gaussian else _lebesgue_place(low, high)
         flip = np.where(low <= high, 1.0, -1.0)
-        before, depth = self._bound.get(bound.key), self._depth
+        low, high = np.minimum(low, high), np.maximum(low, high)
+        breaks = self._kinks(body, key)
+        if gaussian and not breaks and np.ndim(low) == np.ndim(high) == 0 and np.isneginf(low) and np.isposinf(high):
+            found = self._trapezoid(body, key)
+            if found is not None:
+                return found
+        edges = [low, *_ordered([np.clip(b, low, high) for b in breaks]), high]
+        total: Sum | None = None
+        for start, stop in pairwise(edges):
+            piece = self._composite(body, key, gaussian, start, stop)
+            total = piece if total is None else total + piece
+        assert total is not None
+        return total.times(flip)
+
+    def _kinks(self, body: Node, key: str) -> list[Array]:
+        """Where the integrand has a step or a kink whose place is a linear equation in the variable."""
+        found: list[Array] = []
+        for node in walk(body):
+            if node.kind != "fn" or node.value not in KINKED or key not in free_symbols(node.args[0]):
+                continue
+            (argument,) = node.args
+            if any(name not in self._bound and name != key and not name.startswith("@") for name in free_symbols(argument)):
+                continue  # it depends on a variable of an inner integral, which meets it itself
+            values = []
+            for place in (0.0, 1.0, 2.0):
+                with self._binding({key: np.float64(place)}):  # type: ignore[dict-item]
+                    values.append(self._value(argument))
+            slope = values[1] - values[0]
+            if np.all(np.abs(values[2] - values[1] - slope) <= 1e-9 * (1.0 + np.abs(slope))) and np.all(slope != 0.0):
+                found.append(-values[0] / slope)
+        return found
+
+    def _sample(self, body: Node, key: str, gaussian: bool, z: Array, reference: Array | float) -> Scaled:
+        """The integrand with the variable's weight at nodes z [n, outer.., B], in scaled numbers."""
+        depth, importance = self._depth, self._importance
         self._depth = depth + 1
-
-        def values(t: Array) -> Array:
-            """The integrand on nodes t of the unit interval, times the weight of the variable: [n, outer.., B]."""
-            column = t.reshape((len(t),) + (1,) * max(np.ndim(low), np.ndim(high), depth + 1))
-            z, width = place(column)
-            self._bound[bound.key] = z
-            inside = self._value(body)
-            weight = np.exp(-0.5 * z * z) / _ROOT_2PI if bound.gaussian else np.ones_like(z)
-            product = inside * weight * width
-            if bound.gaussian:
-                product = np.where(np.isfinite(product) | (weight > _NEGLIGIBLE), product, 0.0)
-            self.work += product.size
-            return np.broadcast_to(product, (len(t), *np.broadcast_shapes(product.shape[1:])))
-
+        if gaussian:
+            self._importance = np.exp(-0.5 * z * z + reference) * importance
         try:
-            total = self._adaptive(values, depth)
+            with self._binding({key: z}):
+                value, exponent = self._scaled(body)
         finally:
-            self._depth = depth
-            if before is None:
-                self._bound.pop(bound.key, None)
-            else:
-                self._bound[bound.key] = before
-        return total * flip
+            self._depth, self._importance = depth, importance
+        shape = np.broadcast_shapes(np.shape(z), np.shape(value), np.shape(exponent))
+        self._worked(int(np.prod(shape)), body)
+        if not gaussian:
+            return np.broadcast_to(value, shape), exponent
+        if not isinstance(exponent, float):
+            weight = exponent - 0.5 * z * z - np.log(ROOT_2PI)
+            gone = ~np.isfinite(value) & (-0.5 * z * z < -30.0)
+            return np.where(gone, 0.0, np.broadcast_to(value, shape)), weight
+        product = value * (np.exp(-0.5 * z * z) / ROOT_2PI)
+        gone = ~np.isfinite(product) & (-0.5 * z * z < -30.0)
+        return np.broadcast_to(np.where(gone, 0.0, product), shape), exponent
 
-    def _adaptive(self, values: Callable[[Array], Array], depth: int) -> Array:
-        panels, order = (12, 31) if self.fine else ((8, 31) if depth == 0 else (6, 15))
-        if self.fine and depth >= 2:
-            panels, order = 8, 15
-        edges = np.linspace(0.0, 1.0, panels + 1)
-        pending = list(pairwise(edges))
-        total: Array = np.zeros(())
-        scale, error = 1e-300, 0.0
-        rounds = 1 if not self.fine else (30 if depth == 0 else 3)
+    def _column(self, nodes: Array, *others: Array) -> Array:
+        return nodes.reshape((len(nodes),) + (1,) * max(self._depth + 1, *(np.ndim(o) for o in others), 0))
+
+    def _trapezoid(self, body: Node, key: str) -> Sum | None:
+        """The whole line by halved steps; None where that does not converge."""
+        reach, step = CUT, _STEP
+
+        def added(nodes: Array) -> Sum:
+            z = self._column(nodes)
+            return weighted(*self._sample(body, key, True, z, 0.0), np.ones(len(nodes)))
+
+        total = added(np.arange(-reach, reach + step / 2, step))
+        while self._is_wild(body) and reach < 48.0 and self._weighs_at_ends(body, key, reach, total):
+            outer = np.arange(reach + step, 2.0 * reach + step / 2, step)
+            total, reach = total + added(np.concatenate([-outer[::-1], outer])), 2.0 * reach
+        if not self.fine:
+            return total.times(step)
+        for _ in range(_HALVINGS if self._depth < 2 else 2):
+            finer = total + added(np.arange(-reach + step / 2, reach, step))
+            scale = np.exp(np.minimum(total.shift - finer.shift, 700.0)) if not isinstance(finer.shift, float) else 1.0
+            gap = np.abs(0.5 * finer.value - total.value * scale) / np.maximum(finer.size, 1e-300)
+            worst = self._worst(gap)
+            total, step = finer, step / 2
+            if worst <= _AGREE:
+                self.error = max(self.error, worst**1.5, 1e-15)
+                return total.times(step)
+        return None
+
+    def _weighs_at_ends(self, body: Node, key: str, reach: float, total: Sum) -> bool:
+        ends = weighted(*self._sample(body, key, True, self._column(np.array([-reach, reach])), 0.0), np.ones(2))
+        scale = np.exp(np.minimum(ends.shift - total.shift, 700.0)) if not isinstance(ends.shift, float) else 1.0
+        return self._worst(ends.size * scale / np.maximum(total.size, 1e-300)) > 1e-13
+
+    def _worst(self, relative: Array) -> float:
+        """The largest of relative deviations, each as far as the outer variables' weight makes it matter."""
+        return float(np.max(np.nan_to_num(relative * self._importance, nan=0.0, posinf=np.inf), initial=0.0))
+
+    def _composite(self, body: Node, key: str, gaussian: bool, low: Array, high: Array) -> Sum:
+        place = gaussian_place(low, high) if gaussian else lebesgue_place(low, high)
+        # the weight is measured against its largest value in the range
+        nearest = np.where(low > 0.0, low, np.where(high < 0.0, high, 0.0))
+        reference = 0.5 * np.minimum(nearest * nearest, 1e4) if gaussian else 0.0
+        panels, order = (6, 31) if self._depth == 0 else (4, 31)
+        if not self.fine:
+            panels, order = (6, 31) if self._depth == 0 else (4, 15)
+        pending = list(pairwise(np.linspace(0.0, 1.0, panels + 1)))
+        total: Sum | None = None
+        whole: Sum | None = None
+        error = 0.0
+        rounds = 1 if not self.fine else (30 if self._depth == 0 else 5)
         for k in range(rounds):
-            found = [self._panel(values, low, high, order) for low, high in pending]
-            if k == 0:
-                scale = max(float(np.max(sum(np.abs(value) for value, _ in found), initial=0.0)), scale)
+            found = [self._panel(body, key, gaussian, place, reference, edges, order) for edges in pending]
+            if whole is None:
+                whole = found[0][0]
+                for value, _ in found[1:]:
+                    whole = whole + value
             again = []
-            last = not self.fine or k == rounds - 1 or len(pending) > 400 or self.work > self.limit
-            for (low, high), (value, deviation) in zip(pending, found, strict=True):
-                worst = float(np.max(np.nan_to_num(deviation, nan=np.inf), initial=0.0)) / scale
+            last = k == rounds - 1 or len(pending) > 400
+            for edges, (value, gap) in zip(pending, found, strict=True):
+                scale = np.exp(np.minimum(gap.shift - whole.shift, 700.0)) if not isinstance(gap.shift, float) else 1.0
+                worst = self._worst(np.abs(gap.value) * scale / np.maximum(whole.size, 1e-300))
                 if worst > 1e-13 and not last:
-                    again.append((low, high))
+                    again.append(edges)
                 else:  # where nothing more is gained, the disagreement is the error
-                    total = total + value
+                    total = value if total is None else total + value
                     error += worst
             if not again:
                 break
-            pending = [half for low, high in again for half in ((low, (low + high) / 2), ((low + high) / 2, high))]
+            pending = [half for a, b in again for half in ((a, (a + b) / 2), ((a + b) / 2, b))]
         if self.fine:
-            self.error = max(self.error, float(error))
+            self.error = max(self.error, error)
+        assert total is not None
         return total
 
-    def _panel(self, values: Callable[[Array], Array], low: float, high: float, order: int) -> tuple[Array, Array]:
+    def _panel(
+        self,
+        body: Node,
+        key: str,
+        gaussian: bool,
+        place: Callable[[Array], tuple[Array, Array]],
+        reference: Array | float,
+        edges: tuple[float, float],
+        order: int,
+    ) -> tuple[Sum, Sum]:
+        """One panel, and what it differs by from the rule of half the order."""
         nodes, weights, embedded = fejer(order)
-        t = low + (high - low) * (nodes + 1.0) / 2.0
-        table = values(t)
-        if table.size > _MAX_ELEMENTS * 8:
-            raise UnreadableError("its integrals are nested too deeply to evaluate")
+        low, high = edges
+        z, width = place(self._column(low + (high - low) * (nodes + 1.0) / 2.0))
+        value, exponent = self._sample(body, key, gaussian, z, reference)
         half = (high - low) / 2.0
-        fine = half * np.tensordot(weights, table, axes=(0, 0))
-        coarse = half * np.tensordot(embedded, table[1::2], axes=(0, 0))
-        # the embedded rule has half the order: its deviation bounds the finer rule's error generously
-        return fine, np.abs(fine - coarse) ** 1.5 if order < 31 else np.abs(fine - coarse)
+        value = value * width * half
+        both = np.stack([weights, weights], axis=1)
+        both[1::2, 1] -= embedded
+        return weighted(value, exponent, both[:, 0]), weighted(value, exponent, both[:, 1])
+
+    # ---- extrema
 
     def _maximum(self, node: Node) -> Array:
-        """The extremum over one real variable: a grid, zoomed in on its best point."""
+        """The extremum over one real variable, or where it is attained."""
         word, (key,) = node.value
-        sign = -1.0 if word in ("min", "inf") else 1.0
-        before, depth = self._bound.get(key), self._depth
+        depth, importance = self._depth, self._importance
         self._depth = depth + 1
-        centre: Array = np.zeros((1,) * (depth + 1))
-        reach, count = 40.0, 321
+
+        def value(points: Array) -> Array:
+            with self._binding({key: points}):
+                found = np.asarray(self._value(node.args[0]))
+            found = np.broadcast_to(found, np.broadcast_shapes(points.shape, found.shape))
+            self._worked(found.size, node)
+            return found
+
         try:
-            for k in range(9):
-                t = np.linspace(-reach, reach, count).reshape((count,) + (1,) * max(depth + 1, np.ndim(centre)))
-                points = centre + t
-                self._bound[key] = points
-                values = sign * np.asarray(self._value(node.args[0]))
-                found = np.broadcast_to(values, np.broadcast_shapes(points.shape, values.shape))
-                self.work += found.size
-                best = np.argmax(found, axis=0)
-                if k == 0 and np.any((best == 0) | (best == count - 1)):
-                    raise UnreadableError(f"{word} over {key} is not attained within {reach:g}", node.start)
-                value = np.take_along_axis(found, best[None], axis=0)[0]
-                centre = np.take_along_axis(np.broadcast_to(points, found.shape), best[None], axis=0)[0]
-                reach, count = 2.0 * 2.0 * reach / (count - 1), 17
+            return maximise(word, key, value, depth + 1, node.start)
         finally:
-            self._depth = depth
-            if before is None:
-                self._bound.pop(key, None)
-            else:
-                self._bound[key] = before
-        return np.asarray(sign * value)
+            self._depth, self._importance = depth, importance
 
 
-_Place = Callable[[Array], tuple[Array, Array]]
+def _times_exp(value: Array, exponent: Array | float) -> Array:
+    # far in a tail: what has underflowed outweighs what has overflowed
+    return np.where(value == 0.0, 0.0, value * np.exp(exponent))
 
 
-def _gaussian_place(low: Array, high: Array) -> _Place:
-    """From the unit interval to the limits, in order; a half line ends where the Gaussian weight does."""
-    low, high = np.minimum(low, high), np.maximum(low, high)
-    start = np.maximum(low, np.where(np.isfinite(high), np.minimum(high, 0.0), 0.0) - _CUT)
-    stop = np.maximum(start, np.minimum(high, np.maximum(start, 0.0) + _CUT))
-    return lambda t: (start + (stop - start) * t, stop - start)
+def _added(terms: list[Scaled]) -> Scaled:
+    if all(isinstance(e, float) and e == 0.0 for _, e in terms):
+        return sum((v for v, _ in terms[1:]), terms[0][0]), 0.0
+    shift = terms[0][1]
+    for value, exponent in terms[1:]:
+        shift = np.maximum(shift, np.where(value == 0.0, -np.inf, exponent))
+    shift = finite(np.asarray(shift))
+    return sum((v * np.exp(e - shift) for v, e in terms), start=np.zeros(())), shift
 
 
-def _lebesgue_place(low: Array, high: Array) -> _Place:
-    """From the unit interval to the limits, in order; infinity by a rational map."""
-    low, high = np.minimum(low, high), np.maximum(low, high)
-    if np.all(np.isfinite(low)) and np.all(np.isfinite(high)):
-        return lambda t: (low + (high - low) * t, high - low)
-    if np.all(np.isfinite(low)) and not np.any(np.isfinite(high)):
-        return lambda t: (low + t / (1.0 - t), (1.0 - t) ** -2.0)
-    if np.all(np.isfinite(high)) and not np.any(np.isfinite(low)):
-        return lambda t: (high - t / (1.0 - t), (1.0 - t) ** -2.0)
-    return lambda t: ((t - 0.5) / (t * (1.0 - t)), (t * t - t + 0.5) / (t * (1.0 - t)) ** 2)
-
-
-@lru_cache(maxsize=8)
-def fejer(order: int) -> tuple[Array, Array, Array]:
-    """Fejér's second rule on [-1, 1]: nodes, weights, and the weights of the embedded rule on every second node.
-
-    Waldvogel, BIT 46, 195 (2006); ``order`` is 2^k - 1.
-    """
-
-    def weights(n: int) -> Array:
-        theta = np.arange(1, n + 1) * np.pi / (n + 1)
-        j = np.arange(1, (n + 1) // 2 + 1)
-        sums = np.sin(np.outer(theta, 2 * j - 1)) @ (1.0 / (2 * j - 1))
-        return np.asarray(4.0 * np.sin(theta) / (n + 1) * sums)
-
-    nodes = -np.cos(np.arange(1, order + 1) * np.pi / (order + 1))
-    return nodes, weights(order), weights((order - 1) // 2)
-
-
-def _mills(x: Array) -> Array:
-    return np.asarray(np.exp(-0.5 * x * x - np.log(_ROOT_2PI) - special.log_ndtr(-x)))
-
-
-_FUNCTIONS: dict[str, Callable[..., Array]] = {
-    "exp": np.exp,
-    "tanh": np.tanh,
-    "cosh": np.cosh,
-    "sinh": np.sinh,
-    "coth": lambda x: 1.0 / np.tanh(x),
-    "sech": lambda x: 1.0 / np.cosh(x),
-    "sin": np.sin,
-    "cos": np.cos,
-    "tan": np.tan,
-    "arccos": np.arccos,
-    "arcsin": np.arcsin,
-    "arctan": np.arctan,
-    "arctanh": np.arctanh,
-    "arccosh": np.arccosh,
-    "erf": special.erf,
-    "erfc": special.erfc,
-    "sign": np.sign,
-    "abs": np.abs,
-    "relu": lambda x: np.maximum(x, 0.0),
-    "mills": _mills,
-    "step": lambda x: np.heaviside(x, 0.5),
-    "tail": lambda x: special.ndtr(-x),
-    "normal": special.ndtr,
-    "density": lambda x: np.exp(-0.5 * x * x) / _ROOT_2PI,
-    "sqrt": np.sqrt,
-    "max": lambda *a: np.maximum.reduce(np.broadcast_arrays(*a)),
-    "min": lambda *a: np.minimum.reduce(np.broadcast_arrays(*a)),
-}
+def _ordered(breaks: list[Array]) -> list[Array]:
+    return list(np.sort(np.stack(np.broadcast_arrays(*breaks)), axis=0)) if breaks else []

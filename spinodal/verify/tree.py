@@ -138,3 +138,9 @@ def depth(node: Node) -> int:
         deepest = max(deepest, level)
         stack.extend((a, level + 1) for a in top.args)
     return deepest
+
+
+def integral_depth(node: Node) -> int:
+    """How many integrals stand inside one another."""
+    inner = max((integral_depth(a) for a in node.args), default=0)
+    return inner + (node.kind == "int")

@@ -1,0 +1,63 @@
+"""The functions that papers use, in double precision, and the logarithms of those that leave its range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from spinodal.verify.quadrature import ROOT_2PI
+
+Array = NDArray[np.float64]
+
+
+def _mills(x: Array) -> Array:
+    return np.asarray(np.exp(-0.5 * x * x - np.log(ROOT_2PI) - special.log_ndtr(-x)))
+
+
+FUNCTIONS: dict[str, Callable[..., Array]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "tanh": np.tanh,
+    "cosh": np.cosh,
+    "sinh": np.sinh,
+    "coth": lambda x: 1.0 / np.tanh(x),
+    "sech": lambda x: np.exp(-LOGARITHMS["cosh"](x)),
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "arccos": np.arccos,
+    "arcsin": np.arcsin,
+    "arctan": np.arctan,
+    "arctanh": np.arctanh,
+    "arccosh": np.arccosh,
+    "erf": special.erf,
+    "erfc": special.erfc,
+    "sign": np.sign,
+    "abs": np.abs,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "mills": _mills,
+    "step": lambda x: np.heaviside(x, 0.5),
+    "tail": lambda x: special.ndtr(-x),
+    "normal": special.ndtr,
+    "density": lambda x: np.exp(-0.5 * x * x) / ROOT_2PI,
+    "sqrt": np.sqrt,
+    "max": lambda *a: np.maximum.reduce(np.broadcast_arrays(*a)),
+    "min": lambda *a: np.minimum.reduce(np.broadcast_arrays(*a)),
+}
+
+#: Logarithms of positive functions that under- or overflow.
+LOGARITHMS: dict[str, Callable[[Array], Array]] = {
+    "exp": lambda x: x,
+    "cosh": lambda x: np.logaddexp(x, -x) - np.log(2.0),
+    "sech": lambda x: np.log(2.0) - np.logaddexp(x, -x),
+    "erfc": lambda x: np.log(2.0) + special.log_ndtr(-np.sqrt(2.0) * x),
+    "tail": lambda x: special.log_ndtr(-x),
+    "normal": special.log_ndtr,
+    "density": lambda x: -0.5 * x * x - np.log(ROOT_2PI),
+}
+
+#: Functions that are not smooth where their argument vanishes.
+KINKED = frozenset(["step", "sign", "abs", "relu"])
