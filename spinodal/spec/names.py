@@ -12,6 +12,9 @@ ORDER_PARAMETERS = frozenset([*_OVERLAPS, *(f"{name}_hat" for name in _OVERLAPS)
 #: The overlap that a scheme constrains: a parameter of its models.
 CONSTRAINED = {"real-replicas": "q1", "franz-parisi": "t"}
 
+#: The size of the inner blocks of copies, as a scheme's equations call it.
+BLOCK_SIZE = {"1rsb": "m", "real-replicas": "y"}
+
 _RS = ("q", "q_d", "q_hat", "q_d_hat")
 _PROJECTED = ("p", "p_d", "p_hat", "p_d_hat")
 _TEACHER = ("r", "r_hat")

@@ -117,6 +117,8 @@ def _checked(task: Task, statement: Statement) -> Outcome:
         right = letters.meaning.resolve(statement.parse(k, letters.declared))
         if not target.is_equation and quantity in used_names(right):
             raise UnreadableError(f"the right side contains {quantity} itself: a tautology", right.start)
+        if not target.is_equation and quantity not in used_names(left):
+            raise UnreadableError(f"neither side names the {task.claim.quantity}: nothing is claimed about it", left.start)
         outcomes.append(_compared(task, target, _balanced(left, right), notes, letters.meaning))
     order = [Status.WRONG, Status.OFF_BY_FACTOR, Status.NOT_CHECKED, Status.SADDLE_POINT_ONLY, Status.VERIFIED]
     return min(outcomes, key=lambda o: order.index(o.status))
@@ -193,7 +195,10 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
             continue
         if found.accuracy > ACCURACY:
             unreadable = UnreadableError(
-                f"its integrals were evaluated to {found.accuracy:.0e} only, too little to compare", sides.right.start
+                f"its integrals were evaluated to {found.accuracy:.0e} only, too little to compare"
+                if found.accuracy < 1.0
+                else "its integrals do not converge",
+                sides.right.start,
             )
             failed.append((at, found))
             continue

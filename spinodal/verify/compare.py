@@ -122,12 +122,12 @@ class Target:
         else:
             yield "verified", reference.free, ""
             used = used_names(sides.right) | used_names(sides.left)
-            missing = tuple(n for n in reference.order_parameters if n not in used and reference.partner(n))
-            partners = tuple(str(reference.partner(n)) for n in missing)
-            if missing and len(missing) < len(reference.order_parameters) and not set(missing) & set(partners):
-                points = reference.on_surface(partners, missing)
+            missing = tuple(n for n in reference.order_parameters if n not in used)
+            equations = tuple(reference.partner(n) or n for n in missing)
+            if missing and len(missing) < len(reference.order_parameters) and not _both(missing, equations):
+                points = reference.on_surface(equations, missing)
                 yield "verified", points, f"with {', '.join(missing)} eliminated by stationarity"
-        yield "saddle-point-only", reference.saddle, ""
+        yield "saddle-point-only", reference.solved, ""
 
     def trivial(self, sides: Sides) -> bool:
         """Whether both sides agree everywhere, so that the equation says nothing about the quantity."""
@@ -146,6 +146,11 @@ class Target:
             return self.compare(sides, at).equal
         except UnreadableError:
             return False
+
+
+def _both(missing: tuple[str, ...], equations: tuple[str, ...]) -> bool:
+    """Whether an overlap is missing together with its conjugate: neither determines the other."""
+    return any(equation in missing and equation != name for name, equation in zip(missing, equations, strict=True))
 
 
 def _others(joint: tuple[str, ...], quantity: str) -> str:

@@ -7,6 +7,7 @@ LaTeX: ``% spinodal: MODEL QUANTITY [ansatz=..] [name=value ..]`` before an equa
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from bisect import bisect_right
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from spinodal.spec.ansatz import ENTRIES
 from spinodal.spec.errors import SpecError, snippet
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.lexer import Macro, macros_in, tokenize
@@ -34,13 +36,18 @@ _DISPLAY = re.compile(rf"\\begin\{{({_ENVIRONMENTS})(\*?)\}}|\\\[|\$\$|\\\(|\$")
 _BLANKED = re.compile(
     r"\\(?:begin|end)\{(?:split|aligned|gathered|multlined|subequations|alignedat|empheq)\}(?:\[[a-z]\])?(?:\{\d+\})?"
 )
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _INTERTEXT = re.compile(r"\\(?:short)?intertext\s*\{[^{}]*\}")
+#: What inline mathematics must contain to define a letter.
+_DEFINES = re.compile(r"=|\\(?:equiv|coloneqq|coloneq|triangleq|doteq)\b")
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|:{3,}|~{3,})[ \t]*(\{?[^\n`]*)$", re.M)
 _MARK = re.compile(r"%+[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*([^\n]*)")
 _HTML_MARK = re.compile(r"<!--[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*(.*?)-->", re.S)
 #: Whichever begins first: markup inside inline code is an example, and backticks inside a comment are no code.
 _COMMENT_OR_CODE = re.compile(r"<!--.*?-->|(?<!`)(`+)(?!`)(?:[^\n]|\n(?!\s*\n))*?(?<!`)\1(?!`)", re.S)
 
+#: Entries of the ansatz that a claim may give like parameters: m=0.5, replicas=inf.
+_ENTRIES = frozenset(entry for entries in ENTRIES.values() for entry in entries)
 _WORDS = {"saddle-point-only", "saddle-point"}
 _CLAIM_KEYS = {"claim", "status", "at", "on", "expect"}
 
@@ -56,6 +63,7 @@ class Claim:
         ansatz: the scheme, or None for the spec's own.
         values: parameters with the values the equation is stated for.
         overrides: entries of the spec, by dotted key.
+        entries: entries of the ansatz (``m``, ``replicas``, ...) as text; a parameter of that name comes first.
         status: ``saddle-point-only`` where no more is claimed, else empty.
     """
 
@@ -65,6 +73,7 @@ class Claim:
     ansatz: str | None
     values: Mapping[str, float]
     overrides: Mapping[str, str]
+    entries: Mapping[str, str]
     status: str
 
 
@@ -248,7 +257,7 @@ def _equations(visible: str, macros: Mapping[str, Macro]) -> list[Equation]:
             position = match.end()
             continue
         display = match.group() not in ("$", r"\(")
-        if display or "=" in visible[start:stop]:
+        if display or _DEFINES.search(visible, start, stop):
             found.append(_equation(visible, start, stop, display, macros))
         position = stop + len(ending)
     return found
@@ -258,11 +267,24 @@ def _equation(visible: str, start: int, stop: int, display: bool, macros: Mappin
     body = _BLANKED.sub(_blank, visible[start:stop])
     body = re.sub(rf"\\(?:begin|end)\{{(?:{_ENVIRONMENTS})\*?\}}", _blank, body)
     body = _INTERTEXT.sub(lambda m: r"\\".ljust(len(m.group())), body)
-    body = body.replace("$$", "  ")
+    body = _unboxed(body.replace("$$", "  "))
     try:
         return Equation(start, stop, display, tuple(split(tokenize(body, start, macros=macros))))
     except UnreadableError as error:
         return Equation(start, stop, display, (), (error.reason, error.offset if error.offset is not None else start))
+
+
+def _unboxed(body: str) -> str:
+    r"""The body without the frames of ``\boxed{..}``, every character in its place."""
+    while (box := _BOX.search(body)) is not None:
+        level = 1
+        for index in range(box.end(), len(body)):
+            level += (body[index] == "{") - (body[index] == "}")
+            if level == 0:
+                body = body[:index] + " " + body[index + 1 :]
+                break
+        body = body[: box.start()] + " " * (box.end() - box.start()) + body[box.end() :]
+    return body
 
 
 # ---- markup
@@ -278,6 +300,7 @@ def _claim(content: str, offset: int, document: Document) -> Claim:
         raise document.error("the markup names no MODEL and QUANTITY", offset, _EXAMPLE)
     values: dict[str, float] = {}
     overrides: dict[str, str] = {}
+    entries: dict[str, str] = {}
     ansatz, status = None, ""
     for word in words[2:]:
         key, mark, value = word.rstrip(",").partition("=")
@@ -294,11 +317,22 @@ def _claim(content: str, offset: int, document: Document) -> Claim:
         elif "." in key:
             overrides[key] = value
         else:
+            if key in _ENTRIES:
+                entries[key] = value
             try:
-                values[key] = float(Fraction(value)) if "/" in value else float(value)
+                values[key] = float(Fraction(value)) if "/" in value else _finite(value, key in _ENTRIES)
             except (ValueError, ZeroDivisionError):
+                if key in entries:
+                    continue
                 raise document.error(f"{word}: {value} is not a number", offset, f"as in {key}=0") from None
-    return Claim(offset, words[0], words[1].replace("-", "_"), ansatz, values, overrides, status)
+    return Claim(offset, words[0], words[1].replace("-", "_"), ansatz, values, overrides, entries, status)
+
+
+def _finite(text: str, infinite: bool) -> float:
+    value = float(text)
+    if not math.isfinite(value) and not infinite:
+        raise ValueError(text)
+    return value
 
 
 _EXAMPLE = "write '% spinodal: MODEL QUANTITY', as in '% spinodal: binary-perceptron q_hat kappa=0'"

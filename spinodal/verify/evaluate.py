@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 Scaled = tuple[Array, Array | float]
 
 _MAX_ELEMENTS = 40_000_000
-_MAX_WORK = 3_000_000_000
+_MAX_WORK = 1_500_000_000
 #: Steps of the trapezoid rule: this one, halved up to so many times.
 _STEP, _HALVINGS = 0.5, 3
 #: Two rules that agree to this are followed by one that is right to its power of 3/2.

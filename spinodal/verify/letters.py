@@ -15,7 +15,7 @@ from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.meaning import Definition, Meaning
 from spinodal.verify.statements import Statement, symbol_alone
-from spinodal.verify.symbols import default_name
+from spinodal.verify.symbols import default_name, difference_keys
 from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, sym
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -129,9 +129,11 @@ def read_letters(
             )
             if key not in headers or rank > ranks[key]:
                 headers[key], ranks[key] = (statement, arguments), rank
+    differences = difference_keys([*names, *derived])
+    plain = [key for key, (_, arguments) in headers.items() if arguments is None]
     declared = Declared(
-        frozenset([*author, *refused, *(k for k, (_, a) in headers.items() if a is None)]),
-        frozenset(k for k, (_, a) in headers.items() if a is not None),
+        frozenset([*author, *refused, *differences, *plain]),
+        frozenset(key for key, (_, arguments) in headers.items() if arguments is not None),
     )
     definitions = {key: _definition(key, s, arguments, declared) for key, (s, arguments) in headers.items()}
     for key, reason in refused.items():

@@ -149,9 +149,9 @@ class Meaning:
     def _extremum(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
         """An extremum over order parameters says where the free entropy is taken; it changes no formula."""
         word, keys = node.value
-        if all(key not in bound and self.name_of(key) is not None for key in keys):
+        if not word.startswith("arg") and all(key not in bound and self.name_of(key) is not None for key in keys):
             return self._resolve(node.args[0], bound, stack)
-        if len(keys) != 1 or word not in ("max", "sup", "min", "inf"):
+        if len(keys) != 1 or word not in ("max", "sup", "min", "inf", "argmax", "argmin"):
             raise UnreadableError(f"{word} over {', '.join(keys)} is not read", node.start)
         return node.with_args((self._resolve(node.args[0], bound | {keys[0]}, stack),))
 

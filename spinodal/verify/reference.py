@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spinodal.model import Model
 from spinodal.numeric.quadrature import Automatic
 from spinodal.spec import SpecError
+from spinodal.spec.names import BLOCK_SIZE
 
 Array = NDArray[np.float64]
 
@@ -27,7 +28,11 @@ _SEED = 1988
 #: Definitions whose names are the derivation's own.
 _INTERNAL = frozenset(["A", "B", "teacher_rms"])
 _NODES = 300
-_STEPS = 60
+#: Attempts without any solved state after which no more are made.
+_HOPELESS = 9
+#: Random states that are tried where none is solved.
+_DRAWS = 4000
+_STEPS = 25
 
 
 class NoStatesError(Exception):
@@ -101,6 +106,9 @@ class Reference:
             function = sp.lambdify(symbols, expression, modules=["numpy", "scipy"])
             value = np.asarray(function(*(found[str(s)] for s in symbols)), dtype=float)
             found[name] = np.broadcast_to(value, (len(at),)) + 0.0
+        letter = BLOCK_SIZE.get(self.model.ansatz)
+        if letter is not None and "copies" in found:
+            found.setdefault(letter, found["copies"])
         for name in [n for n in found if n.endswith("_sq")]:
             found.setdefault(name.removesuffix("_sq"), np.sqrt(np.abs(found[name])))
         return found
@@ -130,12 +138,12 @@ class Reference:
     @cached_property
     def all_names(self) -> frozenset[str]:
         """Every name that :meth:`names` gives a value."""
-        return frozenset(self.names(self.saddle.head(1)))
+        return frozenset(self.names(self.free.head(1)))
 
     @cached_property
     def derived_names(self) -> frozenset[str]:
         """The names of the definitions that a reader would use too."""
-        known = frozenset(self.names(self.saddle.head(1))) - set(self.order_parameters) - set(self.parameters)
+        known = frozenset(self.names(self.free.head(1))) - set(self.order_parameters) - set(self.parameters)
         return frozenset(name for name in known if name not in _INTERNAL and not name.startswith("variance"))
 
     # ---- states
@@ -170,9 +178,19 @@ class Reference:
                 reason = state.failure.reason
             if len(states) == SADDLE_POINTS or (states and self.fixed.keys() >= set(self.parameters)):
                 break
+            if not states and attempt >= _HOPELESS:
+                break
         if not states:
             raise NoStatesError(f"no state of {self.model.name} was found to compare at: {reason}")
         return self._polished(Points(np.array(states), np.array(rows)))
+
+    @property
+    def solved(self) -> Points:
+        """The solved states; none where no state was solved."""
+        try:
+            return self.saddle
+        except NoStatesError:
+            return self.free.head(0)
 
     def _polished(self, at: Points) -> Points:
         x = at.x.copy()
@@ -190,7 +208,10 @@ class Reference:
         span = generator.uniform(0.6, 1.1) if name == "alpha" else generator.uniform(0.75, 1.3)
         if attempt >= 4 * SADDLE_POINTS and name == "alpha":
             span *= 0.3
-        if default is None or default == 0.0:
+        if default is None:  # a given overlap: low, high, between
+            low, high = ((0.1, 0.4), (0.7, 0.95), (0.4, 0.7))[attempt % 3]
+            return float(generator.uniform(low, high))
+        if default == 0.0:
             return float(generator.uniform(0.1, 0.4))
         return float(default * span)
 
@@ -198,7 +219,10 @@ class Reference:
     def free(self) -> Points:
         """Random states inside the domain, near solved ones but on no equation."""
         generator = np.random.default_rng(_SEED + 1)
-        base = self.saddle
+        try:
+            base = self.saddle
+        except NoStatesError:
+            return self._drawn_states(generator)
         xs: list[Array] = []
         ps: list[Array] = []
         for attempt in range(400):
@@ -215,6 +239,20 @@ class Reference:
         if not xs:
             raise NoStatesError(f"no state off the saddle point of {self.model.name} was found to compare at")
         return Points(np.array(xs), np.array(ps))
+
+    def _drawn_states(self, generator: np.random.Generator) -> Points:
+        """Random states inside the domain, where none was solved: overlaps in (0, 1), conjugates in (0, 2)."""
+        defaults = {d.name: d.default for d in self.model.spec.parameters}
+        x = generator.uniform(0.05, 0.95, (_DRAWS, len(self.order_parameters)))
+        x *= np.array([2.0 if name.endswith("_hat") else 1.0 for name in self.order_parameters])
+        p = np.array([[self._drawn(n, defaults.get(n), generator, 0) for n in self.parameters] for _ in range(_DRAWS)])
+        with np.errstate(all="ignore"):
+            margins = np.asarray(self.module.conditions(x, p))
+        inside = np.flatnonzero(np.all(margins > 0.02, axis=1))
+        kept = [k for k in inside[: 10 * FREE_POINTS] if self._inside(Points(x[k : k + 1], p[k : k + 1]))][:FREE_POINTS]
+        if not kept:
+            raise NoStatesError(f"no state of {self.model.name} was found to compare at, solved or not")
+        return Points(x[kept], p[kept])
 
     def _inside(self, point: Points) -> bool:
         with np.errstate(all="ignore"):
@@ -234,14 +272,18 @@ class Reference:
         columns = rows if unknowns is None else [self.order_parameters.index(name) for name in unknowns]
         x, p = self.free.x.copy(), self.free.p
         with np.errstate(all="ignore"):
+            moving = np.arange(len(x))
             for _ in range(_STEPS):
-                f = np.asarray(self.module.residual(x, p, self.rule))[:, rows]
-                if np.all(np.abs(f) < 1e-14 * (1.0 + np.abs(x[:, rows]))):
+                f = np.asarray(self.module.residual(x[moving], p[moving], self.rule))[:, rows]
+                still = ~np.all(np.abs(f) < 1e-13 * (1.0 + np.abs(x[moving][:, rows])), axis=1)
+                moving, f = moving[still], f[still]
+                if len(moving) == 0:
                     break
-                jacobian = np.asarray(self.module.jacobian(x, p, self.rule))[:, rows][:, :, columns]
+                jacobian = np.asarray(self.module.jacobian(x[moving], p[moving], self.rule))[:, rows][:, :, columns]
                 step = _solved(jacobian, f)
-                damp = np.minimum(1.0, 0.5 * (0.1 + np.abs(x[:, columns])) / np.maximum(np.abs(step), 1e-300))
-                x[:, columns] -= step * np.min(damp, axis=1, keepdims=True)
+                at = x[np.ix_(moving, columns)]
+                damp = np.minimum(1.0, 0.5 * (0.1 + np.abs(at)) / np.maximum(np.abs(step), 1e-300))
+                x[np.ix_(moving, columns)] = at - step * np.min(damp, axis=1, keepdims=True)
             f = np.asarray(self.module.residual(x, p, self.rule))[:, rows]
             good = np.all(np.abs(f) < 1e-12 * (1.0 + np.abs(x[:, rows])), axis=1)
             kept = [i for i in range(len(x)) if good[i] and self._inside(Points(x[i : i + 1], p[i : i + 1]))]
@@ -253,11 +295,17 @@ class Reference:
         return other if other in self.order_parameters else None
 
     def alias(self, name: str) -> str:
-        """The order parameter that the ansatz identifies a name with (r with q when Bayes-optimal), or the name."""
+        """The order parameter that the ansatz identifies a name with (r with q when Bayes-optimal), or the name.
+
+        For an overlap that is given, the order parameter that its equation determines.
+        """
         if name in self.order_parameters:
             return name
-        fixed = self.model.derive().derived.fixed
-        value = str(fixed.get(name, name))
+        derived = self.model.derive().derived
+        if name in self.parameters:  # a given overlap: its equation determines the order parameter of that row
+            rows = [str(left) for left, _ in derived.textbook]
+            return self.order_parameters[rows.index(name)] if name in rows else name
+        value = str(derived.fixed.get(name, name))
         return value if value in self.order_parameters else name
 
 

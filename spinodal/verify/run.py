@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from spinodal.model import Model, load
-from spinodal.spec import SpecError, shipped_models
+from spinodal.spec import SpecError, check_parameters, shipped_models
 from spinodal.spec.errors import did_you_mean
+from spinodal.spec.names import BLOCK_SIZE
 from spinodal.verify.check import SYNONYMS, Task, check
 from spinodal.verify.documents import SUFFIXES, Claim, Document, Equation, read_document
 from spinodal.verify.letters import symbol_map
@@ -109,7 +110,8 @@ class Session:
             yield check(Task(document, claim, statement, model, partial(self._reference, model, fixed), claimed))
 
     def _model(self, document: Document, claim: Claim) -> Model:
-        key = (document.name, claim.model, claim.ansatz, tuple(sorted(claim.overrides.items())))
+        entries = tuple(sorted({**claim.overrides, **claim.entries}.items()))
+        key = (document.name, claim.model, claim.ansatz, entries)
         if key not in self._models:
             shipped = shipped_models()
             source: str | Path = claim.model
@@ -121,7 +123,7 @@ class Session:
                     cure = did_you_mean(claim.model, shipped) or f"the shipped models are {', '.join(shipped)}"
                     raise document.error(f"{claim.model}: no such model", claim.offset, cure)
             try:
-                self._models[key] = load(source, ansatz=claim.ansatz, overrides=dict(claim.overrides))
+                self._models[key] = load(source, ansatz=claim.ansatz, overrides=_overrides(source, claim))
             except SpecError as error:
                 raise document.error(error.message, claim.offset, error.cure or "") from None
         return self._models[key]
@@ -130,19 +132,46 @@ class Session:
         """Parameters given in the markup, and those that vanish by default and that the document never mentions."""
         declared = {p.name: p.default for p in model.spec.parameters}
         for name in claim.values:
-            if name not in declared and name.startswith("alpha"):
+            if name not in declared and (name in claim.entries or name.startswith("alpha")):
                 continue
             if name not in declared:
                 cure = did_you_mean(name, declared) or f"the model has {', '.join(declared)}"
                 raise document.error(f"{name}: no parameter of {claim.model}", claim.offset, cure)
+        given = {name: value for name, value in claim.values.items() if name in declared}
+        try:
+            check_parameters(model.spec, given)
+        except SpecError as error:
+            raise document.error(error.message, claim.offset, error.cure or "") from None
         silent = {name: 0.0 for name, default in declared.items() if default == 0.0 and name not in mentioned}
-        return {**silent, **claim.values}
+        return {**silent, **given}
 
     def _reference(self, model: Model, fixed: dict[str, float]) -> Reference:
         key = (id(model), tuple(sorted(fixed.items())))
         if key not in self._references:
             self._references[key] = Reference(model, fixed)
         return self._references[key]
+
+
+def _overrides(source: str | Path, claim: Claim) -> dict[str, object]:
+    """The spec's entries that a claim replaces: by dotted key, or of the ansatz where no parameter has that name."""
+    found: dict[str, object] = dict(claim.overrides)
+    if not claim.entries:
+        return found
+    spec = load(source, ansatz=claim.ansatz, overrides=found).spec
+    declared = spec.parameter_names()
+    for name, value in claim.entries.items():
+        if name in declared and name in claim.values:
+            continue
+        found[f"ansatz.{name}"] = value
+        letter = BLOCK_SIZE.get(spec.ansatz.scheme)
+        if value == letter:  # a number of copies that the document leaves open
+            found[f"ansatz.{name}"] = "copies"
+            found["parameters.copies"] = _COPIES[spec.ansatz.scheme]
+    return found
+
+
+#: Where a document leaves the number of copies open, it is drawn around this one.
+_COPIES = {"1rsb": 0.5, "real-replicas": 5.0}
 
 
 def _mentioned(document: Document, models: Sequence[Model]) -> frozenset[str]:

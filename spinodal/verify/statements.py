@@ -59,8 +59,8 @@ class Statement:
         try:
             key = parser.symbol_key()
             if parser.at("mark", "^"):
-                decorated = _with_superscript([*tokens, end], key)
-                return None if decorated is None else (decorated, None)
+                parser = Parser([*tokens, end], Declared(_Superscripted()))
+                key = parser.symbol_key()
             if parser.at("end"):
                 return key, None
             if not parser.at("mark", "(", "["):
@@ -90,14 +90,16 @@ def symbol_alone(tokens: Sequence[Token]) -> str | None:
     return key if plain.at("end") else _with_superscript([*tokens, end], key)
 
 
+class _Superscripted(frozenset[str]):
+    """Every key whose superscript belongs to its name, as on the left of its definition: no number, but a mark."""
+
+    def __contains__(self, item: object) -> bool:
+        return "^" in str(item) and not str(item).rpartition("^")[2].isdigit()
+
+
 def _with_superscript(tokens: list[Token], key: str) -> str | None:
-    """The key of a symbol whose superscript belongs to its name, as on the left of its definition."""
-
-    class Anything(frozenset[str]):
-        def __contains__(self, item: object) -> bool:
-            return "^" in str(item) and not str(item).rpartition("^")[2].isdigit()
-
-    parser = Parser(tokens, Declared(Anything()))
+    """The key of a symbol whose superscript belongs to its name."""
+    parser = Parser(tokens, Declared(_Superscripted()))
     try:
         found = parser.symbol_key()
     except UnreadableError:
@@ -123,6 +125,7 @@ def split(tokens: Sequence[Token]) -> list[Statement]:
 def _statement(chunk: list[Token]) -> Statement | None:
     while chunk and chunk[-1].kind == "mark" and chunk[-1].text in ".,;:":
         chunk = chunk[:-1]
+    chunk = _without_remark(chunk)
     top = {id(t) for t in _top_level(chunk)}
     sides: list[list[Token]] = [[]]
     relations: list[str] = []
@@ -137,6 +140,16 @@ def _statement(chunk: list[Token]) -> Statement | None:
     if not sides[0]:
         return None
     return Statement(tuple(tuple(side) for side in sides), tuple(relations))
+
+
+def _without_remark(chunk: list[Token]) -> list[Token]:
+    """A statement without the condition in brackets that may follow it: ``a = b (kappa = 0)``."""
+    if not chunk or chunk[-1].text != ")" or chunk[-1].kind != "mark":
+        return chunk
+    levels = _levels(chunk)
+    opening = max(k for k, level in enumerate(levels) if level == levels[-1] and chunk[k].text in "([{")
+    inside = chunk[opening + 1 : -1]
+    return chunk[:opening] if any(_is_relation(t) for t in _top_level(inside)) else chunk
 
 
 def _is_relation(token: Token) -> bool:

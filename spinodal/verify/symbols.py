@@ -34,6 +34,9 @@ def candidates(key: str) -> Iterator[str]:
 
     ``hat(q)_1`` gives ``q_1_hat`` and ``q1_hat``; ``kappa_*`` gives ``kappa_star``.
     """
+    if key.startswith("delta "):
+        yield from (f"d{name}" for name in candidates(key[6:]))
+        return
     accent, inner, rest = _peel(key)
     suffixes = {"hat": ["_hat"], "tilde": ["_ref"]}.get(accent, [""] if not accent else [])
     stem, mark, tail = (inner + rest).partition("_")
@@ -44,8 +47,6 @@ def candidates(key: str) -> Iterator[str]:
             tail = tail.replace(",", "")
             yield f"{stem}_{tail}{suffix}"
             yield f"{stem}{tail}{suffix}"
-    if key.startswith("delta "):
-        yield "d" + key[6:].replace("_", "")
 
 
 def _peel(key: str) -> tuple[str, str, str]:
@@ -60,6 +61,16 @@ def _peel(key: str) -> tuple[str, str, str]:
 def default_name(key: str, names: Collection[str]) -> str | None:
     """The name among ``names`` that a key looks like, or None."""
     return next((name for name in candidates(key) if name in names), None)
+
+
+def difference_keys(names: Collection[str]) -> frozenset[str]:
+    r"""The keys such as ``delta q`` (``\delta q``) that name an order parameter: no product of two letters."""
+    found = set()
+    for name in names:
+        if name.startswith("d") and len(name) > 1:
+            stem = name[1:].removesuffix("_hat")
+            found.add(f"delta hat({stem})" if name.endswith("_hat") else f"delta {stem}")
+    return frozenset(found)
 
 
 def plain(key: str) -> str:

@@ -1,9 +1,11 @@
-"""One planted error for each published equation: what is replaced in it, by what, and the kind that must be named."""
+"""One planted error for each published equation: what is replaced in it, by what, and the kinds that may be named."""
 
 from __future__ import annotations
 
-#: (line of text that marks the claim, old, new, acceptable kinds), in the order of the document's claims.
-PLANTED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+Planted = tuple[str, str, tuple[str, ...]]
+
+#: (old, new, acceptable kinds), in the order of the claims of published.tex.
+TYPICAL: tuple[Planted, ...] = (
     (r"\frac{1}{2}\,\frac{q}{1-q}", r"\frac{q}{1-q}", ("factor",)),
     (r"-\frac{(\kappa + \sqrt{q}\,t)^2}{1-q}", r"-\frac{(\kappa + q\,t)^2}{1-q}", ("wrong argument",)),
     (r"e^{-t^2/2} (t+\kappa)^2", r"e^{-t^2} (t+\kappa)^2", ("wrong measure",)),
@@ -25,4 +27,23 @@ PLANTED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (r"\frac{2 \mu_1^2 \alpha_T}", r"\frac{2 \mu_\star^2 \alpha_T}", ("wrong argument", "factor")),
     (r"\frac{(1-q)\,\hat R}{1 - (1-q)", r"\frac{(1-q)\,R}{1 - (1-q)", ("hat missing",)),
     (r"\frac{M}{\sqrt{Q_d}}", r"\frac{M}{\sqrt{Q}}", ("wrong argument",)),
+)
+
+#: The same for atypical.tex.
+ATYPICAL: tuple[Planted, ...] = (
+    (r"\frac{m}{2} q_0 \hat q_0", r"-\frac{m}{2} q_0 \hat q_0", ("sign",)),
+    (r"\tanh(h)}{\int Dz_1 \cosh^m(h)}", r"\tanh(h)}{\int Dz_1 \cosh(h)}", ("wrong power", "power missing")),
+    (r"q_1 &= \int Dz_0 \, \frac{", r"q_1 &= 2 \int Dz_0 \, \frac{", ("factor",)),
+    (r"H(u)^{m-2}", r"H(u)^{m-1}", ("wrong power",)),
+    (r"\frac{q_0}{1-q_1+m(q_1-q_0)}", r"\frac{q_1}{1-q_1+m(q_1-q_0)}", ("wrong argument",)),
+    (r"+ \sqrt{\delta\hat q}\, t \right) \right\}", r"+ \sqrt{\delta q}\, t \right) \right\}", ("hat missing",)),
+    (r"\tanh^2\left( \sqrt{\hat q_1}", r"\tanh^2\left( \sqrt{q_1}", ("hat missing",)),
+    (r"-\frac{\hat q_1}{2}(1-q_1) + \frac{y}{2}", r"-\hat q_1(1-q_1) + \frac{y}{2}", ("factor",)),
+    (r"\hat p_1 p_1 + \hat p_1", r"\hat p_1 p_1 - \hat p_1", ("sign",)),
+    (r"\frac{1}{\pi} \arccos", r"\frac{2}{\pi} \arccos", ("factor",)),
+    (r"- p\hat p + S\hat S", r"- p\hat p - S\hat S", ("sign",)),
+    (r"\int Dy \tanh^2 \omega_w", r"\int dy \tanh^2 \omega_w", ("wrong measure",)),
+    (r"S &= \int Dx \tanh(\sqrt{\hat{\tilde q}}\, x)", r"S &= \int Dx \tanh(\sqrt{\tilde q}\, x)", ("hat missing",)),
+    (r"\frac{ w\, e^{w\sqrt", r"\frac{ w\, e^{-w\sqrt", ("sign", "wrong argument")),
+    (r"\hat{\tilde q} = \frac{\alpha}{1-\tq}", r"\hat{\tilde q} = \frac{\alpha}{2(1-\tq)}", ("factor",)),
 )

@@ -8,11 +8,12 @@ from __future__ import annotations
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.core import Core, Frame
 from spinodal.verify.grammar.cursor import show
+from spinodal.verify.grammar.lexer import Token
 from spinodal.verify.grammar.names import GREEK
 from spinodal.verify.symbols import ACCENTS, FONTS
 from spinodal.verify.tree import Bound, Node, neg, num
 
-EXTREMA = frozenset(["extr", "Extr", "ext", "extremum", "stat", "max", "min", "sup", "inf"])
+EXTREMA = frozenset(["argmax", "argmin", "extr", "Extr", "ext", "extremum", "stat", "max", "min", "sup", "inf"])
 
 
 class Binders(Core):
@@ -142,13 +143,13 @@ class Binders(Core):
 
     def _expectation(self, start: int) -> Node:
         r"""``\mathbb{E}_z f(z)``, ``\mathbb{E}_{z,t}[f(z, t)]``."""
-        self.take()
-        if self.at("mark", "{"):
-            self.take()
-            self.take()
-            self.expect("}")
-        else:
-            self.take()
+        if self.take().text == "mathbb":
+            if self.at("mark", "{"):
+                self.take()
+                self.take()
+                self.expect("}")
+            else:
+                self.take()
         if not self.at("mark", "_"):
             raise UnreadableError(r"\mathbb{E} needs its variable, as in \mathbb{E}_z", start)
         self.take()
@@ -224,6 +225,8 @@ class Binders(Core):
     def _extremum(self) -> Node:
         r"""``\max_t f``, ``\max(a, b)``, ``\operatorname{extr}_{q, \hat q} f``."""
         token = self.take()
+        if token.text == "arg" and self.at("command", "max", "min"):
+            token = Token("word", f"arg{self.take().text}", token.start, self.peek(-1).end)
         keys: list[str] = []
         if self.at("mark", "_"):
             self.take()
@@ -255,6 +258,8 @@ class Binders(Core):
         if braced:
             self.take()
         word = self.take()
+        if word.text == "arg" and self.at("command", "max", "min"):
+            word = Token("word", f"arg{self.take().text}", word.start, self.peek(-1).end)
         if braced:
             self.expect("}")
         if word.text not in EXTREMA:

@@ -22,6 +22,8 @@ LETTER_FUNCTIONS = {"H": "tail", "G": "density", "Phi": "normal", "Theta": "step
 
 _INVERSE = {"cos": "arccos", "sin": "arcsin", "tan": "arctan", "tanh": "arctanh"}
 
+_REMAINDERS = frozenset(["O", "o", "O@cal", "o@cal"])
+
 
 class Functions(Core):
     """Reads functions and symbols."""
@@ -43,6 +45,8 @@ class Functions(Core):
         bracket = self.at("mark", "(", "[") or self.at("command", "{") or self._power_then_bracket()
         if name is not None and bracket:
             return self._applied(lambda arguments: _letter_call(name, key, arguments, start))
+        if key in _REMAINDERS and bracket:
+            raise UnreadableError("a remainder leaves something out: write the leading term alone", start)
         if key == "e":
             raise UnreadableError("e without an exponent", start)
         return sym(key, start, end)

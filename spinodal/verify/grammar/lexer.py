@@ -87,6 +87,8 @@ _SYNONYMS = {
     "lparen": "(",
     "rparen": ")",
 }
+#: A single letter in braces, which a font may set.
+_LONE = re.compile(r"\s*\{\s*([A-Za-z]|\\[A-Za-z]+)\s*\}")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 
@@ -237,6 +239,10 @@ def _command(text: str, position: int, start: int, tokens: list[Token], macros: 
         return _expanded(text, after, (at, name), start, tokens, macros)
     if name in ("left", "right", "middle") and text[after:].lstrip()[:1] == ".":
         return text.index(".", after) + 1
+    if name in _PLAIN_FONTS and (alone := _LONE.match(text, after)):
+        inner = tokenize(alone.group(1), start + alone.start(1), macros=macros)
+        tokens.extend(inner[:-1])
+        return alone.end()
     if name in _INVISIBLE or name in _PLAIN_FONTS:
         return after
     if name in _DROPPED_WITH_ARGUMENT:

@@ -47,6 +47,8 @@ class Names(Cursor):
             return self._decorated(token.text)
         if token.kind == "command" and token.text in ACCENTS | FONTS:
             inner = self._accented()
+            if inner.startswith("delta ") and token.text in ACCENTS:
+                return self._decorated(f"delta {token.text}({inner[6:]})")
             return self._decorated(f"{token.text}({inner})" if token.text in ACCENTS else f"{inner}@{_font(token.text)}")
         if token.kind in ("letter", "word") or (token.kind == "command" and token.text in GREEK):
             return self._decorated(token.text)

@@ -184,9 +184,11 @@ class Parser(Functions, Binders):
             return _COMMANDS[token.text](self)
         if token.kind in ("command", "word") and token.text in FUNCTIONS and not self._is_declared_symbol():
             return self._function(FUNCTIONS[token.text])
-        if token.kind in ("command", "word") and token.text in EXTREMA:
+        if token.kind in ("command", "word") and (token.text in EXTREMA or token.text == "arg"):
             return self._extremum()
         if token.kind == "command" and token.text == "mathbb" and "E" in (self.peek(1).text, self.peek(2).text):
+            return self._expectation(token.start)
+        if token.kind == "word" and token.text == "E" and self.peek(1).text == "_" and not self._is_declared_symbol():
             return self._expectation(token.start)
         if self._at_symbol():
             return self._symbol_or_call()
