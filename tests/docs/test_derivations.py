@@ -18,10 +18,19 @@ NEEDS_LATEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs
 
 @NEEDS_LATEX
 @pytest.mark.slow
-@pytest.mark.parametrize("name", shipped_models())
-def test_latex_compiles_as_it_stands(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "ansatz"),
+    [
+        *((name, None) for name in shipped_models()),
+        ("binary-teacher-student", "bayes-optimal"),
+        ("spherical-perceptron", "1rsb"),
+        ("binary-teacher-student", "real-replicas"),
+        ("binary-perceptron", "franz-parisi"),
+    ],
+)
+def test_latex_compiles_as_it_stands(name: str, ansatz: str | None, tmp_path: Path) -> None:
     try:
-        derivation = spinodal.load(name).derive()
+        derivation = spinodal.load(name, ansatz=ansatz).derive()
     except SpecError as error:
         pytest.skip(error.message)
     (tmp_path / "derivation.tex").write_text(derivation.to_latex(), encoding="utf-8")
@@ -34,7 +43,8 @@ def test_latex_compiles_as_it_stands(name: str, tmp_path: Path) -> None:
 def test_equations_are_numbered_in_the_authors_letters() -> None:
     derivation = spinodal.load("binary-teacher-student").derive()
     text = derivation.to_markdown(author_symbols(r"R = r, \hat{R} = r_hat"))
-    assert re.search(r"^R = .*\\hat\{R\}.*\\tag\{\d+\}$", text, re.M)
+    assert re.search(r"^R = \\int Dz.*\\tanh.*\\tag\{\d+\}$", text, re.M)
+    assert re.search(r"^\\omega = .*\\hat\{R\}.*\\tag\{\d+\}$", text, re.M)
     numbers = [int(n) for n in re.findall(r"\\tag\{(\d+)\}", text)]
     assert numbers == list(range(1, len(numbers) + 1))
     assert r"\hat r" not in text
@@ -47,6 +57,14 @@ def test_a_symbol_map_names_what_the_derivation_has() -> None:
         derivation.to_markdown({"nonsense": "X"})
     with pytest.raises(SpecError, match="no entry of a symbol map"):
         author_symbols("R r")
+
+
+def test_copies_inside_copies_are_written_as_papers_write_them() -> None:
+    """Krauth and Mezard's one-step equations: powers of partition functions, and means that they tilt."""
+    text = spinodal.load("binary-perceptron", ansatz="1rsb").derive().to_markdown()
+    assert r"\frac{1}{m} \int Dz\; \log \int Dz_1\; \left[2\cosh\!\left(\omega_1\right)\right]^{m}" in text
+    assert r"q_1 = \int Dz\; \left\langle \tanh^{2}\!\left(\omega_1\right) \right\rangle_{\omega_1}" in text
+    assert r"\langle\,\cdot\,\rangle_{\omega_1} = " in text
 
 
 @pytest.mark.parametrize("name", ["binary-perceptron", "binary-teacher-student"])

@@ -240,8 +240,7 @@ def _command(text: str, position: int, start: int, tokens: list[Token], macros: 
     if name in ("left", "right", "middle") and text[after:].lstrip()[:1] == ".":
         return text.index(".", after) + 1
     if name in _PLAIN_FONTS and (alone := _LONE.match(text, after)):
-        inner = tokenize(alone.group(1), start + alone.start(1), macros=macros)
-        tokens.extend(inner[:-1])
+        tokens.extend(tokenize(alone.group(1), start + alone.start(1), macros=macros)[:-1])
         return alone.end()
     if name in _INVISIBLE or name in _PLAIN_FONTS:
         return after

@@ -1,0 +1,13 @@
+"""A derivation for its reader.
+
+notation   the field's letters: SymPy expressions as LaTeX, with fields, powers and tilted means named where they are defined
+ground     what is said where the temperature goes to 0
+steps      the steps of a derivation, each with its reason
+document   the whole of it: Markdown, LaTeX, what was checked
+"""
+
+from spinodal.report.document import Derivation, derivation
+from spinodal.report.notation import author_symbols, latex
+from spinodal.report.steps import Step
+
+__all__ = ["Derivation", "Step", "author_symbols", "derivation", "latex"]

@@ -1,0 +1,177 @@
+"""A derivation for its reader: numbered steps with reasons, LaTeX and Markdown, and what was checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy as sp
+
+from spinodal.checks import Check, run_checks
+from spinodal.report.steps import Step, steps_of
+from spinodal.spec import Spec, SpecError
+from spinodal.spec.errors import did_you_mean
+from spinodal.symbolic.derivation import Derived
+from spinodal.symbolic.derive import derive
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A model's derivation.
+
+    Attributes:
+        derived: the symbolic result (free entropy, system, observables).
+    """
+
+    derived: Derived
+
+    @property
+    def free_entropy(self) -> sp.Expr:
+        """Phi per weight as a SymPy expression with ``Average`` nodes."""
+        return self.derived.free_entropy
+
+    @property
+    def equations(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+        """The saddle-point equations in textbook form, (left, right)."""
+        return self.derived.textbook
+
+    @property
+    def jacobian(self) -> sp.ImmutableDenseMatrix:
+        """dF_i/dx_j of F = x - update, averages written out."""
+        return self.derived.system.jacobian.xreplace(dict(self.derived.channel_values))
+
+    @property
+    def replicon(self) -> sp.Expr | None:
+        """The determinant of the replicon sector, under an ansatz for which it is derived."""
+        return self.derived.observables.get("replicon")
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """The derivation's checks of itself, run when first asked for."""
+        return run_checks(self.derived)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The derivation, step by step."""
+        return tuple(steps_of(self.derived))
+
+    def names(self) -> frozenset[str]:
+        """The names that an author may write with letters of their own: order parameters, parameters, definitions."""
+        derived = self.derived
+        own = {str(d.symbol).lstrip("_") for d in derived.definitions}
+        return frozenset({*derived.order_parameters, *derived.parameters, *derived.fixed, *own})
+
+    def steps_in(self, symbols: Mapping[str, str] | None) -> tuple[Step, ...]:
+        """The steps in an author's letters, ``{name: LaTeX}``.
+
+        Raises:
+            SpecError: for a name that the derivation does not have.
+        """
+        if not symbols:
+            return self.steps
+        for name in symbols:
+            if name not in self.names():
+                cure = did_you_mean(name, self.names()) or f"use one of {', '.join(sorted(self.names()))}"
+                raise SpecError(f"{name}: no symbol of this derivation", cure=cure, source="--symbols")
+        return tuple(steps_of(self.derived, symbols))
+
+    def to_markdown(self, symbols: Mapping[str, str] | None = None) -> str:
+        r"""The derivation as Markdown with dollar mathematics, equations numbered.
+
+        Args:
+            symbols: an author's letters, ``{"r": "R", "r_hat": r"\hat{R}"}``.
+
+        Raises:
+            SpecError: for a name that the derivation does not have.
+        """
+        spec = self.derived.spec
+        lines = [f"# {spec.name}: the {spec.ansatz.scheme} theory", "", spec.description, ""]
+        count = 0
+        for number, step in enumerate(self.steps_in(symbols), 1):
+            lines += [f"## {number}. {step.title}", "", step.reason, ""]
+            for equation in step.equations:
+                count += 1
+                lines += ["$$", rf"{equation} \tag{{{count}}}", "$$", ""]
+        lines += [
+            "## What was checked",
+            "",
+            "| check | largest deviation | tolerance | result |",
+            "| --- | --- | --- | --- |",
+        ]
+        lines += [
+            f"| {c.name} | {_short(c.deviation)} | {_short(c.tolerance) if c.made else '-'} | {c.verdict} |"
+            for c in self.checks
+        ]
+        return "\n".join(lines) + "\n"
+
+    def to_latex(self, symbols: Mapping[str, str] | None = None) -> str:
+        """The derivation as a LaTeX document that compiles as it stands; what is too wide for a line is scaled to it.
+
+        Args:
+            symbols: as for :meth:`to_markdown`.
+
+        Raises:
+            SpecError: for a name that the derivation does not have.
+        """
+        spec = self.derived.spec
+        lines = [
+            r"\documentclass{article}",
+            r"\usepackage{amsmath,amssymb,graphicx}",
+            r"\usepackage[margin=2cm,landscape]{geometry}",
+            r"\allowdisplaybreaks",
+            r"\newcommand{\fitted}[1]{\sbox0{$\displaystyle #1$}\ifdim\wd0>0.9\linewidth"
+            r"\resizebox{0.9\linewidth}{!}{\usebox0}\else\usebox0\fi}",
+            rf"\title{{{_text(spec.name)}: the {_text(spec.ansatz.scheme)} theory}}",
+            r"\author{derived by spinodal}",
+            r"\begin{document}",
+            r"\maketitle",
+            _text(spec.description),
+        ]
+        for step in self.steps_in(symbols):
+            lines += [rf"\section{{{_text(step.title)}}}", _text(step.reason)]
+            for equation in step.equations:
+                lines += [r"\begin{equation}", rf"\fitted{{{equation}}}", r"\end{equation}"]
+        lines += [r"\section{What was checked}", r"\begin{itemize}"]
+        lines += [
+            rf"\item {_text(c.name)}: {c.verdict}"
+            + (rf", deviation ${_power(c.deviation)}$, tolerance ${_power(c.tolerance)}$." if c.made else ".")
+            for c in self.checks
+        ]
+        lines += [r"\end{itemize}", r"\end{document}"]
+        return "\n".join(lines) + "\n"
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+    def __repr__(self) -> str:
+        return f"Derivation({self.derived.spec.name}, {self.derived.spec.ansatz.scheme}, {len(self.steps)} steps)"
+
+
+def derivation(spec: Spec) -> Derivation:
+    """Derive a spec for a reader.
+
+    Raises:
+        DerivationError: if the spec has no theory here.
+    """
+    return Derivation(derive(spec))
+
+
+def _short(value: float) -> str:
+    return f"{value:.1e}" if math.isfinite(value) else "-"
+
+
+def _power(value: float) -> str:
+    if not math.isfinite(value):
+        return "-"
+    if value == 0.0:
+        return "0"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return rf"{mantissa}\times 10^{{{int(exponent)}}}"
+
+
+def _text(text: str) -> str:
+    table = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "^": r"\^{}", "~": r"\~{}", "<": "$<$", ">": "$>$"}
+    escaped = "".join(table.get(character, character) for character in text)
+    return escaped.encode("ascii", "ignore").decode() if not escaped.isascii() else escaped

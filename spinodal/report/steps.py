@@ -1,0 +1,265 @@
+"""The steps of a derivation, each with a one-line reason and its equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sympy as sp
+
+from spinodal.report import ground
+from spinodal.report.notation import Scribe, relation, with_mills
+from spinodal.spec.names import BLOCK_SIZE
+from spinodal.symbolic.averages import averages_in
+from spinodal.symbolic.channel import Channel
+from spinodal.symbolic.derivation import Derived
+from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.peaks import Peaked
+from spinodal.symbolic.probe import ProbeChannel
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: a title, a one-line reason, and LaTeX equations."""
+
+    title: str
+    reason: str
+    equations: tuple[str, ...]
+
+
+def steps_of(derived: Derived, symbols: Mapping[str, str] | None = None) -> list[Step]:
+    """The steps, in an author's letters ``{name: LaTeX}`` where they are given."""
+    scribe = Scribe(symbols, BLOCK_SIZE.get(derived.spec.ansatz.scheme, "m"))
+    found = [_notation(derived), _declared(derived, scribe)]
+    if derived.moments is not None:
+        found.append(_features(derived, scribe))
+    found += [_replicas(derived, scribe), _covariances(derived, scribe)]
+    found += [_channel_step(channel, derived, scribe) for channel in derived.channels]
+    found += [_free_entropy(derived, scribe), _saddle_point(derived, scribe)]
+    if "replicon" in derived.observables:
+        found.append(_stability(derived, scribe))
+    found.append(_observables(derived, scribe))
+    return found
+
+
+# ---- equations
+
+
+def terms_of(expression: sp.Expr) -> list[sp.Expr]:
+    """The terms of a sum as a reader wants them: averages with factored coefficients after what needs none."""
+    expression = sp.sympify(expression)
+    table = {node: sp.Dummy() for node in averages_in(expression)}
+    flat = expression.xreplace(table)
+    marks = set(table.values())
+    slopes = {node: sp.diff(flat, mark) for node, mark in table.items()}
+    if any(slope.free_symbols & marks for slope in slopes.values()):
+        return list(sp.Add.make_args(expression))
+    rest = sp.expand(flat.xreplace(dict.fromkeys(marks, sp.Integer(0))), deep=False)
+    terms = [term for term in sp.Add.make_args(rest) if term != 0]
+    return [*terms, *(sp.factor(slope) * node for node, slope in slopes.items() if slope != 0)] or [sp.Integer(0)]
+
+
+def _equation(scribe: Scribe, left: str, right: sp.Expr) -> str:
+    return relation(left, [scribe.write(term) for term in terms_of(with_mills(right))])
+
+
+def _stationary(scribe: Scribe, left: sp.Expr, right: sp.Expr) -> str:
+    """An equation ``x = update(x)``; where the update only adds to x, what it adds vanishes."""
+    table = {node: sp.Dummy() for node in averages_in(right)}
+    flat = right.xreplace(table)
+    if not left.is_Symbol or sp.Add(*(t for t in sp.Add.make_args(flat) if t == left)) != left:
+        return _equation(scribe, scribe.write(left), right)
+    factored = sp.factor(sp.together(flat - left))
+    marks = set(table.values())
+    kept = [f for f in sp.Mul.make_args(factored) if f.free_symbols & marks or f.is_Add]
+    back = {mark: node for node, mark in table.items()}
+    return _equation(scribe, "0", sp.expand(sp.Mul(*kept)).xreplace(back))
+
+
+def _with_definitions(scribe: Scribe, equations: list[str]) -> tuple[str, ...]:
+    """The equations, then what defines the letters that they have brought in."""
+    return (*equations, *scribe.definitions())
+
+
+# ---- steps
+
+
+def _notation(derived: Derived) -> Step:
+    equations = [
+        r"Dz = \frac{dz}{\sqrt{2\pi}}\, e^{-z^2/2}, \qquad H(x) = \int_x^\infty Dz, \qquad "
+        r"\operatorname{Mills}(x) = -\frac{d}{dx}\log H(x) = \frac{e^{-x^2/2}}{\sqrt{2\pi}\, H(x)}"
+    ]
+    reason = "The Gaussian measure, its tail and the inverse Mills ratio."
+    if any(isinstance(channel, ProbeChannel) for channel in derived.channels):
+        reason += " A tilde marks the reference."
+    return Step("Notation", reason, tuple(equations))
+
+
+def _declared(derived: Derived, scribe: Scribe) -> Step:
+    spec = derived.spec
+    parts = [f"student weights: {spec.student.weights.kind}"]
+    if spec.student.activation is not None:
+        parts.append(f"random features sigma(x) = {spec.student.activation.text}")
+    if spec.teacher is not None:
+        parts.append(f"teacher weights: {spec.teacher.weights.kind}, label y = {spec.teacher.label.text}")
+    else:
+        parts.append("labels +1 and -1 at random")
+    if spec.ansatz.scheme == "bayes-optimal":
+        parts.append("loss: minus the log-likelihood of the teacher's labels")
+    elif spec.loss.constraint is not None:
+        parts.append(f"constraint {spec.loss.constraint.text}")
+    elif spec.loss.energy is not None:
+        temperature = spec.loss.temperature.text if spec.loss.temperature else "1"
+        parts.append(f"energy {spec.loss.energy.text} at temperature {temperature}")
+    if derived.ground:
+        channels = [channel for channel in derived.channels if isinstance(channel, Channel)]
+        tags = dict.fromkeys(branch.student for channel in channels for branch in channel.branches)
+        states = tuple(ground.ground_state(derived.leaves[tag], scribe) for tag in tags)
+        return Step("The model", f"{'; '.join(parts)}. {ground.MODEL}", states)
+    equations = []
+    for leaf in derived.leaves.values():
+        name = rf"\log Z_{{\text{{{leaf.tag.replace('_', ' ')}}}}}(\omega, V)"
+        value = leaf.log_derivative(0, symbol("omega"), symbol("_variance_h"))
+        equations.append(_equation(scribe, name, value))
+    return Step("The model", "; ".join(parts) + ". Single-site partition functions:", tuple(equations))
+
+
+def _features(derived: Derived, scribe: Scribe) -> Step:
+    moments = derived.moments
+    assert moments is not None
+    return Step(
+        "Random features",
+        "Gaussian equivalence keeps two moments of the centred activation "
+        f"({moments.method}); the random matrix is then integrated out exactly.",
+        (
+            _equation(scribe, r"\kappa_1 = \mathbb{E}\, x\,\sigma(x)", moments.linear),
+            _equation(
+                scribe,
+                r"\kappa_\star^2 = \mathbb{E}\,\sigma^2 - (\mathbb{E}\,\sigma)^2 - \kappa_1^2",
+                moments.nonlinear,
+            ),
+        ),
+    )
+
+
+_TREES = {
+    "replica-symmetric": "All pairs of replicas are equivalent.",
+    "bayes-optimal": "All pairs of replicas are equivalent, and the teacher is one of them.",
+    "1rsb": "Replicas form blocks of m: level 1 is the overlap of two inside a block, level 0 across blocks.",
+    "2rsb": "Replicas form blocks of m_1, these blocks of m_2: levels 0, 1, 2 from the outside inwards.",
+    "real-replicas": "Each of the n replicas is y coupled copies at a given mutual overlap.",
+    "franz-parisi": "Replicas of a reference (tilde), each with probes at overlap t with it, to first order in their "
+    "number; probes overlap by q around one reference, by s with the other references.",
+}
+
+
+def _replicas(derived: Derived, scribe: Scribe) -> Step:
+    spec = derived.spec
+    names = [symbol(name) for name in derived.order_parameters]
+    reason = f"{_TREES.get(spec.ansatz.scheme, '')} Overlaps are introduced with their conjugates (hats):"
+    if spec.ansatz.scheme == "real-replicas" and spec.ansatz.replicas in ("inf", None):
+        reason = (
+            "Each of the n replicas is y coupled copies at a given mutual overlap, y going to infinity; across "
+            "blocks overlaps are smaller by a difference of order 1/y (delta). Overlaps "
+            "are introduced with their conjugates (hats):"
+        )
+    if derived.ground:
+        reason = f"{ground.REPLICAS} {reason}"
+    elif "q_d" in derived.fixed:
+        reason = f"{reason[:-1]}; the self-overlap is fixed by the prior:"
+    equations = [r",\;".join(scribe.write(x) for x in names)]
+    equations += [_equation(scribe, scribe.write(symbol(k)), v) for k, v in derived.fixed.items()]
+    return Step("Replicas", reason, tuple(equations))
+
+
+def _covariances(derived: Derived, scribe: Scribe) -> Step:
+    equations = [
+        _equation(scribe, scribe.write(d.symbol), sp.sympify(d.expression).doit(deep=True))
+        for d in derived.definitions
+        if not str(d.symbol).startswith("_kappa")
+    ]
+    return Step("Field covariances", "What the channels see of the overlaps.", tuple(equations))
+
+
+def _channel_step(channel: Channel | ProbeChannel, derived: Derived, scribe: Scribe) -> Step:
+    title = "Prior channel" if channel.name.endswith("prior") else "Output channel"
+    if isinstance(channel, ProbeChannel):
+        reason = "First order in the number of probes: the mean in the measure of the reference of the log of theirs."
+    else:
+        reason = _copies(channel)
+    total = sp.Add(*(t for t in terms_of(derived.free_entropy) if channel.name in _channel_of(t)))
+    if total == 0 and isinstance(channel, Channel):  # a quadratic one: its average is elementary
+        total = channel.closed(channel.value)
+    equations = [_equation(scribe, rf"\phi_{{\mathrm{{{title.split()[0].lower()}}}}}", total)]
+    for peaked in sorted(total.atoms(Peaked), key=sp.default_sort_key):
+        equations += _maximiser(peaked, total, scribe)
+    return Step(title, reason, _with_definitions(scribe, equations))
+
+
+def _maximiser(peaked: Peaked, total: sp.Expr, scribe: Scribe) -> list[str]:
+    """What defines t*, written in the letters of the fields that the channel's average has."""
+    node = next((a for a in averages_in(total) if a.has(peaked)), None)
+    if node is None:
+        return []
+    return [scribe.within(node, lambda: f"{scribe.write(peaked.peak)} = \\arg{scribe.write(peaked)}")]
+
+
+def _channel_of(term: sp.Expr) -> str:
+    """The channel whose fields a term's average runs over."""
+    nodes = averages_in(term)
+    return str(nodes[0].measure.fields[0]).removeprefix("_omega_") if nodes and nodes[0].measure.fields else ""
+
+
+def _copies(channel: Channel) -> str:
+    reason = "n copies with a common field: the power n becomes a logarithm as n goes to 0" + (
+        "; the teacher weighs the common field." if channel.teacher != 0 else "."
+    )
+    if channel.ground:
+        reason += " As T goes to 0 each is in its ground state."
+    if channel.concentrated:
+        reason += " Infinitely many coupled copies concentrate at the maximum of their weight (Laplace's method)."
+    return reason
+
+
+def _free_entropy(derived: Derived, scribe: Scribe) -> Step:
+    equations = [_equation(scribe, r"\phi", derived.free_entropy)]
+    reason = "Pairing of overlaps and conjugates, feature block and channels, per weight, as n goes to 0."
+    if derived.ground:
+        reason += f" {ground.ENTROPY}"
+    return Step("Free entropy", reason, _with_definitions(scribe, equations))
+
+
+def _saddle_point(derived: Derived, scribe: Scribe) -> Step:
+    reason = (
+        "phi is stationary in every order parameter; derivatives of Gaussian averages by Price's theorem and the heat "
+        "equation of the partition functions, so that no square root of an overlap is differentiated."
+    )
+    if derived.ground:
+        reason = ground.EQUATIONS
+    if derived.symmetric is not None:
+        reason += f" The overlap {derived.symmetric.parameter} is given; its equation determines a conjugate."
+    elif derived.constrained:
+        reason += f" The overlap {derived.constrained} is given; its equation determines its conjugate."
+    equations = [_stationary(scribe, left, right) for left, right in derived.textbook]
+    return Step("Saddle-point equations", reason, _with_definitions(scribe, equations))
+
+
+def _stability(derived: Derived, scribe: Scribe) -> Step:
+    equations = [_equation(scribe, r"\mathrm{replicon}", derived.observables["replicon"])]
+    reason = (
+        "One more level of replicas with zero row sums is inserted; the determinant of the second variation, "
+        "conjugates eliminated. Negative: unstable (de Almeida-Thouless)."
+    )
+    if derived.ground:
+        reason = ground.REPLICON
+    return Step("Stability", reason, _with_definitions(scribe, equations))
+
+
+def _observables(derived: Derived, scribe: Scribe) -> Step:
+    equations = []
+    for name, value in derived.observables.items():
+        if name == "replicon":
+            continue
+        left = rf"\text{{{name.replace('_', ' ')}}}"
+        equations.append(rf"{left} = \phi" if value == derived.free_entropy else _equation(scribe, left, value))
+    return Step("Observables", "Averages in the same measure.", _with_definitions(scribe, equations))
