@@ -159,6 +159,8 @@ def symbol(name: str) -> str:
     if name.startswith("1/"):
         return f"1/{symbol(name[2:])}"
     head, *rest = name.split("_")
+    if len(head) > 1 and head[0].isalpha() and head[1:].isdigit():  # q1 is q with an index
+        head, rest = head[0], [head[1:], *rest]
     base = rf"\{head}" if head in _GREEK else head if len(head) == 1 else rf"\mathrm{{{head}}}"
     for part in rest:
         if part == "hat":
@@ -251,7 +253,7 @@ _MARKERS = {
 }
 
 
-def plot_branch(branch: Branch, path: Path, *, y: str, inverse: bool = False) -> None:
+def plot_branch(branch: Branch, path: Path, *, y: str, inverse: bool = False, distance: bool = False) -> None:
     """Draw a branch, solid where stable and dashed where not, its special points marked and named, and write one file.
 
     Args:
@@ -259,6 +261,7 @@ def plot_branch(branch: Branch, path: Path, *, y: str, inverse: bool = False) ->
         path: the file; its suffix says the format (png, svg or pdf).
         y: what is drawn upwards: an order parameter or an observable.
         inverse: draw against 1/parameter.
+        distance: draw against the distance (1 - overlap)/2, the parameter being an overlap.
 
     Raises:
         ValueError: for another format.
@@ -266,7 +269,11 @@ def plot_branch(branch: Branch, path: Path, *, y: str, inverse: bool = False) ->
     from spinodal.numeric.continuation.drawing import stretches
 
     kind = _format(path)
-    p = 1.0 / branch.p if inverse else branch.p
+
+    def place(value: Any) -> Any:
+        return 0.5 * (1.0 - value) if distance else 1.0 / value if inverse else value
+
+    p = place(branch.p)
     values = branch[y]
     with style():
         figure, (axes,) = new_figure()
@@ -275,7 +282,7 @@ def plot_branch(branch: Branch, path: Path, *, y: str, inverse: bool = False) ->
         named: set[str] = set()
         for point, position in zip(branch.special_points, branch.positions, strict=True):
             height = point.order_parameters.get(y, float(np.interp(position, np.arange(len(values)), values)))
-            where = 1.0 / point.p if inverse and point.p else point.p
+            where = place(point.p) if point.p or not inverse else np.inf
             if not (np.isfinite(where) and np.isfinite(height)):
                 continue
             label = None if point.kind in named else point.kind
@@ -284,7 +291,7 @@ def plot_branch(branch: Branch, path: Path, *, y: str, inverse: bool = False) ->
                 where, height, _MARKERS.get(point.kind, "d"), color=PALETTE[1], mfc="none", mew=1.2, label=label, zorder=5
             )
         parameter = f"1/{branch.parameter}" if inverse else branch.parameter
-        axes.set_xlabel(f"${symbol(parameter)}$")
+        axes.set_xlabel(f"distance $d = (1 - {symbol(parameter)})/2$" if distance else f"${symbol(parameter)}$")
         axes.set_ylabel(f"${symbol(y)}$" if y in branch.names else y.replace("_", " "))
         if named:
             axes.legend()

@@ -29,7 +29,7 @@ COMMANDS = {
     "branch": "follow a state along a parameter, through its folds, to what is special on the way",
     "locus": "locate a special point, once or as a locus over a second parameter",
     "verify": "check the equations that a document claims against the derivation",
-    "reproduce": "run the study of typical solutions of arXiv:2110.00683",
+    "reproduce": "run the study of arXiv:2110.00683: typical and atypical solutions, phase diagrams",
 }
 
 _HELP = """\

@@ -28,9 +28,14 @@ from spinodal.cli.terminal import (
 from spinodal.cli.values import search_range
 from spinodal.spec import Spec, SpecError, check_parameters
 from spinodal.spec.errors import clip, did_you_mean
+from spinodal.spec.names import CONSTRAINED
 
 if TYPE_CHECKING:
     from spinodal.numeric.state_branch import StateBranch
+
+
+#: Overlaps that ansaetze may give, of whose distance a figure can be drawn.
+_OVERLAPS = frozenset((*CONSTRAINED.values(), "t"))
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +61,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", metavar="FILE", help="keep the state there while it runs, and resume from it")
     parser.add_argument("-o", dest="output", metavar="FILE", help="write the branch: NetCDF (.nc) or CSV (.csv)")
     parser.add_argument("--plot", metavar="FILE", help="draw the branch: .png, .svg or .pdf")
-    parser.add_argument("--y", metavar="NAME", help="what the figure shows upwards (default: the first order parameter)")
+    parser.add_argument(
+        "--y",
+        metavar="NAME",
+        help="what the figure shows upwards (default: the first order parameter; free_entropy along an overlap)",
+    )
+    parser.add_argument(
+        "--distance", action="store_true", help="the figure shows the distance (1 - overlap)/2, along an overlap (q1, t)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,6 +80,11 @@ def run(arguments: argparse.Namespace) -> int:
     plot = output_file(arguments.plot, option="--plot", suffixes=PICTURES) if arguments.plot else None
     _check(spec, given, along.name, along.ends())
     _check_numbers(arguments)
+    overlap = spec.ansatz.scheme in ("real-replicas", "franz-parisi") and along.name in _OVERLAPS
+    if arguments.distance and not (overlap and plot is not None):
+        raise SpecError(
+            "only a figure along an overlap has distances", cure="as in --along q1=0.6:0.99 --plot FILE", source="--distance"
+        )
 
     from spinodal.model import Model
     from spinodal.numeric.continuation import CheckpointError, Settings
@@ -105,12 +122,16 @@ def run(arguments: argparse.Namespace) -> int:
     if plot is not None:
         from spinodal.plots import plot_branch
 
-        y = arguments.y or branch.names[0]
+        y = arguments.y or ("free_entropy" if overlap else branch.names[0])
         if y not in (*branch.names, *branch.quantities):
             known = (*branch.names, *branch.quantities)
             cure = did_you_mean(y, known) or f"use one of {', '.join(known)}"
             raise SpecError(f"{clip(y)}: not on this branch", cure=cure, source="--y")
-        write(plot, lambda place: plot_branch(branch, place, y=y, inverse=along.inverse), option="--plot")
+        write(
+            plot,
+            lambda place: plot_branch(branch, place, y=y, inverse=along.inverse, distance=arguments.distance),
+            option="--plot",
+        )
     if arguments.json:
         print_json(branch.to_json())
     else:

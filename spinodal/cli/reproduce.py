@@ -1,4 +1,4 @@
-"""Run the study of typical solutions of arXiv:2110.00683: tables, figures and data in a folder."""
+"""Run the study of arXiv:2110.00683, typical and atypical solutions: tables, figures and data in a folder."""
 
 from __future__ import annotations
 

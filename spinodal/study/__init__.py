@@ -1,10 +1,11 @@
-"""The study: typical solutions of arXiv:2110.00683 and the phase diagrams of their simplest relatives, from shipped specs.
+"""The study: solutions of arXiv:2110.00683, typical and atypical, and phase diagrams of their simplest relatives.
 
 * ``plan``: the grids; ``reference``: known values
 * ``piece``: what the study is made of; ``store``: finished pieces of a run that was killed
 * ``curves``: special points and observables along curves, of any model
-* ``typical``: thresholds, errors, margins of the random-features model; ``teacher_student``, ``perceptrons``: phase diagrams
-* ``data``, ``figures``, ``diagrams``, ``table``: what is written and printed
+* ``typical``: thresholds, errors, margins of the random-features model; ``atypical``: its local entropies, the second
+  transition, dense regions; ``fields``: stabilities; ``teacher_student``, ``perceptrons``: phase diagrams
+* ``data``, ``figures``, ``diagrams``, ``landscapes``, ``table``: what is written and printed
 * ``run``: the sections in order, and :func:`reproduce`
 """
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from spinodal.model import Model
+from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, Locus, SpecialPoint, State
 from spinodal.numeric.solve import Bound, quadrature_error
 from spinodal.study.piece import Tick
@@ -87,10 +88,18 @@ def line(
 
 
 def single(
-    model: Model, of: str, along: str, bounds: tuple[float, float], *, name: str, tolerance: float, **fixed: float
+    model: Model,
+    of: str,
+    along: str,
+    bounds: tuple[float, float],
+    *,
+    name: str,
+    tolerance: float,
+    rule: Rule | None = None,
+    **fixed: float,
 ) -> tuple[SpecialPoint, tuple[str, ...]]:
     """One special point along a parameter, and what is to be said about it."""
-    (point,) = model.locus(of, along, None, fixed, bounds=bounds, tol=tolerance).special_points
+    (point,) = model.locus(of, along, None, fixed, bounds=bounds, tol=tolerance, rule=rule).special_points
     where = [", ".join(f"{key} = {value:.6g}" for key, value in fixed.items())]
     return point, _failures(name, where, [point]) + _warnings(name, where, [point])
 
@@ -102,7 +111,7 @@ def along_curve(
 
     Args:
         model: the model.
-        observables: which observables.
+        observables: which observables, order parameters or ``free_entropy``.
         where: a description of each point, for messages.
         name: what the curve shows, for messages.
         tolerance: wanted absolute error of the free entropy.
@@ -112,7 +121,8 @@ def along_curve(
     converged = np.array([state.converged for state in solution.states])
 
     def of(state: State, observable: str) -> float:
-        return state.observables.get(observable, np.nan) if state.converged else np.nan
+        known = observable == "free_entropy" or observable in {**state.order_parameters, **state.observables}
+        return state[observable] if state.converged and known else np.nan
 
     values = {o: np.array([of(state, o) for state in solution.states]) for o in observables}
     errors = observable_errors(model, solution.states, observables)
@@ -120,8 +130,26 @@ def along_curve(
     return Curve(name, values, errors, converged, notes)
 
 
+def observed(
+    model: Model, points: Sequence[SpecialPoint], observables: Sequence[str]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Observables and their absolute errors at special points [points] by name; nan where not located."""
+    module = model.solver()
+    states = []
+    for point in points:
+        table: dict[str, float] = {}
+        if point.converged:
+            x = np.array([[point.order_parameters[name] for name in module.ORDER_PARAMETERS]])
+            p = np.array([[point.parameters[name] for name in module.PARAMETERS]])
+            table = {name: float(value[0]) for name, value in module.observables(x, p).items()}
+        located = point.parameters, point.order_parameters, point.free_entropy
+        states.append(State(*located, table, point.converged, point.error_estimate, 0.0))
+    values = {name: np.array([state.observables.get(name, np.nan) for state in states]) for name in observables}
+    return values, observable_errors(model, states, observables)
+
+
 def observable_errors(model: Model, states: Sequence[State], observables: Sequence[str]) -> dict[str, Array]:
-    """Absolute error estimates of observables [points] by name; nan where not converged.
+    """Absolute error estimates of observables, order parameters, ``free_entropy`` [points] by name; nan if not converged.
 
     A state's observables are computed once more with twice the nodes, at the state corrected by one Newton step of the
     finer equations; the change bounds the error of quadrature and of the state together.
@@ -137,8 +165,15 @@ def observable_errors(model: Model, states: Sequence[State], observables: Sequen
     _, _, shift = quadrature_error(system, x, p)
     fine = module.observables(x - shift, p, system.refined().rule)
     for name in observables:
-        coarse = np.array([states[i].observables.get(name, np.nan) for i in good])
-        errors[name][good] = np.abs(fine[name] - coarse) + 4.0 * np.finfo(float).eps * np.abs(coarse)
+        if name == "free_entropy":
+            errors[name][good] = [states[i].error_estimate for i in good]
+            continue
+        coarse = np.array([{**states[i].observables, **states[i].order_parameters}.get(name, np.nan) for i in good])
+        if name in module.ORDER_PARAMETERS:
+            change = np.abs(shift[:, module.ORDER_PARAMETERS.index(name)])
+        else:
+            change = np.abs(fine.get(name, np.full(len(good), np.nan)) - coarse)
+        errors[name][good] = change + 4.0 * np.finfo(float).eps * np.abs(coarse)
     return errors
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from spinodal.plots import COLUMN, PAGE, PALETTE, new_figure, save, style
-from spinodal.study import diagrams
+from spinodal.study import diagrams, landscapes
 from spinodal.study.reference import STORAGE_CAPACITY
 
 if TYPE_CHECKING:
@@ -33,6 +33,17 @@ def draw(parts: Mapping[str, xr.Dataset], folder: Path) -> list[Path]:
             figures.append(("entropy-margin", _entropy_margin(parts["margins"])))
         if "thresholds" in parts and "errors" in parts:
             figures.append(("interpolation", overview(parts["thresholds"], parts["errors"])))
+        if "local-entropy" in parts and "d" in parts["local-entropy"].coords:
+            figures.append(("local-entropy", landscapes.local_entropy(parts["local-entropy"])))
+            figures.append(("errors-by-distance", landscapes.errors_by_distance(parts["local-entropy"])))
+        if "thresholds" in parts and "transition" in parts:
+            figures.append(("gap", landscapes.gap(parts["thresholds"], parts["transition"])))
+        if {"errors", "margins", "dense"} <= set(parts) and "maximum" in parts["dense"].coords:
+            figures.append(("dense-regions", landscapes.errors(parts)))
+            if {"thresholds", "transition"} <= set(parts):
+                figures.append(("overview", landscapes.overview(parts)))
+        if "stabilities" in parts and "density" in parts["stabilities"]:
+            figures.append(("stabilities", landscapes.stabilities(parts["stabilities"])))
         if "teacher-student" in parts and "alpha" in parts["teacher-student"]:
             figures.append(("teacher-student", diagrams.teacher_student(parts["teacher-student"])))
         if "perceptrons" in parts:

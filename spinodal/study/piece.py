@@ -86,3 +86,30 @@ class Section:
     title: str
     pieces: Callable[[Plan], tuple[Piece, ...]]
     dimension: str = ""
+
+
+def each_activation(
+    solve: Callable[[Model, str, Plan, Tick], Part],
+    steps: Callable[[Plan], int],
+    ansatz: Mapping[str, Any] | None = None,
+    *,
+    only_first: bool = False,
+) -> Callable[[Plan], tuple[Piece, ...]]:
+    """The pieces of a section that are made for each activation of the plan.
+
+    Args:
+        solve: the computation.
+        steps: how many times it ticks.
+        ansatz: replaces the spec's.
+        only_first: for the first activation alone.
+    """
+
+    def pieces(plan: Plan) -> tuple[Piece, ...]:
+        chosen = plan.activations[:1] if only_first else plan.activations
+        changed = {"ansatz": dict(ansatz)} if ansatz else {}
+        return tuple(
+            Piece(name, plan.model, solve, steps(plan), {"student.features.activation": formula, **changed})
+            for name, formula in chosen
+        )
+
+    return pieces

@@ -41,6 +41,11 @@ class Plan:
         points: how many points they have.
         entropy_at: the 1/alpha at which entropy is shown against the margin.
         margins: how many margins between 0 and kappa_max.
+        transition_at: patterns per input, for the local-entropy transition (in between it is followed).
+        sides: where local entropies are shown, alpha in units of the gap from the local-entropy transition (0) to the
+            interpolation threshold (1).
+        distances: how many distances between the typical one and the closest.
+        closest: the overlap at the closest distance.
         alpha_range: where interpolation thresholds are looked for.
         kappa_range: where the largest margin is looked for.
         teacher_student: the shipped spec of the student that knows how its teacher was drawn.
@@ -67,6 +72,10 @@ class Plan:
     points: int = 24
     entropy_at: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0, 5.0)
     margins: int = 25
+    transition_at: tuple[float, ...] = (0.1, 0.3, 1.0, 2.0, 3.0, 5.0, 10.0)
+    sides: tuple[float, ...] = (-1.0, 0.0, 0.5)
+    distances: int = 24
+    closest: float = 0.995
     alpha_range: tuple[float, float] = (0.4, 5.2)
     kappa_range: tuple[float, float] = (-0.4, 4.4)
     teacher_student: str = "binary-teacher-student"

@@ -12,13 +12,19 @@ from typing import Any, TypedDict
 from spinodal.model import Model
 from spinodal.spec import SpecError
 from spinodal.spec.errors import clip, did_you_mean
-from spinodal.study import data, figures, perceptrons, table, teacher_student, typical
+from spinodal.study import atypical, data, fields, figures, perceptrons, table, teacher_student, typical
 from spinodal.study.piece import Part, Section
 from spinodal.study.plan import Plan
 from spinodal.study.store import Store
 
 #: The study, in the order in which it runs and is shown. A further section is one more entry here and one in ``figures``.
-SECTIONS: tuple[Section, ...] = (*typical.SECTIONS, teacher_student.SECTION, perceptrons.SECTION)
+SECTIONS: tuple[Section, ...] = (
+    *typical.SECTIONS,
+    *atypical.SECTIONS,
+    fields.SECTION,
+    teacher_student.SECTION,
+    perceptrons.SECTION,
+)
 #: Their names.
 PARTS = tuple(section.name for section in SECTIONS)
 
@@ -51,15 +57,17 @@ def reproduce(folder: Path | str, *, name: str | None = None, quiet: bool = Fals
 
     For each activation of the random-features model: the interpolation threshold over alpha_T, the generalization errors
     of typical solutions and of their barycentre along 1/alpha, the largest margin along 1/alpha and the entropy against
-    the margin. Beside them: the phase diagrams of the Bayes-optimal binary teacher-student perceptron, and capacity and
-    de Almeida-Thouless lines of the binary and the spherical perceptron. The table goes to stdout, failures and warnings
-    to stderr, with a progress bar there on a terminal.
+    the margin; the local-entropy transition over alpha_T, local entropies on both sides of it, generalization errors of
+    dense regions, and (first activation) distributions of stabilities. Beside them: the phase diagrams of the
+    Bayes-optimal binary teacher-student perceptron, and capacity and de Almeida-Thouless lines of the binary and the
+    spherical perceptron. The table goes to stdout, failures and warnings to stderr, with a progress bar there on a
+    terminal.
 
     A run that was killed is resumed: what it had finished, for the same plan, specs and version, is not computed again.
 
     Args:
         folder: receives ``table.txt``, ``figures/*.png``, ``figures/*.svg`` and ``data/*.nc``; created if missing.
-        name: one part only: ``thresholds``, ``errors``, ``margins``, ``teacher-student`` or ``perceptrons``.
+        name: one part only, of :data:`PARTS`.
         quiet: no progress bar and no closing note.
         plan: other grids.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -103,7 +104,7 @@ def _where(record: Mapping[str, Any]) -> list[str]:
 
 
 def _text(quantity: str) -> str:
-    return quantity.replace("_", " ").replace("alpha c", "alpha_c").replace("kappa max", "kappa_max")
+    return re.sub(r"(?<!alpha)(?<!kappa)_", " ", quantity)
 
 
 def _reference(by_activation: Mapping[str, Mapping[str, Any]]) -> str:

@@ -9,8 +9,8 @@ import xarray as xr
 
 from spinodal.model import Model
 from spinodal.numeric.results import Array, Locus, SpecialPoint
-from spinodal.study.curves import Curve, along_curve, line, single
-from spinodal.study.piece import Number, Part, Piece, Section, Tick
+from spinodal.study.curves import Curve, along_curve, line, observed, single
+from spinodal.study.piece import Number, Part, Section, Tick, each_activation
 from spinodal.study.plan import Plan
 
 _ERRORS = ("generalization_error", "generalization_error_barycentre")
@@ -46,7 +46,7 @@ def thresholds(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
         },
         {"alpha_T": np.array(plan.alpha_T)},
     )
-    data = _with_curve(data, locus, {"alpha_T": "alpha_T", "alpha_c": "alpha"})
+    data = with_curve(data, locus, {"alpha_T": "alpha_T", "alpha_c": "alpha"})
     numbers = [
         Number("alpha_c", {"alpha_T": value}, float(found[i]), float(error[i]))
         for i, value in enumerate(plan.alpha_T)
@@ -62,7 +62,7 @@ def _order_parameters(points: tuple[SpecialPoint, ...], dimension: str) -> dict[
     }
 
 
-def _with_curve(data: xr.Dataset, locus: Locus, names: dict[str, str]) -> xr.Dataset:
+def with_curve(data: xr.Dataset, locus: Locus, names: dict[str, str]) -> xr.Dataset:
     """The data with the points of the continuation themselves, as ``curve_NAME`` over ``curve``: what figures draw."""
     if locus.curve is None:
         return data
@@ -135,7 +135,7 @@ def margins(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
         },
         {"inverse_alpha": ("point", inverse)},
     )
-    data = _with_curve(data, locus, {"alpha": "alpha", "kappa_max": "kappa"})
+    data = with_curve(data, locus, {"alpha": "alpha", "kappa_max": "kappa"})
     at = {"alpha_T": plan.fixed_alpha_T}
     numbers = [Number("kappa_max at alpha_c", at, float(kappa_max[0]), float(largest.errors["kappa"][0]))]
     for i in np.flatnonzero(inverse == 2.0)[:1]:
@@ -163,6 +163,10 @@ def margins(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
         i = chosen.index(2.0) * plan.margins
         entropy, error = float(curve.values["entropy"][i]), float(curve.errors["entropy"][i])
         numbers.insert(0, Number("entropy", {"1/alpha": 2.0, "kappa": 0.0, **at}, entropy, error))
+    robust, changes = observed(model, locus.special_points, _ERRORS)
+    for name, values in robust.items():
+        data[f"{name}_kappa_max"] = ("point", values)
+        data[f"{name}_kappa_max_error"] = ("point", changes[name])
     complete = threshold.converged and _complete(largest, curve)
     return Part(data, tuple(numbers), notes + largest.notes + curve.notes, complete)
 
@@ -176,20 +180,10 @@ def _value_at(inverse: Array, values: Array, at: float) -> float:
     return float(values[found[0]]) if found.size else float("nan")
 
 
-def _each_activation(solve: Any, steps: Any) -> Any:
-    def pieces(plan: Plan) -> tuple[Piece, ...]:
-        return tuple(
-            Piece(name, plan.model, solve, steps(plan), {"student.features.activation": formula})
-            for name, formula in plan.activations
-        )
-
-    return pieces
-
-
 _TITLE = "typical solutions of arXiv:2110.00683"
 #: The parts of the study that are made for each activation.
 SECTIONS = (
-    Section("thresholds", _TITLE, _each_activation(thresholds, lambda plan: len(plan.alpha_T)), "activation"),
-    Section("errors", _TITLE, _each_activation(errors, lambda plan: 1), "activation"),
-    Section("margins", _TITLE, _each_activation(margins, lambda plan: 1 + plan.points), "activation"),
+    Section("thresholds", _TITLE, each_activation(thresholds, lambda plan: len(plan.alpha_T)), "activation"),
+    Section("errors", _TITLE, each_activation(errors, lambda plan: 1), "activation"),
+    Section("margins", _TITLE, each_activation(margins, lambda plan: 1 + plan.points), "activation"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -79,9 +80,18 @@ def test_nothing_to_start_from(run) -> None:
         (["--along", "alpha=0.1:1", "-o", "x.txt"], "use .nc or .csv"),
         (["--along", "alpha=0.1:1", "--plot", "x.gif"], "the suffix says the format"),
         (["--along", "alpha=0.1:1", "--plot", "x.png", "--y", "zz"], "--y: zz: not on this branch"),
+        (["--along", "alpha=0.1:1", "--plot", "x.png", "--distance"], "--distance: only a figure along an overlap"),
     ],
 )
 def test_bad_input(run, arguments: list[str], message: str) -> None:
     outcome = run("branch", "binary-perceptron", *arguments)
     assert (outcome.status, outcome.out) == (2, "")
     assert message in outcome.err
+
+
+def test_local_entropies_are_drawn_over_the_distance(run, tmp_path: Path) -> None:
+    picture = tmp_path / "phi.svg"
+    model = ("binary-perceptron", "--ansatz", "real-replicas", "--set", "alpha=0.7")
+    outcome = run("branch", *model, "--along", "q1=0.7:0.75", "--plot", str(picture), "--distance")
+    assert outcome.status == 0
+    assert b"<svg" in picture.read_bytes()

@@ -58,6 +58,8 @@ def test_refuses_what_is_no_curve(tmp_path):
         ("kappa", r"\kappa"),
         ("rho", r"\rho"),
         ("q_hat", r"\hat{q}"),
+        ("q1", "q_{1}"),
+        ("q1_hat", r"\hat{q}_{1}"),
         ("p_d_hat", r"\hat{p}_{d}"),
         ("Delta", r"\Delta"),
         ("noise", r"\mathrm{noise}"),

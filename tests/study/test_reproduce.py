@@ -24,6 +24,9 @@ PLAN = Plan(
     points=5,
     margins=4,
     entropy_at=(1.0, 2.0),
+    transition_at=(1.0, 3.0),
+    sides=(-1.0, 0.5),
+    distances=5,
     noises=3,
     flips=(0.05, 0.1),
     perceptrons=(
@@ -54,7 +57,7 @@ def test_numbers_agree_with_the_references(run):
     _, summary = run
     assert summary["converged"]
     compared = [row for row in summary["rows"] if row["reference"] is not None]
-    assert len(compared) == 14
+    assert len(compared) == 17
     assert all(row["agrees"] for row in compared)
     assert value(summary, "alpha_c", alpha_T=3.0)["value"] == pytest.approx(1.139622, abs=1e-6)
 
@@ -82,9 +85,29 @@ def test_physics_of_the_curves(run):
     assert (thresholds["inverse_alpha_c"].diff("alpha_T") < 0).all()
 
 
+def test_the_gap_and_what_is_in_it(run):
+    folder, _ = run
+    data = {
+        name: xr.open_dataset(folder / "data" / f"{name}.nc", engine="scipy").sel(activation="sign")
+        for name in ("thresholds", "transition", "local-entropy", "dense")
+    }
+    # solutions exist from 1/alpha_c on; dense regions reach typical distances from 1/alpha_LE on
+    assert (data["transition"]["inverse_alpha_LE"].values > data["thresholds"]["inverse_alpha_c"].values).all()
+    curves = data["local-entropy"]
+    rises = curves["local_entropy"].diff("distance") > 0  # towards d = 0
+    assert not rises.sel(side=-1.0).any()
+    assert rises.sel(side=0.5).any()
+    np.testing.assert_allclose(curves["local_entropy"].isel(distance=0), curves["typical_free_entropy"], atol=1e-10)
+    assert (curves["generalization_error_barycentre"] <= curves["generalization_error"]).all()
+    dense = data["dense"]
+    assert (dense["maximum_q1"].isel(maximum=0) == dense["minimum_q1"].isel(minimum=0)).all()
+    assert (dense["maximum_q1"].dropna("maximum").diff("maximum") > 0).all()
+    assert (dense["minimum_q1"].dropna("minimum").diff("minimum") < 0).all()
+
+
 def test_data_say_what_they_are(run):
     folder, _ = run
-    for part in ("thresholds", "errors", "margins"):
+    for part in ("thresholds", "errors", "margins", "transition", "local-entropy", "dense"):
         data = xr.open_dataset(folder / "data" / f"{part}.nc", engine="scipy")
         assert list(data["activation"].values) == ["sign", "again"]
         spec = json.loads(data.attrs["spec"])
@@ -97,6 +120,7 @@ def test_figures_are_drawn(run):
     folder, summary = run
     names = {
         *("interpolation-threshold", "generalization-errors", "largest-margin", "entropy-margin", "interpolation"),
+        *("gap", "overview", "local-entropy", "errors-by-distance", "dense-regions", "stabilities"),
         *("teacher-student", "perceptrons"),
     }
     figures = folder / "figures"
@@ -124,7 +148,7 @@ def test_table_is_deterministic_and_has_no_nan(run, tmp_path, capsys):
 def test_unknown_part_is_refused(tmp_path):
     with pytest.raises(SpecError, match=r"treshold.*did you mean thresholds\?"):
         reproduce(tmp_path / "none", name="treshold")
-    with pytest.raises(SpecError, match="use one of thresholds, errors, margins, teacher-student, perceptrons"):
+    with pytest.raises(SpecError, match="use one of thresholds, errors, margins, transition, local-entropy, dense,"):
         reproduce(tmp_path / "none", name="xyz")
     assert not (tmp_path / "none").exists()
 
