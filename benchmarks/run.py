@@ -2,8 +2,9 @@
 
 Channels: residual + Jacobian of 10,000 states, as a multiple of one call of scipy.special.log_ndtr on all the nodes of
 their averages (the bar is 2). A hand-written, cache-blocked numpy version of the storage model is measured beside them.
-Continuation: evaluations of F with its Jacobian per point (the bar is 4). Everything else: seconds, with a bar, and a ratio
-to a smaller piece of work measured in the same run.
+Continuation: evaluations of F with its Jacobian per point (the bar is 4). Local entropies: residual + Jacobian of 1,000
+states of infinitely many replicas, as a multiple of log H once on their nodes (the bar is 10). Everything else: seconds,
+with a bar, and a ratio to a smaller piece of work measured in the same run.
 
 Candidates take turns and the best round counts; BLAS runs on one thread. Ratios can be compared between machines,
 seconds only on one.
@@ -24,7 +25,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is imported, hence the order below
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import channels, commands, continuation
+from benchmarks import channels, commands, continuation, local_entropy
 
 BASELINE = Path(__file__).resolve().with_name("baseline.json")
 Results = dict[str, dict[str, float]]
@@ -41,6 +42,12 @@ def measure(*, batch: int = 10_000, rounds: int = 30, processes: int = 3) -> dic
         "evaluations per point of a branch": continuation.evaluations_per_point(),
         "spinodal of the binary teacher-student": continuation.spinodal_point(max(2, rounds // 3)),
         "alpha_c(kappa), 31 points": continuation.capacity_line(max(1, rounds // 10)),
+    }
+    results["local entropy"] = {
+        "y -> infinity, random features": local_entropy.infinitely_many(min(batch, 1000), max(1, rounds // 5)),
+        "alpha_LE of random features": local_entropy.transition(max(1, rounds // 10)),
+        "Franz-Parisi curve, 50 points": local_entropy.curve(rounds=max(1, rounds // 15)),
+        "the same with random features, 20 points": local_entropy.curve("random-features-binary", 20, 1),
     }
     if processes:
         results["processes"] = {"spinodal --help": commands.command_start(2 * processes)}

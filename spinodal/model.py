@@ -45,6 +45,7 @@ KINDS = (
     "capacity",
     "replicon",
     "local-entropy-transition",
+    "energetic-barrier",
     "zero:NAME",
 )
 
@@ -137,6 +138,8 @@ class Model:
             vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
             if module.SYMMETRIC["size"]:  # and continues with a given number of copies
                 vars(module)["SIZED_MODULE"] = Model(with_copies(self.spec)).solver()
+                many = replace(self.spec, ansatz=replace(self.spec.ansatz, replicas="inf"), observables=())
+                vars(module)["INFINITE_MODULE"] = Model(many).solver()
         if getattr(module, "BREAKING", None) is not None:  # the state is looked for from the replica-symmetric one
             symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
             vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
@@ -488,7 +491,7 @@ class Model:
         """
         from spinodal.numeric.special_loci import Followed, follow, locate_first
 
-        if of == "local-entropy-transition" and self.spec.ansatz.overlap == "given":
+        if of in ("local-entropy-transition", "energetic-barrier") and self.spec.ansatz.overlap == "given":
             return Model(with_overlap(self.spec, "extremised")).locus(
                 of, along, over, values, bounds=bounds, start=start, settings=settings, tol=tol, rule=rule,
                 checkpoint=checkpoint, progress=progress, **parameters,
@@ -539,6 +542,8 @@ class Model:
             return Wanted(of)
         if of == "capacity" and getattr(module, "GROUND_STATE", False):
             return Wanted(of, "", True)
+        if of == "energetic-barrier":
+            return Wanted(of, "free_entropy")
         if of == "zero-entropy" or (of == "capacity" and self._discrete):
             return Wanted(of, "entropy")
         if of == "capacity":

@@ -1,7 +1,8 @@
 """Locate a special point along one parameter, once or for each value of a second parameter.
 
-KIND is fold, branch-point, cusp, crossing, zero-entropy, capacity, replicon, local-entropy-transition (of real replicas
-and of Franz-Parisi), or zero:NAME for the zero of an observable.
+KIND is fold, branch-point, cusp, crossing, zero-entropy, capacity, replicon; of real replicas and of Franz-Parisi also
+local-entropy-transition (phi rises again beyond the typical overlap) and energetic-barrier (it is negative before); or
+zero:NAME for the zero of an observable.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from spinodal.spec.names import CONSTRAINED, OBSERVABLES
 if TYPE_CHECKING:
     from spinodal.numeric.results import Locus, SpecialPoint
 
+#: The kinds that are located with the constrained overlap among the order parameters.
+_EXTREMISED = ("local-entropy-transition", "energetic-barrier")
 _KINDS = (
     *("capacity", "zero-entropy", "replicon", "fold", "branch-point", "cusp", "crossing", "boundary"),
-    "local-entropy-transition",
+    *_EXTREMISED,
 )
-#: The kind that is located with the constrained overlap among the order parameters.
-_EXTREMISED = "local-entropy-transition"
 _ZERO = "zero:"
 
 
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Locate, write, and print the points."""
     spec, given = read_model(arguments)
     kind = _kind(arguments.of, spec)
-    if kind == _EXTREMISED and spec.ansatz.overlap == "given":
+    if kind in _EXTREMISED and spec.ansatz.overlap == "given":
         given.pop(CONSTRAINED.get(spec.ansatz.scheme, ""), None)
         spec = with_overlap(spec, "extremised")
     along = search_range(arguments.along)

@@ -11,8 +11,9 @@ from types import ModuleType
 import numpy as np
 
 from spinodal.numeric.breaking import Broken, freezes, search
+from spinodal.numeric.remarks import REPLICON_NOISE
 from spinodal.numeric.results import Array, Failure, State
-from spinodal.numeric.solve import REPLICON_NOISE, Bound, finish, solve_points
+from spinodal.numeric.solve import Bound, finish, solve_points
 from spinodal.numeric.symmetric import relaxed, symmetric_start
 
 #: How the method of such states begins.

@@ -1,4 +1,8 @@
-"""The local-entropy transition: where phi, along a constrained overlap, ceases to decrease beyond the typical one.
+"""Barriers along a constrained overlap: where phi rises again beyond the typical overlap, and where it is negative before.
+
+The local-entropy transition is the entropic barrier: phi ceases to decrease. The energetic barrier: at its minimum phi
+falls below zero, so that there are no solutions at an intermediate distance while there are some farther in (D. Barbier,
+A. El Alaoui, F. Krzakala, L. Zdeborova, arXiv:2310.02850).
 
 With the overlap extremised, the stationary points of phi beyond the typical one come as a pair that is born in a fold. The
 fold is found in four steps:
@@ -12,6 +16,7 @@ fold is found in four steps:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -23,11 +28,11 @@ from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.path import follow
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, SpecialPoint
-from spinodal.numeric.roots import NewtonSettings
+from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap
 from spinodal.numeric.tracking import Line, named
 
-KIND = "local-entropy-transition"
+KIND, ENERGETIC = "local-entropy-transition", "energetic-barrier"
 #: 1 - overlap of a profile's points: phi varies on all scales of the distance.
 _GAPS = (0.8, 0.6, 0.45, 0.33, 0.25, 0.18, 0.13, 0.09, 0.06, 0.04, 0.025, 0.015, 0.008)
 #: Values of the parameter at which the search begins, and the factor between further ones.
@@ -38,6 +43,8 @@ _PROFILES = 16
 _NEAR = 1e-3
 #: Folds that are tried before the search is given up: each lies before the one that failed.
 _ATTEMPTS = 4
+#: Times that the interval of an energetic barrier is halved before its equations are solved.
+_HALVINGS = 3
 #: Where replicas are closer to the trivial root than this they are on it.
 _TRIVIAL = 1e-4
 
@@ -51,12 +58,14 @@ class Profile:
         overlaps: ascending, where states were found [m].
         slopes: d phi / d overlap there [m].
         states: the states [m, n].
+        entropies: phi there [m].
     """
 
     value: float
     overlaps: Array
     slopes: Array
     states: Array
+    entropies: Array
 
     @property
     def rising(self) -> int | None:
@@ -67,6 +76,25 @@ class Profile:
         later = np.where(np.arange(self.slopes.size) > falls[0], self.slopes, -np.inf)
         best = int(np.argmax(later))
         return best if later[best] > 0.0 else None
+
+    @property
+    def forbidden(self) -> int | None:
+        """The point of the lowest phi before it rises again, where that is negative."""
+        if self.rising is None:
+            return None
+        lowest = int(np.argmin(self.entropies[: self.rising + 1]))
+        return lowest if self.entropies[lowest] < 0.0 else None
+
+    def minimum(self) -> tuple[float, Array]:
+        """Overlap and state where phi begins to rise again, between the two points where the slope changes sign."""
+        assert self.rising is not None
+        right = self.rising
+        while self.slopes[right - 1] > 0.0:
+            right -= 1
+        share = self.slopes[right - 1] / (self.slopes[right - 1] - self.slopes[right])
+        pair = slice(right - 1, right + 1)
+        weight = np.array([1.0 - share, share])
+        return float(weight @ self.overlaps[pair]), np.asarray(weight @ self.states[pair])
 
 
 @dataclass(frozen=True)
@@ -113,7 +141,8 @@ class Search:
             return None
         states = path.roots.x[good]
         slopes = system.module.observables(states, points[good], system.rule)["slope"]
-        return Profile(value, overlaps[good], slopes, states)
+        entropies = system.module.free_entropy(states, points[good], system.rule)
+        return Profile(value, overlaps[good], slopes, states, entropies)
 
     def slope(self, x: Array, value: float, overlap: float) -> float:
         """The slope at a state."""
@@ -140,9 +169,9 @@ def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> Spe
         tolerance: wanted absolute error of the located parameter.
     """
     search = Search(extremised, p, line, tolerance)
-    pair = _neighbours(search)
-    if isinstance(pair, str):
-        return pair
+    pair = _neighbours(search, lambda profile: profile.rising is not None)
+    if isinstance(pair, _Uniform):
+        return _why_none(search, pair)
     falling, rising = pair
     for _ in range(_ATTEMPTS):
         start = _vanishing_slope(search, falling, rising)
@@ -157,8 +186,62 @@ def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> Spe
     return f"phi begins to rise between {line.name} = {low:.6g} and {high:.6g}, but the fold there was not solved"
 
 
-def _neighbours(search: Search) -> tuple[Profile, Profile] | str:
-    """Profiles at two values, near one another, at the first of which phi falls beyond its maximum, at the other not."""
+def energetic_barrier(extremised: Bound, p: Array, line: Line, tolerance: float) -> SpecialPoint | str:
+    """Where the minimum of phi beyond the typical overlap is zero: arguments and result as for :func:`transition`."""
+    search = Search(extremised, p, line, tolerance)
+    pair = _neighbours(search, lambda profile: profile.forbidden is not None)
+    if isinstance(pair, _Uniform):
+        is_, span = ("has a" if pair.holds else "has no"), pair.span(line.name)
+        return f"phi {is_} negative minimum between the typical overlap and 1, {span}"
+    above, below = pair
+    for _ in range(_HALVINGS):  # nearer to where the minimum vanishes
+        middle = search.profile(0.5 * (above.value + below.value))
+        if middle is None:
+            break
+        above, below = (middle, below) if middle.forbidden is None else (above, middle)
+    overlap, state = below.minimum()
+    table = dict(zip(search.system.module.ORDER_PARAMETERS, state, strict=True))
+    start = np.array([table.get(name, overlap) for name in extremised.module.ORDER_PARAMETERS])
+    at = np.array([below.value if name == line.name else value for name, value in _parameters(search)])
+    minimum = newton(extremised, start[None], at[None], NewtonSettings(tolerance=1e-9))
+    if not minimum.converged[0]:
+        return f"the minimum of phi at {line.name} = {below.value:.6g} was not solved"
+    problem = ModuleProblem(extremised, p, (line.column,))
+    located, solved = polished(problem, ENERGETIC, "free_entropy", np.append(minimum.x[0], below.value), tolerance)
+    low, high = sorted((pair[0].value, pair[1].value))
+    if not located.converged or not low - _NEAR <= float(located.u[-1]) <= high + _NEAR:
+        return f"phi's minimum vanishes between {line.name} = {low:.6g} and {high:.6g}, but the point was not solved"
+    return named(solved, line, located, None)
+
+
+def _parameters(search: Search) -> list[tuple[str, float]]:
+    return list(zip(search.extremised.module.PARAMETERS, map(float, search.p), strict=True))
+
+
+@dataclass(frozen=True)
+class _Uniform:
+    """What was looked for holds at all values of the parameter that were tried, or at none.
+
+    Attributes:
+        holds: which of the two.
+        first: the first value tried; None where no states were found at any.
+        last: the profile at the last one.
+    """
+
+    holds: bool
+    first: float | None
+    last: Profile | None
+
+    def span(self, name: str) -> str:
+        """The values that were tried, in words."""
+        if self.first is None or self.last is None:
+            return "for no state was found"
+        low, high = sorted((self.first, self.last.value))
+        return f"for {name} from {low:.6g} to {high:.6g}"
+
+
+def _neighbours(search: Search, holds: Callable[[Profile], bool]) -> tuple[Profile, Profile] | _Uniform:
+    """Profiles at two values, near one another, at the first of which something does not hold, at the second it does."""
     line = search.line
     first: Profile | None = None
     for share in _STARTS:
@@ -167,9 +250,9 @@ def _neighbours(search: Search) -> tuple[Profile, Profile] | str:
         if first is not None:
             break
     if first is None:
-        return f"no states were found for {line.name} between {line.low:g} and {line.high:g}"
-    rises = first.rising is not None
-    here, factor = first, 1.0 / _FACTOR if rises else _FACTOR
+        return _Uniform(False, None, None)
+    before = holds(first)
+    here, factor = first, 1.0 / _FACTOR if before else _FACTOR
     for _ in range(_PROFILES):
         target = min(max(here.value * factor if here.value > 0.0 else -here.value, line.low), line.high)
         there = search.profile(target) if target != here.value else None
@@ -178,16 +261,22 @@ def _neighbours(search: Search) -> tuple[Profile, Profile] | str:
             continue
         if there is None:
             break
-        if (there.rising is not None) != rises:
-            return (there, here) if rises else (here, there)
+        if holds(there) != before:
+            return (there, here) if before else (here, there)
         here = there
-    span = f"for {line.name} from {min(first.value, here.value):.6g} to {max(first.value, here.value):.6g}"
-    if rises:
+    return _Uniform(before, first.value, here)
+
+
+def _why_none(search: Search, tried: _Uniform) -> str:
+    """Why there is no transition."""
+    line, here = search.line, tried.last
+    if here is None:
+        return f"no states were found for {line.name} between {line.low:g} and {line.high:g}"
+    span = tried.span(line.name)
+    if tried.holds:
         return f"phi rises again beyond its first maximum {span}: it is not monotonic anywhere there"
     reach = f"up to {search.overlap} = {here.overlaps[-1]:.4g}"
-    last = search.point(here.value, float(here.overlaps[-1]))[None]
-    with np.errstate(all="ignore"):
-        phi = float(search.system.module.free_entropy(here.states[-1:], last, search.system.rule)[0])
+    phi = float(here.entropies[-1])
     isolated = f"; it is negative there (nothing else is so near): {phi:.3g}" if phi < 0.0 else ""
     return f"phi decreases monotonically beyond its first maximum, {span} and {reach}{isolated}"
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spinodal.numeric.neighbours import along, improved
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Array, Mask, System
@@ -33,8 +32,8 @@ _MARGINS, _MARGIN_STEP = (-3.0, 6.0), 0.5
 _RELAXED = 3e-3
 #: Distance from the trivial overlap within which Newton loses digits, and states are interpolated.
 _NEAR = 4e-3
-#: Overlaps at which a branch is reached from its origin with least trouble: the first choice, and others.
-_MODERATE, _OTHER_ANCHORS = 0.7, (0.5, 0.85)
+#: Overlaps at which a branch is reached from its origin with least trouble, the best first.
+_ANCHORS = (0.7, 0.5, 0.85)
 #: Where the branch is reached first when the wanted overlap lies beyond the trivial one: this part of what is left to 1.
 _FAR_ENOUGH = 0.4
 
@@ -49,105 +48,12 @@ def from_origin(system: System, module: ModuleType, p: Array, bounded: Mask, set
 
     Of rows that differ in the constrained overlap alone one is reached from the origin, and the others from one another.
     """
-    path = _along_the_overlap(system, module, p, bounded, settings)
+    column = module.PARAMETERS.index(module.CONSTRAINED)
+    path = along(system, p, column, lambda at: _direct(system, module, at, bounded, settings), _ANCHORS, bounded, settings)
     lost = np.flatnonzero(~path.roots.converged)
     if lost.size == 0 or not module.TRIVIAL:
         return path
-    return _improved(path, lost, _across(system, module, p[lost], bounded, settings))
-
-
-def _improved(path: Path, rows: NDArray[np.intp], other: Path) -> Path:
-    """The path with some of its rows replaced where another one got farther."""
-    better = other.roots.converged | (other.reached > path.reached[rows])
-    reached = path.reached.copy()
-    reached[rows[better]] = other.reached[better]
-    roots = path.roots.replaced(rows[better], other.roots, better)
-    return Path(roots, reached, ~roots.converged & (reached > 0.0))
-
-
-def _along_the_overlap(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
-    """One row of each curve from the origin, at a moderate overlap; the others from their nearest neighbours."""
-    column = module.PARAMETERS.index(module.CONSTRAINED)
-    anchors = p.copy()
-    _, curve = np.unique(np.delete(p, column, axis=1), axis=0, return_inverse=True)
-    curve = curve.ravel()
-    members = [np.flatnonzero(curve == k) for k in range(int(curve.max()) + 1)]
-    for rows in members:
-        overlap = p[rows, column]
-        anchors[rows, column] = overlap[np.argmin(np.abs(overlap - _MODERATE))]
-    first = np.array([rows[0] for rows in members])
-    path = _direct(system, module, anchors[first], bounded, settings)
-    for overlap in _OTHER_ANCHORS:
-        lost = np.flatnonzero(~path.roots.converged)
-        if lost.size == 0:
-            break
-        anchors[np.isin(curve, lost), column] = overlap
-        path = _improved(path, lost, _direct(system, module, anchors[first[lost]], bounded, settings))
-    curves = [_Curve(rows[np.argsort(p[rows, column])], p, column) for rows in members]
-    spread = Path(path.roots.taken(curve), path.reached[curve], path.fold[curve])
-    state, good = spread.roots.x.copy(), np.zeros(len(p), dtype=bool)
-    for k, group in enumerate(curves):
-        group.begin(anchors[first[k], column], path.roots.x[k] if path.roots.converged[k] else None)
-    while True:
-        asked = [request for group in curves for request in group.wanted()]
-        if not asked:
-            break
-        rows = np.array([row for row, _, _ in asked])
-        begin = p[rows].copy()
-        begin[:, column] = [overlap for _, overlap, _ in asked]
-        start = np.array([x for _, _, x in asked])
-        found = follow(system, start, begin, p[rows], bounded, settings)
-        spread = Path(spread.roots.replaced(rows, found.roots, np.ones(len(rows), dtype=bool)), spread.reached, spread.fold)
-        good[rows] = found.roots.converged
-        state[rows] = found.roots.x
-        for k, group in enumerate(curves):
-            mine = curve[rows] == k
-            group.learn(rows[mine], state[rows[mine]], good[rows[mine]])
-    reached = np.where(good, 1.0, 0.9 * spread.reached)
-    return Path(replace(spread.roots, converged=good), reached, ~good & (reached > 0.0))
-
-
-class _Curve:
-    """Rows along the constrained overlap, in ascending order, and which of their states are known."""
-
-    def __init__(self, rows: NDArray[np.intp], p: Array, column: int) -> None:
-        self.rows = rows
-        self.overlaps = p[rows, column]
-        self.known: list[tuple[float, Array]] = []
-        self.open = np.zeros(len(rows), dtype=bool)
-
-    def begin(self, overlap: float, x: Array | None) -> None:
-        """The state from which all others are reached, if there is one."""
-        if x is not None:
-            self.known, self.open[:] = [(overlap, x)], True
-
-    def wanted(self) -> list[tuple[int, float, Array]]:
-        """Of every gap between known states the row in its middle, with the nearest known state: (row, overlap, state)."""
-        found = []
-        edges = [-np.inf, *sorted(overlap for overlap, _ in self.known), np.inf]
-        for low, high in pairwise(edges):
-            inside = np.flatnonzero(self.open & (self.overlaps >= low) & (self.overlaps < high))
-            if inside.size:
-                middle = inside[inside.size // 2]
-                overlap, x = min(self.known, key=lambda pair: abs(pair[0] - self.overlaps[middle]))
-                found.append((int(self.rows[middle]), overlap, x))
-        return found
-
-    def learn(self, rows: NDArray[np.intp], states: Array, good: Mask) -> None:
-        """What became of the rows asked for; where one was not reached, those beyond it are not either."""
-        for row, x, reached in zip(rows, states, good, strict=True):
-            place = int(np.flatnonzero(self.rows == row)[0])
-            overlap = float(self.overlaps[place])
-            self.open[place] = False
-            if reached:
-                self.known.append((overlap, x))
-                continue
-            above = [k for k, _ in self.known if k > overlap]
-            below = [k for k, _ in self.known if k <= overlap]
-            if not above:
-                self.open &= self.overlaps < overlap
-            if not below:
-                self.open &= self.overlaps > overlap
+    return improved(path, lost, _across(system, module, p[lost], bounded, settings))
 
 
 def from_largest_margin(system: Bound, p: Array, settings: NewtonSettings) -> Path:

@@ -5,7 +5,7 @@ Modules are generated code with the names of CONTRACT (residual, jacobian, ...);
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -15,18 +15,16 @@ from spinodal.numeric.origins import begins_inside, from_largest_margin, from_or
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.random_field import DEGENERATE, from_random_field
+from spinodal.numeric.remarks import reliable, warnings_of
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
 from spinodal.numeric.rows import Mask, is_inside
 from spinodal.numeric.saturation import saturated_state
-from spinodal.numeric.symmetric import FEWEST, follow_constraint, follow_size, why_not_reached
+from spinodal.numeric.symmetric import follow_constraint, why_not_reached
+from spinodal.numeric.zero_complexity import as_infinitely_many, without_complexity
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
 _REFINEMENTS = 3
-#: A replicon within this of zero is at its zero (a point located there would otherwise be called unstable by rounding).
-REPLICON_NOISE = 1e-10
-#: A complexity, or an entropy of references, that is imposed to vanish does so to this accuracy.
-_COMPLEXITY_NOISE, _ENTROPY_NOISE = 1e-6, 1e-9
 #: Alternating updates of overlaps and conjugates before Newton at alpha = 0.
 _ORIGIN_SWEEPS = 3
 #: A state at alpha = 0 with a smaller residual needs no further updates.
@@ -114,8 +112,8 @@ def _from_symmetric_state(system: Bound, p: Array, settings: NewtonSettings) -> 
     module = system.module
     if module.SYMMETRIC["size"]:
         sized = Bound(module.SIZED_MODULE, system.rule)
-        points = np.concatenate([p, np.full((len(p), 1), FEWEST)], axis=1)
-        return follow_size(system, sized, _from_symmetric_state(sized, points, settings), p, settings)
+        given = lambda at: _from_symmetric_state(sized, at, settings)  # noqa: E731 - an argument with a name
+        return without_complexity(system, sized, given, p, is_overlap(module), settings)
     base = Bound(module.SYMMETRIC_MODULE, system.rule)
     first = from_small_alpha(base, p, settings)
     return follow_constraint(system, first, p, is_overlap(module), settings)
@@ -141,6 +139,20 @@ def solve_points(
     Returns:
         States in the order of the rows; failures carry a reason and advice.
     """
+    if start is not None or getattr(module, "INFINITE_MODULE", None) is None:
+        return _solve_points(module, p, tolerance, start, rule)
+    states = as_infinitely_many(module, p, solve_points(module.INFINITE_MODULE, p, tolerance=tolerance, rule=rule))
+    rest = np.array([index for index, state in enumerate(states) if state is None], dtype=int)
+    if rest.size:
+        for index, found in zip(rest, _solve_points(module, p[rest], tolerance, start, rule), strict=True):
+            states[index] = found
+    return [state for state in states if state is not None]
+
+
+def _solve_points(
+    module: ModuleType, p: Array, tolerance: float, start: Mapping[str, float] | None, rule: Rule | None
+) -> list[State]:
+    """As :func:`solve_points`, in the module's own equations."""
     system = Bound(module, rule or module.RULE)
     if start is None and hasattr(module, "BREAKING"):
         from spinodal.numeric.broken_states import broken_points  # it solves other modules' points by this function
@@ -254,11 +266,13 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
     residual = current.residual(states, p)
     scaled = np.max(np.abs(residual) / (1.0 + np.abs(states)), axis=1)
     observables = module.observables(states, p, current.rule)
+    unbounded = [module.ORDER_PARAMETERS.index(name) for name in getattr(module, "UNBOUNDED", ())]
     result = []
     for i in range(len(states)):
         everything = {name: float(column[i]) for name, column in observables.items()}
+        everything = reliable(everything, float(np.max(np.abs(states[i, unbounded]), initial=0.0)))
         values = {name: _rounded(name, value) for name, value in everything.items() if np.isfinite(value)}
-        warnings = list(_warnings(everything, float(error[i]), tolerance))
+        warnings = list(warnings_of(everything, float(error[i]), tolerance))
         result.append(
             State(
                 parameters=dict(zip(module.PARAMETERS, map(float, p[i]), strict=True)),
@@ -331,30 +345,6 @@ def _shifts(jacobian: Array, residual: Array) -> Array:
             return np.asarray(np.linalg.solve(jacobian, residual[..., None])[..., 0])
         except np.linalg.LinAlgError:
             return np.asarray(residual)
-
-
-def _warnings(values: Mapping[str, float], error: float, tolerance: float) -> Sequence[str]:
-    found = []
-    broken = "complexity" in values
-    for name, value in values.items():
-        if name == "replicon" and value == -np.inf:
-            found.append(
-                "the ground state of a pattern or a weight jumps as its field varies, so that the replicon goes to minus "
-                "infinity as T goes to 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
-            )
-        elif name.startswith("replicon") and value < -REPLICON_NOISE:
-            what = "the symmetry between replicas breaks further" if broken else "the replica-symmetric state is unstable"
-            found.append(f"{name} = {value:.4g} < 0: {what} (de Almeida-Thouless)")
-    if values.get("entropy_ref", 0.0) < -_ENTROPY_NOISE:
-        found.append(f"entropy_ref = {values['entropy_ref']:.4g} < 0: there are no such references")
-    if values.get("complexity", 0.0) < -_COMPLEXITY_NOISE:
-        found.append(
-            f"complexity = {values['complexity']:.4g} < 0: a typical sample has no such states or groups of replicas; the "
-            "free entropy is a value within this ansatz"
-        )
-    if error > tolerance:
-        found.append(f"the free entropy's error estimate {error:.1e} exceeds the tolerance {tolerance:.1e}")
-    return found
 
 
 def _describe_end(module: ModuleType, p: Array, reached: float, x: Array) -> str:

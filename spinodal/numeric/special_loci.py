@@ -16,7 +16,7 @@ from spinodal.numeric.continuation.engine import NoBranchError
 from spinodal.numeric.continuation.locate import Located
 from spinodal.numeric.continuation.loci import follow_locus
 from spinodal.numeric.continuation.settings import Settings
-from spinodal.numeric.local_entropy import KIND, transition
+from spinodal.numeric.local_entropy import ENERGETIC, KIND, energetic_barrier, transition
 from spinodal.numeric.module_problem import ModuleProblem, Observed
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, Failure, SpecialPoint
@@ -73,8 +73,9 @@ def locate_first(
 ) -> SpecialPoint:
     """The first special point of a kind on the branch of a state along a line."""
     problem = ModuleProblem(system, p, (line.column,))
-    if wanted.kind == KIND:
-        located = transition(system, np.asarray(p, dtype=float), line, tolerance)
+    if wanted.kind in (KIND, ENERGETIC):
+        search = transition if wanted.kind == KIND else energetic_barrier
+        located = search(system, np.asarray(p, dtype=float), line, tolerance)
         return missing(problem, line.name, located, wanted.kind) if isinstance(located, str) else located
     kinds = {wanted.kind: wanted.observable} if wanted.observable else {}
     stop = (wanted.kind,) if wanted.kind != "crossing" else ()

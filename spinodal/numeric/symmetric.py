@@ -17,7 +17,7 @@ import numpy as np
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, State
-from spinodal.numeric.roots import NewtonSettings, newton
+from spinodal.numeric.roots import NewtonSettings
 from spinodal.numeric.rows import Mask, System
 from spinodal.numeric.scaled import ScaledSystem
 
@@ -25,8 +25,6 @@ from spinodal.numeric.scaled import ScaledSystem
 _ROUNDING = 1e-12
 #: A replica-symmetric overlap below this vanishes by symmetry.
 _SYMMETRIC = 1e-10
-#: The numbers of copies between which the complexity is followed, and the factor between steps.
-FEWEST, MOST, _GROWTH = 2.0, 1000.0, 1.6
 
 
 class ModuleSystem(System, Protocol):
@@ -112,56 +110,6 @@ def relaxed(system: ModuleSystem, x: Array, p: Array, guessed: Sequence[str]) ->
     return x
 
 
-def follow_size(system: ModuleSystem, sized: ModuleSystem, start: Path, p: Array, settings: NewtonSettings) -> Path:
-    """The state without complexity: the number of copies grows until the complexity changes sign, Newton does the rest.
-
-    Args:
-        system: the module whose number of copies is an order parameter.
-        sized: the module with the number given, as its last parameter (``SIZED_MODULE``).
-        start: states of ``sized`` at :data:`FEWEST` copies.
-        p: parameters of ``system`` [B, k].
-        settings: of Newton's method.
-
-    Returns:
-        ``reached`` is -2 where the complexity keeps its sign.
-    """
-    module, base = system.module, sized.module
-    names = [name for name in module.ORDER_PARAMETERS if name != module.SYMMETRIC["size"]]
-    column = module.ORDER_PARAMETERS.index(module.SYMMETRIC["size"])
-    chosen = [base.ORDER_PARAMETERS.index(name) for name in names]
-    guess = np.full((len(p), len(module.ORDER_PARAMETERS)), np.nan)
-    reached = np.where(start.roots.converged, -2.0, start.reached)
-    for row in np.flatnonzero(start.roots.converged):
-        found = _sign_change(sized, start.roots.x[row], p[row], settings)
-        if found is not None:
-            guess[row] = np.insert(found[0][chosen], column, found[1])
-            reached[row] = 1.0
-    roots = newton(system, np.nan_to_num(guess, nan=0.5), p, settings)
-    return Path(replace(roots, converged=roots.converged & (reached >= 1.0)), reached, np.zeros(len(p), dtype=bool))
-
-
-def _sign_change(sized: ModuleSystem, x: Array, p: Array, settings: NewtonSettings) -> tuple[Array, float] | None:
-    """A state and a number of copies near where the complexity vanishes."""
-    everything = np.zeros(x.size, dtype=bool)
-    copies, before = FEWEST, _complexity(sized, x, np.append(p, FEWEST))
-    while copies < MOST:
-        more = copies * _GROWTH
-        points = np.append(p, copies)[None], np.append(p, more)[None]
-        path = follow(sized, x[None], *points, everything, settings)
-        if not path.roots.converged[0]:
-            return None
-        here = _complexity(sized, path.roots.x[0], points[1][0])
-        if before * here <= 0.0:
-            share = before / (before - here)
-            return (1.0 - share) * x + share * path.roots.x[0], copies * _GROWTH**share
-        x, copies, before = path.roots.x[0], more, here
-    return None
-
-
-def _complexity(system: ModuleSystem, x: Array, p: Array) -> float:
-    return float(system.module.observables(x[None], p[None], system.rule)["complexity"][0])
-
-
 def why_not_reached(module: ModuleType, p: Array, base: State, reached: float) -> tuple[str, str]:
     """Why the constrained overlap was not reached, and what to try."""
     name, wanted = module.SYMMETRIC["parameter"], float(p[module.PARAMETERS.index(module.SYMMETRIC["parameter"])])
@@ -173,8 +121,8 @@ def why_not_reached(module: ModuleType, p: Array, base: State, reached: float) -
     typical = base.order_parameters[overlap]
     if reached == -2.0:
         return (
-            f"the complexity keeps its sign for {FEWEST:g} to {MOST:g} copies at this overlap",
-            'take replicas = "inf" where it stays positive, or another overlap',
+            "the complexity keeps its sign for 2 to 1000 copies at this overlap, and it is not positive for infinitely many",
+            "take another overlap, or a number of replicas",
         )
     if reached == -3.0:
         return (

@@ -22,9 +22,10 @@ from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.degeneracy import capacity_of_ground_states
 from spinodal.numeric.module_problem import ModuleProblem, Observed
 from spinodal.numeric.polish import polished
+from spinodal.numeric.remarks import REPLICON_NOISE
 from spinodal.numeric.results import Array, Failure, SpecialPoint, State
 from spinodal.numeric.saturation import saturated_state
-from spinodal.numeric.solve import REPLICON_NOISE, Bound, finish, solve_points, upper_bounds
+from spinodal.numeric.solve import Bound, finish, solve_points, upper_bounds
 
 #: A branch ends where its weights freeze: an overlap within this of its bound, relatively, ...
 SATURATION_GAP = 1e-12

@@ -73,3 +73,14 @@ def test_isolated_references_have_no_transition_and_the_reason_says_so() -> None
     assert point.failure is not None
     assert "phi decreases monotonically" in point.failure.reason
     assert "it is negative there" in point.failure.reason  # binary weights: typical solutions are isolated
+
+
+def test_the_energetic_barrier_is_where_phi_has_its_minimum_at_zero() -> None:
+    (point,) = storage().locus("energetic-barrier", "alpha", bounds=(0.6, 0.8), kappa_ref=0.1).special_points
+    assert point.converged
+    t, h = point.order_parameters["t"], 1e-3
+    phi = np.asarray(storage().solve(alpha=point.p, kappa_ref=0.1, t=t + h * np.arange(-2, 3)).free_entropy)
+    assert phi[2] == pytest.approx(0.0, abs=1e-9)
+    assert np.all(phi[[0, 1, 3, 4]] > 0.0)
+    below = np.asarray(storage().solve(alpha=point.p + 0.005, kappa_ref=0.1, t=t + h * np.arange(-2, 3)).free_entropy)
+    assert np.any(below < 0.0)

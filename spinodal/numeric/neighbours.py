@@ -1,0 +1,129 @@
+"""Curves along one parameter: one row reached by other means, the others from one another.
+
+Rows of a batch that differ in a constrained overlap alone lie on one curve. Each is reached from its nearest neighbour that
+is known: first the row in the middle of a gap, then those in the middles of the two gaps that it leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinodal.numeric.path import Path, follow
+from spinodal.numeric.roots import NewtonSettings
+from spinodal.numeric.rows import Array, Mask, System
+
+
+def improved(path: Path, rows: NDArray[np.intp], other: Path) -> Path:
+    """The path with some of its rows replaced where another one got farther."""
+    better = other.roots.converged | (other.reached > path.reached[rows])
+    reached = path.reached.copy()
+    reached[rows[better]] = other.reached[better]
+    roots = path.roots.replaced(rows[better], other.roots, better)
+    return Path(roots, reached, ~roots.converged & (reached > 0.0))
+
+
+def along(
+    system: System,
+    p: Array,
+    column: int,
+    begin: Callable[[Array], Path],
+    anchors: Sequence[float],
+    bounded: Mask,
+    settings: NewtonSettings,
+) -> Path:
+    """All rows of p [B, k]: of each curve along a column one by ``begin``, the others from their nearest neighbours.
+
+    Args:
+        system: the equations.
+        p: parameters [B, k].
+        column: the parameter along the curves.
+        begin: the states at some points, reached by other means.
+        anchors: where on a curve ``begin`` is asked: at the row nearest to the first of these, else at the others.
+        bounded: which unknowns are overlaps of order one [n].
+        settings: of Newton's method.
+    """
+    places = p.copy()
+    _, curve = np.unique(np.delete(p, column, axis=1), axis=0, return_inverse=True)
+    curve = curve.ravel()
+    members = [np.flatnonzero(curve == k) for k in range(int(curve.max()) + 1)]
+    for rows in members:
+        values = p[rows, column]
+        places[rows, column] = values[np.argmin(np.abs(values - anchors[0]))]
+    first = np.array([rows[0] for rows in members])
+    path = begin(places[first])
+    for value in anchors[1:]:
+        lost = np.flatnonzero(~path.roots.converged)
+        if lost.size == 0:
+            break
+        places[np.isin(curve, lost), column] = value
+        path = improved(path, lost, begin(places[first[lost]]))
+    curves = [_Curve(rows[np.argsort(p[rows, column])], p, column) for rows in members]
+    spread = Path(path.roots.taken(curve), path.reached[curve], path.fold[curve])
+    state, good = spread.roots.x.copy(), np.zeros(len(p), dtype=bool)
+    for k, group in enumerate(curves):
+        group.start(places[first[k], column], path.roots.x[k] if path.roots.converged[k] else None)
+    while True:
+        asked = [request for group in curves for request in group.wanted()]
+        if not asked:
+            break
+        rows = np.array([row for row, _, _ in asked])
+        origin = p[rows].copy()
+        origin[:, column] = [value for _, value, _ in asked]
+        start = np.array([x for _, _, x in asked])
+        found = follow(system, start, origin, p[rows], bounded, settings)
+        spread = Path(spread.roots.replaced(rows, found.roots, np.ones(len(rows), dtype=bool)), spread.reached, spread.fold)
+        good[rows] = found.roots.converged
+        state[rows] = found.roots.x
+        for k, group in enumerate(curves):
+            mine = curve[rows] == k
+            group.learn(rows[mine], state[rows[mine]], good[rows[mine]])
+    reached = np.where(good, 1.0, 0.9 * spread.reached)
+    return Path(replace(spread.roots, converged=good), reached, ~good & (reached > 0.0))
+
+
+class _Curve:
+    """Rows along the column, in ascending order, and which of their states are known."""
+
+    def __init__(self, rows: NDArray[np.intp], p: Array, column: int) -> None:
+        self.rows = rows
+        self.overlaps = p[rows, column]
+        self.known: list[tuple[float, Array]] = []
+        self.open = np.zeros(len(rows), dtype=bool)
+
+    def start(self, overlap: float, x: Array | None) -> None:
+        """The state from which all others are reached, if there is one."""
+        if x is not None:
+            self.known, self.open[:] = [(overlap, x)], True
+
+    def wanted(self) -> list[tuple[int, float, Array]]:
+        """Of every gap between known states the row in its middle, with the nearest known state: (row, overlap, state)."""
+        found = []
+        edges = [-np.inf, *sorted(overlap for overlap, _ in self.known), np.inf]
+        for low, high in pairwise(edges):
+            inside = np.flatnonzero(self.open & (self.overlaps >= low) & (self.overlaps < high))
+            if inside.size:
+                middle = inside[inside.size // 2]
+                overlap, x = min(self.known, key=lambda pair: abs(pair[0] - self.overlaps[middle]))
+                found.append((int(self.rows[middle]), overlap, x))
+        return found
+
+    def learn(self, rows: NDArray[np.intp], states: Array, good: Mask) -> None:
+        """What became of the rows asked for; where one was not reached, those beyond it are not either."""
+        for row, x, reached in zip(rows, states, good, strict=True):
+            place = int(np.flatnonzero(self.rows == row)[0])
+            overlap = float(self.overlaps[place])
+            self.open[place] = False
+            if reached:
+                self.known.append((overlap, x))
+                continue
+            above = [k for k, _ in self.known if k > overlap]
+            below = [k for k, _ in self.known if k <= overlap]
+            if not above:
+                self.open &= self.overlaps < overlap
+            if not below:
+                self.open &= self.overlaps > overlap

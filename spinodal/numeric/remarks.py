@@ -1,0 +1,54 @@
+"""What a reader must know about a state, from its observables."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+
+#: A replicon within this of zero is at its zero (a point located there would otherwise be called unstable by rounding).
+REPLICON_NOISE = 1e-10
+#: A complexity, or an entropy of references, that is imposed to vanish does so to this accuracy.
+COMPLEXITY_NOISE, ENTROPY_NOISE = 1e-6, 1e-9
+
+
+def reliable(values: Mapping[str, float], spread: float) -> dict[str, float]:
+    """Observables without a complexity in which rounding has taken over.
+
+    Args:
+        values: by name.
+        spread: the largest difference of levels, as y -> infinity; terms of its size cancel in the complexity.
+    """
+    noisy = 64.0 * sys.float_info.epsilon * spread > COMPLEXITY_NOISE
+    return {name: value for name, value in values.items() if not (noisy and name == "complexity")}
+
+
+def warnings_of(values: Mapping[str, float], error: float, tolerance: float) -> Sequence[str]:
+    """Warnings about a state: instabilities, and measures without members.
+
+    Args:
+        values: its observables by name.
+        error: the error estimate of its free entropy.
+        tolerance: the wanted one.
+    """
+    found = []
+    broken = "complexity" in values
+    for name, value in values.items():
+        if name == "replicon" and value == -math.inf:
+            found.append(
+                "the ground state of a pattern or a weight jumps as its field varies, so that the replicon goes to minus "
+                "infinity as T goes to 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
+            )
+        elif name.startswith("replicon") and value < -REPLICON_NOISE:
+            what = "the symmetry between replicas breaks further" if broken else "the replica-symmetric state is unstable"
+            found.append(f"{name} = {value:.4g} < 0: {what} (de Almeida-Thouless)")
+    if values.get("entropy_ref", 0.0) < -ENTROPY_NOISE:
+        found.append(f"entropy_ref = {values['entropy_ref']:.4g} < 0: there are no such references")
+    if values.get("complexity", 0.0) < -COMPLEXITY_NOISE:
+        found.append(
+            f"complexity = {values['complexity']:.4g} < 0: a typical sample has no such states or groups of replicas; the "
+            "free entropy is a value within this ansatz"
+        )
+    if error > tolerance:
+        found.append(f"the free entropy's error estimate {error:.1e} exceeds the tolerance {tolerance:.1e}")
+    return found
