@@ -34,6 +34,8 @@ _RELAXED = 3e-3
 _NEAR = 4e-3
 #: Overlaps at which a branch is reached from its origin with least trouble, the best first.
 _ANCHORS = (0.7, 0.5, 0.85)
+#: Overlaps above this are close to 1.
+_NEAR_ONE = 0.9
 #: Where the branch is reached first when the wanted overlap lies beyond the trivial one: this part of what is left to 1.
 _FAR_ENOUGH = 0.4
 
@@ -54,6 +56,22 @@ def from_origin(system: System, module: ModuleType, p: Array, bounded: Mask, set
     if lost.size == 0 or not module.TRIVIAL:
         return path
     return improved(path, lost, _across(system, module, p[lost], bounded, settings))
+
+
+def why_not_reached(module: ModuleType, p: Array) -> tuple[str, str]:
+    """Why there is no state at a constrained overlap though the branch has a beginning, and what to try."""
+    name = module.CONSTRAINED
+    value = float(p[module.PARAMETERS.index(name)])
+    if value > _NEAR_ONE:
+        return (
+            f"the branch could not be followed to {name} = {value:.6g}: as {name} approaches 1 the probe's field is all but "
+            "its reference's, variances vanish, and where the reference is isolated conjugates diverge",
+            f"take a smaller {name}; the branch command along {name} says how far it goes",
+        )
+    return (
+        f"the branch from small alpha could not be followed to {name} = {value:.6g} at these parameters",
+        f"take a smaller alpha, or follow {name} from a state that is found (the branch command)",
+    )
 
 
 def from_largest_margin(system: Bound, p: Array, settings: NewtonSettings) -> Path:

@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 
 from spinodal.numeric.origins import begins_inside, from_largest_margin, from_origin
+from spinodal.numeric.origins import why_not_reached as why_no_probe
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.random_field import DEGENERATE, from_random_field
@@ -408,6 +409,8 @@ def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: floa
         advice = "give a start (--start), or search all roots (--all)"
     elif reached <= 0.0:
         reason, advice = _why_no_origin(module, p)
+    elif begins_inside(module):
+        reason, advice = why_no_probe(module, p)
     else:
         reason = _describe_end(module, p, reached, roots.x[index])
         if "reaches" in reason:
