@@ -63,7 +63,9 @@ def entries() -> list[dict[str, Any]]:
 def computed(index: int) -> Compared:
     """A value computed again (once for a build)."""
     entry = entries()[index]
-    model = spinodal.load(entry["model"], ansatz=entry.get("ansatz"), overrides=entry.get("overrides"))
+    source = entry["model"]  # a shipped name, or a spec beside the pages
+    source = VALUES.parent / source if source.endswith(".toml") else source
+    model = spinodal.load(source, ansatz=entry.get("ansatz"), overrides=entry.get("overrides"))
     parameters = entry.get("parameters", {})
     if "locus" in entry:
         point = model.locus(entry["locus"], "alpha", values=parameters).special_points[0]
@@ -85,7 +87,9 @@ def rows(found: list[Compared], *, with_model: bool) -> list[list[str]]:
         entry = one.entry
         about = entry["quantity"] + (f" ({entry['ansatz']})" if "ansatz" in entry and not with_model else "")
         cells = [about, entry["reference"], f"{one.value:.12g} ± {one.error:.0e}", f"{one.deviation:+.0e}", entry["source"]]
-        table.append([" ".join(filter(None, [entry["model"], entry.get("ansatz")])), *cells] if with_model else cells)
+        table.append(
+            [" ".join(filter(None, [Path(entry["model"]).stem, entry.get("ansatz")])), *cells] if with_model else cells
+        )
     return table
 
 

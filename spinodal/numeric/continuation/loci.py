@@ -244,6 +244,15 @@ def continue_locus(
     Raises:
         NoBranchError: if there is no such point near the start.
         ValueError: for an unknown ``of`` and for bounds that are none.
+
+    Source: Govaerts, Numerical Methods for Bifurcations of Dynamical Equilibria (2000). The folds of p + q x - x^3 = 0
+    lie at p = -2 (q/3)^(3/2) and end in a cusp at q = 0:
+
+    >>> line = continue_locus(lambda x, p, q: p + q * x - x**3, 1.0, -2.0, 3.0, bounds=(-1.0, 4.0))
+    >>> [f"{abs(point.p):.6f}" for point in line.of_kind("cusp")]
+    ['0.000000']
+    >>> bool(np.all(np.abs(np.abs(line["p"]) - 2.0 * (line.p / 3.0) ** 1.5) < 1e-9))
+    True
     """
     base = Problem(F, jac, [dFdp, dFdq], second, parameters=2)
     base.check_derivatives(np.concatenate([np.atleast_1d(np.asarray(x0, dtype=float)).ravel(), [float(p0), float(q0)]]))
