@@ -141,6 +141,12 @@ def _about(path: Path) -> tuple[ast.Module, str]:
     return tree, (ast.get_docstring(tree) or "").partition("\n\n")[0].replace("\n", " ").replace("``", "")
 
 
+def _inline(text: str) -> list[nodes.Node]:
+    """Text with dollar mathematics."""
+    parts = text.split("$")
+    return [nodes.math("", part) if k % 2 else nodes.Text(part) for k, part in enumerate(parts) if part]
+
+
 def _table(lines: list[list[str]]) -> nodes.Node:
     columns = len(lines[0])
     group = nodes.tgroup(cols=columns)
@@ -149,7 +155,7 @@ def _table(lines: list[list[str]]) -> nodes.Node:
     for k, line in enumerate(lines):
         row = nodes.row()
         for cell in line:
-            row += nodes.entry("", nodes.paragraph("", cell))
+            row += nodes.entry("", nodes.paragraph("", "", *_inline(cell)))
         (body if k else head).append(row)
     group += [head, body]
     return nodes.table("", group)

@@ -72,14 +72,12 @@ def _page(name: str, folder: Path, further: list[str]) -> str:
     if known:
         parts += ["## Reference numbers", "", "Computed while this page was built, next to what is known:", ""]
         parts += [_markdown_table(rows(known, with_model=False)), ""]
-    parts += [f"# Derivation ({model.ansatz})", "", _derivation(model)]
+    parts += [f"## Derivation ({model.ansatz})", "", _derivation(model)]
     if further:
-        parts += ["# Other ansaetze", ""]
+        parts += ["## Other ansaetze", ""]
         parts += [f"* [{ansatz}]({name}-{ansatz}.md): {_ABOUT[ansatz]}" for ansatz in FURTHER[name]]
         parts += ["", "```{toctree}", ":hidden:", "", *further, "```"]
-    text = "\n".join(parts) + "\n"
-    head, _, rest = text.partition("\n")
-    return head + "\n" + re.sub(r"^# ", "## ", rest, flags=re.M)  # one title
+    return "\n".join(parts) + "\n"
 
 
 def _further(name: str, ansatz: str) -> str:
@@ -107,13 +105,13 @@ def _figure(model: Model, path: Path) -> str:
     solution = model.solve(alpha=alphas)
     overlaps = [n for n in solution.order_parameters if not n.endswith("_hat")]
     with style():
-        figure, (left, right) = new_figure(PAGE, 2.8, columns=2)
+        figure, (left, right) = new_figure(PAGE, 3.1, columns=2)
         for colour, overlap in zip(PALETTE, overlaps, strict=False):
             left.plot(
                 alphas, solution[overlap], color=colour, label=f"${symbol(overlap)}$, {_MEANING.get(overlap, overlap)}"
             )
         left.set_ylabel("overlaps")
-        left.legend()
+        figure.legend(loc="outside lower center", ncols=2)
         right.plot(alphas, solution.free_entropy, color=PALETTE[-1])
         right.axhline(0.0, color="0.7", lw=0.6)
         right.set_ylabel(r"free entropy $\phi$ per weight")
@@ -121,7 +119,7 @@ def _figure(model: Model, path: Path) -> str:
             axes.set_xlabel(rf"patterns per weight $\alpha$, up to the capacity {end:.4g}")
         figure.savefig(path, dpi=160, metadata={"Software": None})
     fixed = ", ".join(f"{p.name} = {p.default:g}" for p in model.spec.parameters[1:] if p.default is not None)
-    return f"Left: overlaps. Right: free entropy, up to the capacity alpha_c = {end:.6g}, at {fixed}."
+    return f"Left: overlaps. Right: free entropy per weight. Both up to the capacity {end:.6g}, at {fixed}."
 
 
 def _markdown_table(lines: list[list[str]]) -> str:
