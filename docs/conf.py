@@ -4,8 +4,10 @@ Everything that can be wrong is computed while the site is built: examples are r
 pages of the shipped models generated from their specs. Mathematics is rendered by the copy of MathJax in ``_static``.
 """
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
@@ -43,3 +45,16 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 napoleon_google_docstring = True
 suppress_warnings = ["myst.header"]
+
+
+def absolute_values(app: Any, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Docstrings write ``|x|`` for absolute values, which reStructuredText takes for a substitution."""
+    for k, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            parts = re.split(r"(``.*?``)", line)
+            lines[k] = "".join(part if part.startswith("``") else part.replace("|", r"\|") for part in parts)
+
+
+def setup(app: Any) -> None:
+    """Register what docstrings need."""
+    app.connect("autodoc-process-docstring", absolute_values)
