@@ -138,8 +138,10 @@ class Session:
                 cure = did_you_mean(name, declared) or f"the model has {', '.join(declared)}"
                 raise document.error(f"{name}: no parameter of {claim.model}", claim.offset, cure)
         given = {name: value for name, value in claim.values.items() if name in declared}
+        # what is left open is drawn later; here it only must not be missed
+        unset = {name: 0.5 for name, default in declared.items() if default is None and name not in given}
         try:
-            check_parameters(model.spec, given)
+            check_parameters(model.spec, {**unset, **given})
         except SpecError as error:
             raise document.error(error.message, claim.offset, error.cure or "") from None
         silent = {name: 0.0 for name, default in declared.items() if default == 0.0 and name not in mentioned}

@@ -9,7 +9,7 @@ import pytest
 
 from spinodal.__main__ import main
 from spinodal.spec import SpecError
-from spinodal.verify import Status
+from spinodal.verify import Status, verify_text
 from spinodal.verify.documents import read_document
 from spinodal.verify.results import Outcome
 from spinodal.verify.run import Session
@@ -187,3 +187,9 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == ""
     assert main(["verify", str(tmp_path / "missing.tex")]) == 2
     assert main(["verify", str(tmp_path / "x.docx")]) == 2
+
+
+def test_what_a_constrained_ansatz_leaves_open_need_not_be_given() -> None:
+    claim = "% spinodal: binary-perceptron q_ref ansatz=franz-parisi\n% spinodal-symbols: Q = q_ref, \\hat Q = q_ref_hat\n"
+    (outcome,) = verify_text(claim + r"$$ Q = \int Dx \tanh^2(\sqrt{\hat Q} x) $$").outcomes
+    assert outcome.passed, outcome.detail
