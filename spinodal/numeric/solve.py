@@ -502,6 +502,9 @@ def random_starts(system: Bound, p: Array, count: int) -> Array:
     for j, name in enumerate(names):
         if name.endswith("_hat") or name in ("q_d", "p_d"):
             continue
+        if name in ("dq", "dp") and getattr(module, "GROUND_STATE", False):  # of any size
+            x[:, j] = 10.0 ** generator.uniform(-1.5, 1.5, count)
+            continue
         limit = np.where(np.isfinite(limits[:, j]), limits[:, j], 1.0)
         x[:, j] = fraction * limit * (generator.choice([1.0, 1.0, -1.0, 0.5], count) if name == "r" else 1.0)
     points = np.broadcast_to(p, (count, p.shape[1]))
