@@ -398,7 +398,7 @@ def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: floa
         reason, advice = why_not_reached(module, p, base, reached)
     elif reached == DEGENERATE:
         reason = (
-            "the ground state is not unique here: dq diverges as a random field that picks one is switched off "
+            "the replica-symmetric ground state is not unique: dq diverges as a random field that picks one is switched off "
             "(the energy does not determine the weights)"
         )
         advice = (
