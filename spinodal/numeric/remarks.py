@@ -42,7 +42,8 @@ def warnings_of(values: Mapping[str, float], error: float, tolerance: float) -> 
         elif name.startswith("replicon") and value < -REPLICON_NOISE:
             what = "the symmetry between replicas breaks further" if broken else "the replica-symmetric state is unstable"
             found.append(f"{name} = {value:.4g} < 0: {what} (de Almeida-Thouless)")
-    if values.get("entropy_ref", 0.0) < -ENTROPY_NOISE:
+    # only counted weights have an entropy; that of a volume may well be negative
+    if "entropy" in values and values.get("entropy_ref", 0.0) < -ENTROPY_NOISE:
         found.append(f"entropy_ref = {values['entropy_ref']:.4g} < 0: there are no such references")
     if values.get("complexity", 0.0) < -COMPLEXITY_NOISE:
         found.append(

@@ -245,3 +245,13 @@ def test_exact_enumeration_of_solutions_at_a_distance_from_solutions(margin: flo
         binomial = float(gammaln(size + 1) - gammaln(d + 1) - gammaln(size - d + 1))
         measured = (np.mean(found[d]) - binomial) / size
         assert measured == pytest.approx(local - free, abs=0.02), (d, measured, local - free)
+
+
+def test_references_on_a_sphere_exist_whatever_their_volume() -> None:
+    """The entropy of a volume is negative; that of counted weights, where it is, says that there are no references."""
+    sphere = spinodal.load("spherical-perceptron", ansatz="franz-parisi").solve(alpha=0.5, kappa=0.0, kappa_ref=0.1, t=0.9)
+    assert sphere.converged
+    assert float(sphere.observables["entropy_ref"]) < 0.0
+    assert not sphere.warnings
+    beyond = storage().solve(alpha=0.8, kappa_ref=0.3, t=0.9)
+    assert any("no such references" in warning for warning in beyond.warnings)
