@@ -32,7 +32,7 @@ from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, quadratu
 from spinodal.spec import Ansatz
 from spinodal.symbolic.action import action_of
 from spinodal.symbolic.channel import Channel
-from spinodal.symbolic.derivation import Derived
+from spinodal.symbolic.derivation import Breaking, Derived
 from spinodal.symbolic.derive import derive, gather
 from spinodal.symbolic.features import pairing, random_feature_block
 from spinodal.symbolic.formulas import symbol
@@ -118,6 +118,8 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
                 x[:, j] = generator.uniform(0.5, 0.8, len(p))
             elif name.removesuffix("_hat") in module.UNBOUNDED:
                 x[:, j] = generator.uniform(0.1, 0.6, len(p))
+    if derived.breaking is not None:
+        _spread_levels(derived.breaking, module, x, generator)
     f, _ = module.residual_and_jacobian(x, p)
     free = ~overlap & np.array(
         [n.removesuffix("_hat") not in getattr(module, "UNBOUNDED", ()) for n in module.ORDER_PARAMETERS]
@@ -127,6 +129,18 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
     margins = module.conditions(x, p)
     good = np.all(np.isfinite(f), axis=1) & np.all(np.isfinite(j), axis=(1, 2)) & np.all(margins > 0.02, axis=1)
     return x[good][:count], p[good][:count]
+
+
+def _spread_levels(breaking: Breaking, module: ModuleType, x: Array, generator: np.random.Generator) -> None:
+    """Fill in overlaps that rise from level to level, and sizes of blocks that do the same."""
+    names = list(module.ORDER_PARAMETERS)
+    for levels in breaking.levels:
+        value = generator.uniform(0.15, 0.35, len(x))
+        for name in levels:
+            x[:, names.index(name)] = value
+            value = value + generator.uniform(0.1, 0.2, len(x))
+    for k, name in enumerate(breaking.sizes):
+        x[:, names.index(name)] = generator.uniform(0.3 + 0.35 * k, 0.6 + 0.35 * k, len(x))
 
 
 def _near_the_branch(module: ModuleType, p: Array, generator: np.random.Generator) -> tuple[Array, Array]:
@@ -383,7 +397,7 @@ def _replicated_channel(derived: Derived, channel: Channel, table: dict[sp.Symbo
         mean = teacher * float(sp.sympify(branch.mean_slope).xreplace(table))
         spread = overlap + teacher**2 * float(sp.sympify(branch.smeared).xreplace(table))
         omega = mean + np.sqrt(spread) * z
-        logs = _direct_log_partition(derived, branch.student, omega, variance, table)
+        logs = _block_heights(derived, channel, branch.student, omega, variance, table)
         if logs is None:
             return None
         factor = weight
@@ -396,6 +410,27 @@ def _replicated_channel(derived: Derived, channel: Channel, table: dict[sp.Symbo
         total += share * float(np.sum(factor * np.exp(n * logs)))
         norm += share * float(np.sum(factor))
     return float(np.log(total / norm) / n) * norm
+
+
+def _block_heights(
+    derived: Derived, channel: Channel, tag: str, omega: Array, variance: float, table: dict[sp.Symbol, sp.Float]
+) -> Array | None:
+    """Log Z per replica of the outermost blocks at their fields: (1/m) log E[Z^m], level by level, by sums on a grid."""
+    levels = [float(table[v]) for v in channel.levels]
+    if len(levels) == 1:
+        return _direct_log_partition(derived, tag, omega, variance, table)
+    sizes = [float(sp.sympify(size).xreplace(table)) for size in channel.sizes]
+    reach = 12.0 * np.sqrt(levels[-1] - levels[0])
+    t = np.linspace(omega[0] - reach, omega[-1] + reach, 2401)
+    logs = _direct_log_partition(derived, tag, t, variance, table)
+    if logs is None:
+        return None
+    for level in range(len(levels) - 1, 0, -1):
+        spread, size = levels[level] - levels[level - 1], sizes[level - 1]
+        target = omega if level == 1 else t
+        norm = np.log((t[1] - t[0]) / np.sqrt(2.0 * np.pi * spread))
+        logs = (_log_sums(size * logs - (t - target[:, None]) ** 2 / (2.0 * spread)) + norm) / size
+    return np.asarray(logs)
 
 
 def _direct_log_partition(

@@ -19,7 +19,17 @@ from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Failure, Locus, Solution, State
 from spinodal.numeric.solve import Bound, all_states, solve_points
 from spinodal.schemes import check_scheme
-from spinodal.spec import Ansatz, Spec, SpecError, check_parameters, located, read_spec, with_copies, with_overlap
+from spinodal.spec import (
+    Ansatz,
+    Spec,
+    SpecError,
+    check_parameters,
+    located,
+    read_spec,
+    with_copies,
+    with_fewer_levels,
+    with_overlap,
+)
 from spinodal.spec.coupled import frozen_spec, given_margin, reference_spec
 
 if TYPE_CHECKING:
@@ -140,10 +150,9 @@ class Model:
                 vars(module)["SIZED_MODULE"] = Model(with_copies(self.spec)).solver()
                 many = replace(self.spec, ansatz=replace(self.spec.ansatz, replicas="inf"), observables=())
                 vars(module)["INFINITE_MODULE"] = Model(many).solver()
-        if getattr(module, "BREAKING", None) is not None:  # the state is looked for from the replica-symmetric one
-            symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
-            vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
-            if module.BREAKING["sizes"]:
+        if getattr(module, "BREAKING", None) is not None:  # the state is looked for from that of one level less
+            vars(module)["SYMMETRIC_MODULE"] = Model(with_fewer_levels(self.spec)).solver()
+            if module.BREAKING["size"]:
                 vars(module)["SIZED_MODULE"] = Model(with_copies(self.spec)).solver()
             if (frozen := frozen_spec(self.spec)) is not None:
                 vars(module)["FROZEN_MODULE"] = Model(frozen).solver()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spinodal.spec import Spec, located
 
-DERIVED = ("replica-symmetric", "bayes-optimal", "real-replicas", "1rsb", "franz-parisi")
+DERIVED = ("replica-symmetric", "bayes-optimal", "real-replicas", "1rsb", "2rsb", "franz-parisi")
 
 
 def check_scheme(spec: Spec) -> None:

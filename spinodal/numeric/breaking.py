@@ -1,9 +1,10 @@
-"""One step of replica symmetry breaking: the broken state, from the replica-symmetric one, or why there is none.
+"""Replica symmetry breaking: the broken state, from the state of one level less, or why there is none.
 
-A module says which overlaps coincide in the replica-symmetric state (``BREAKING``) and carries the module of that state
-(``SYMMETRIC_MODULE``); where the size m of the blocks is an order parameter, also the one with m given (``SIZED_MODULE``).
+A module says which overlaps coincide in the state of one level less (``BREAKING``) and carries the module of that state
+(``SYMMETRIC_MODULE``, replica symmetric for one step of breaking, one step for two); where the size m of the innermost
+blocks is an order parameter, also the one with m given (``SIZED_MODULE``).
 
-1. Blocks of one replica, m = 1, leave the replica-symmetric state outside them unchanged, and the overlap inside solves an
+1. Blocks of one replica, m = 1, leave the symmetric state outside them unchanged, and the overlap inside solves an
    equation of its own: its roots are looked for from there to saturation. Continuous transitions (the replicon is negative,
    the levels differ little) and discontinuous ones (a distant root beside a stable state) are found alike.
 2. The complexity there decides. Positive: there are exponentially many states that together weigh as much as the
@@ -63,9 +64,9 @@ class Broken:
 
 
 def spread(module: ModuleType, x: Array) -> Array:
-    """The largest difference between the innermost and the outermost overlap of a kind, of states [B, n]."""
+    """The largest difference between the two innermost overlaps of a kind, of states [B, n]."""
     names = module.ORDER_PARAMETERS
-    rows = [x[:, names.index(levels[-1])] - x[:, names.index(levels[0])] for levels in module.BREAKING["levels"]]
+    rows = [x[:, names.index(levels[-1])] - x[:, names.index(levels[-2])] for levels in module.BREAKING["levels"]]
     return np.asarray(np.max(rows, axis=0))
 
 
@@ -74,8 +75,8 @@ def search(system: ModuleSystem, sized: ModuleSystem | None, base: Array, p: Arr
 
     Args:
         system: the module; its sizes of blocks are given, or order parameters.
-        sized: where they are order parameters: the module with them given, as its last parameters.
-        base: the replica-symmetric state [m] at the same parameters.
+        sized: where that of the innermost blocks is an order parameter: the module with it given, as its last parameter.
+        base: the state of one level less [m] at the same parameters.
         p: parameters [k].
     """
     if sized is None:
@@ -223,7 +224,7 @@ def _matched(system: ModuleSystem, x: Array, p: Array, chosen: Mask) -> Array:
 
 def _extremised(system: ModuleSystem, sized: ModuleSystem, x: Array, p: Array) -> Array | None:
     """The state without complexity, from one of negative complexity at m = 1."""
-    column = system.module.ORDER_PARAMETERS.index(system.module.BREAKING["sizes"][0])
+    column = system.module.ORDER_PARAMETERS.index(system.module.BREAKING["size"])
     bracket = _sign_change(sized, x, p)
     if bracket is None:
         return None
@@ -275,4 +276,5 @@ def _moved(sized: ModuleSystem, x: Array, p: Array, origin: float, target: float
 
 
 def _complexity(sized: ModuleSystem, x: Array, p: Array) -> float:
-    return float(sized.module.observables(x[None], p[None], sized.rule)["complexity"][0])
+    name = [name for name in sized.module.OBSERVABLES if name.startswith("complexity")][-1]  # of the innermost blocks
+    return float(sized.module.observables(x[None], p[None], sized.rule)[name][0])

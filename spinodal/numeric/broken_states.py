@@ -41,6 +41,8 @@ def coincide(state: State) -> bool:
 
 def _broken_point(system: Bound, base: State, p: Array, tolerance: float) -> State:
     module = system.module
+    if hasattr(module.SYMMETRIC_MODULE, "BREAKING") and (coincide(base) or base.method.startswith("limit")):
+        return _symmetric(system, base, p, Broken(None, base.warnings[-1]))
     if not base.converged or base.method.startswith("limit"):
         failure = base.failure or Failure("it is the saturated state", "raise the temperature or lower alpha")
         reason = f"there is no replica-symmetric state to look for a broken one from: {failure.reason}"
@@ -62,23 +64,26 @@ def _broken_point(system: Bound, base: State, p: Array, tolerance: float) -> Sta
 
 
 def _symmetric(system: Bound, base: State, p: Array, broken: Broken) -> State:
-    """The replica-symmetric state in the broken ansatz' order parameters; a failure where it is unstable."""
+    """The state of one level less in the broken ansatz' order parameters; a failure where it is unstable."""
     module = system.module
     replicon = base.observables.get("replicon", 1.0)
     if replicon < -REPLICON_NOISE:
-        reason = f"the replica-symmetric state is unstable (replicon {replicon:.4g}), but no broken state was found"
+        reason = f"the state of fewer levels is unstable (replicon {replicon:.4g}), but no broken state was found"
         advice = "give a start (--start), or a size of blocks"
         return _failed(module, p, Failure(f"{reason}: {broken.reason}", advice))
     breaking = module.BREAKING
     own = np.array([[base.order_parameters[name] for name in module.SYMMETRIC_MODULE.ORDER_PARAMETERS]])
     (x,) = relaxed(system, symmetric_start(module, own, breaking["state"]), p[None], breaking["guessed"])
-    values = dict(zip(module.ORDER_PARAMETERS, map(float, x), strict=True)) | dict.fromkeys(breaking["sizes"], float("nan"))
+    values = dict(zip(module.ORDER_PARAMETERS, map(float, x), strict=True))
+    if breaking["size"]:
+        values[breaking["size"]] = float("nan")
     observables = {name: base.observables[name] for name in module.OBSERVABLES if name in base.observables}
     if "complexity" in module.OBSERVABLES:
         observables["complexity"] = 0.0
-    note = f"replica symmetric: {broken.reason}; the levels of overlaps coincide"
-    if breaking["sizes"]:
-        note += f", and {', '.join(breaking['sizes'])} has no value"
+    what = "no further step of symmetry breaking" if hasattr(module.SYMMETRIC_MODULE, "BREAKING") else "replica symmetric"
+    note = f"{what}: {broken.reason}; the levels of overlaps coincide"
+    if breaking["size"]:
+        note += f", and {breaking['size']} has no value"
     return replace(
         base,
         order_parameters=values,

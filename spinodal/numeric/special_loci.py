@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spinodal.numeric.capacity import capacity_beyond, missing
+from spinodal.numeric.capacity import capacity_beyond, missing, saturating
 from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.crossing import CrossingProblem, follow_crossing, locate_crossing
 from spinodal.numeric.continuation.engine import NoBranchError
@@ -210,7 +210,7 @@ def _curve(
         return follow_locus(base, x, value, q, of=of, events=events, **common)
     observed = Observed(base)
     if wanted.continuous_capacity:
-        gap = gaps["1 - q"]
+        gap = gaps[f"1 - {saturating(system.module)}"]
         x, value = _at_fixed_gap(system, p, line, first)
         for name in gaps:
             bounds.pop(name)
@@ -239,7 +239,7 @@ def _at_fixed_gap(system: Bound, p: Array, line: Line, first: SpecialPoint) -> t
     """
     problem = ModuleProblem(system, p, (line.column,))
     _, gaps = limits_of(problem)
-    gap = gaps["1 - q"]
+    gap = gaps[f"1 - {saturating(system.module)}"]
     from spinodal.numeric.continuation.engine import follow_problem
     from spinodal.numeric.tracking import starting_state
 

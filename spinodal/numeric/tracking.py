@@ -34,6 +34,8 @@ LARGEST_CONJUGATE = 1e7
 _DEGENERATE = "the ground state is no longer unique (dq diverges)"
 #: A branch of ground states ends at this dq, or where the parameter changes less than this, relatively, as dq grows by e.
 LARGEST_SPREAD, LEAST_CHANGE = 1e6, 1e-8
+#: Values at which a broken symmetry is looked for between a symmetric state and none.
+_BISECTIONS = 14
 #: A condition violated by less than this is met.
 _ROUNDING = 1e-12
 
@@ -87,15 +89,27 @@ def starting_state(
 ) -> tuple[Array, float]:
     """A state on the line, (x [n], value): the root that ``solve`` finds at the low end, or the first one further along.
 
+    A broken symmetry is looked for between a symmetric state and none at all.
+
     Raises:
-        NoStateError: with the reason of the last attempt.
+        NoStateError: with the reason of the first attempt.
     """
     failure = Failure("no state was found", "check the model at one parameter point with solve")
-    for fraction in (0.0, 1.0, 0.5, 0.25, 0.75, 0.05, 0.95):
+    kinds: dict[float, bool] = {}  # the values tried: whether levels coincide there, or else there is no state
+    ahead = [0.0, 1.0, 0.5, 0.25, 0.75, 0.05, 0.95]
+    for _ in range(len(ahead) + _BISECTIONS):
+        if not ahead:
+            known = sorted(kinds)
+            edges = [(a, b) for a, b in pairwise(known) if kinds[a] != kinds[b]]
+            if not edges or not hasattr(system.module, "BREAKING"):
+                break
+            ahead.append(0.5 * sum(edges[0]))
+        fraction = ahead.pop(0)
         value = line.low + fraction * (line.high - line.low)
         point = np.array(p, dtype=float)[None].copy()
         point[0, line.column] = value
         (state,) = solve_points(system.module, point, tolerance=tolerance, start=start, rule=system.rule)
+        kinds[fraction] = coincide(state)
         if state.converged and coincide(state):
             failure = Failure(state.warnings[-1], "widen the range, or follow the replica-symmetric state")
             continue

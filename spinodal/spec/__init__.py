@@ -1,6 +1,6 @@
 """What a user declares: specs, formulas, and located errors. Reading a spec needs no SymPy."""
 
-from spinodal.spec.ansatz import with_copies, with_overlap
+from spinodal.spec.ansatz import with_copies, with_fewer_levels, with_overlap
 from spinodal.spec.canonical import canonical_json
 from spinodal.spec.documents import shipped_models
 from spinodal.spec.errors import FormulaError, SpecError
@@ -27,5 +27,6 @@ __all__ = [
     "spec_from_text",
     "to_text",
     "with_copies",
+    "with_fewer_levels",
     "with_overlap",
 ]

@@ -93,14 +93,18 @@ def with_overlap(spec: Spec, overlap: Literal["given", "extremised"]) -> Spec:
 
 
 def with_copies(spec: Spec) -> Spec:
-    """The same ansatz with the sizes of blocks that it leaves free as parameters, the last ones, outermost first."""
-    for entry in ("replicas", "m", "m1", "m2"):
-        if getattr(spec.ansatz, entry) in _FREE:
-            name = fresh_name(spec, "copies" if entry == "replicas" else f"block_{entry}")
-            parameters = (*spec.parameters, Parameter(name, None, "number of replicas in a block"))
-            given: dict[str, Any] = {entry: Formula(name, Name(name))}
-            spec = replace(spec, ansatz=replace(spec.ansatz, **given), parameters=parameters, observables=())
-    return spec
+    """The same ansatz with the size of its innermost blocks, which it leaves free, a parameter: the last one."""
+    entry = next(name for name in ("replicas", "m", "m2") if getattr(spec.ansatz, name) in _FREE)
+    name = fresh_name(spec, "copies" if entry == "replicas" else f"block_{entry}")
+    parameters = (*spec.parameters, Parameter(name, None, "number of replicas in a block"))
+    given: dict[str, Any] = {entry: Formula(name, Name(name))}
+    return replace(spec, ansatz=replace(spec.ansatz, **given), parameters=parameters, observables=())
+
+
+def with_fewer_levels(spec: Spec) -> Spec:
+    """The same model under the ansatz of one level less, from whose state the symmetry breaks once more."""
+    fewer = Ansatz("1rsb", m=spec.ansatz.m1) if spec.ansatz.scheme == "2rsb" else Ansatz("replica-symmetric")
+    return replace(spec, ansatz=fewer, observables=())
 
 
 def fresh_name(spec: Spec, stem: str) -> str:

@@ -57,17 +57,19 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Breaking:
-    """How a state of broken symmetry differs from the replica-symmetric one.
+    """How a state of broken symmetry differs from the one of a level less, where the two innermost levels coincide.
 
     Attributes:
-        levels: the overlaps that coincide there, outermost level first, one row for each kind of overlap.
-        sizes: the sizes of blocks (Parisi parameters) that are order parameters.
-        state: every other order parameter there, as a replica-symmetric one or a number.
+        levels: the overlaps, outermost level first, one row for each kind of overlap.
+        size: the size of the innermost blocks (the last Parisi parameter) where it is an order parameter, else empty.
+        sizes: all sizes of blocks that are order parameters.
+        state: every other order parameter there, as one of the theory of a level less or a number.
         guessed: those of them that the replica-symmetric theory eliminates, whose value there is a guess.
         counted: whether weights are counted, so that states may freeze to single configurations.
     """
 
     levels: tuple[tuple[str, ...], ...]
+    size: str
     sizes: tuple[str, ...]
     state: Mapping[str, str | float] = field(hash=False)
     guessed: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ Nothing here knows a model by name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy as sp
@@ -118,36 +119,50 @@ def _origin(action: Action, unknowns: tuple[str, ...]) -> Origin | None:
     """With a constrained overlap, the replica-symmetric state: all levels coincide there, at a regular root."""
     if not action.structure.constrained:
         return None
-    (parameter,) = action.structure.constrained
-    overlap = action.structure.collapsed(str(parameter)[0])[parameter]
-    state, guessed = _symmetric_state(action, unknowns)
-    sizes = tuple(str(size) for size in action.structure.extremised)
-    return Origin(str(parameter), str(overlap), state, "".join(sizes), guessed, _powers(action, unknowns))
+    structure = action.structure
+    (parameter,) = structure.constrained
+    table: dict[sp.Symbol, sp.Expr] = {**structure.collapsed("q"), **structure.collapsed("p")}
+    state, guessed = _state_of_fewer_levels(action, unknowns, table)
+    sizes = tuple(str(size) for size in structure.extremised)
+    return Origin(str(parameter), str(table[parameter]), state, "".join(sizes), guessed, _powers(action, unknowns))
 
 
 def _breaking(action: Action, unknowns: tuple[str, ...]) -> Breaking | None:
-    """Where levels are free to coincide, what they are in the replica-symmetric state."""
+    """Where levels are free to coincide, what they are in the state of one level less."""
     structure = action.structure
     if not structure.breaks:
         return None
     levels = tuple(tuple(str(x) for x in structure.names(letter)) for letter in (("q", "p") if action.random else ("q",)))
-    sizes = tuple(str(size) for size in structure.extremised)
-    return Breaking(levels, sizes, *_symmetric_state(action, unknowns), counted=action.given.prior.is_counted)
+    *outer, inner = structure.sizes
+    table: dict[sp.Symbol, sp.Expr] = {**structure.merged("q"), **structure.merged("p")}
+    table |= {size: symbol("m") for size in outer if size in structure.extremised}
+    state, guessed = _state_of_fewer_levels(action, unknowns, table)
+    return Breaking(
+        levels,
+        str(inner) if inner in structure.extremised else "",
+        tuple(str(size) for size in structure.extremised),
+        state,
+        guessed,
+        action.given.prior.is_counted,
+    )
 
 
-def _symmetric_state(action: Action, unknowns: tuple[str, ...]) -> tuple[dict[str, str | float], tuple[str, ...]]:
-    """Every order parameter but sizes in terms of replica-symmetric ones, and those of them that are a guess."""
-    table = {**action.structure.collapsed("q"), **action.structure.collapsed("p")}
+def _state_of_fewer_levels(
+    action: Action, unknowns: tuple[str, ...], table: Mapping[sp.Symbol, sp.Expr]
+) -> tuple[dict[str, str | float], tuple[str, ...]]:
+    """Order parameters in terms of those of fewer levels, and those of them that are a guess; free sizes have no value."""
+    symmetric = table.get(action.top) == symbol("q")
     state: dict[str, str | float] = {}
-    sizes = tuple(str(size) for size in action.structure.extremised)
     for name in unknowns:
-        if name in sizes:
+        if symbol(name) in action.structure.extremised and symbol(name) not in table:
             continue
         value = table.get(symbol(name), symbol(name))
-        if action.imposed and value == Q_D_HAT:  # eliminated in the replica-symmetric theory: a guess is enough
+        if (
+            action.imposed and symmetric and value == Q_D_HAT
+        ):  # eliminated in the replica-symmetric theory: a guess is enough
             value = table[with_hat(action.top)]
         state[name] = float(value) if value.is_number else str(value)
-    return state, (str(Q_D_HAT),) if action.imposed else ()
+    return state, (str(Q_D_HAT),) if action.imposed and symmetric else ()
 
 
 def _powers(action: Action, unknowns: tuple[str, ...]) -> tuple[int, ...]:

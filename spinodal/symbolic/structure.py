@@ -125,6 +125,15 @@ class Structure:
             table[self.names(letter)[-1]] = sp.Integer(0)
         return {**table, **{with_hat(x): with_hat(symmetric) if e == symmetric else e for x, e in table.items()}}
 
+    def merged(self, letter: str) -> dict[sp.Symbol, sp.Symbol]:
+        """The order parameters where the two innermost levels coincide, in terms of those of one level less."""
+        last = len(self.labels) - 2
+        table: dict[sp.Symbol, sp.Symbol] = {}
+        for level, name in enumerate(self.names(letter)):
+            merged = symbol(letter + (str(min(level, last)) if last > 0 else ""))
+            table |= {name: merged, with_hat(name): with_hat(merged)}
+        return table
+
     def limit(self, expression: sp.Expr) -> sp.Expr:
         """Take an inner size to infinity where it does so: rational terms and logarithms, each at 1/size = 0.
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize
 from scipy.special import log_ndtr
 
 import spinodal
@@ -193,3 +193,35 @@ def test_states_are_marginal_at_the_dynamical_transition() -> None:
     assert fold.converged
     assert marginal.converged
     assert fold.parameters["alpha"] == pytest.approx(marginal.parameters["alpha"], abs=1e-6)
+
+
+# ---- capacities of continuous weights
+
+
+def capacity_ratio(v: np.ndarray, kappa: float) -> float:
+    """What alpha is at vanishing variance within a state, q1 -> 1 and m = M (1 - q1), as a function of (q0, M).
+
+    The one-step free entropy is then 1/m times [log(1 + M d)/2 + M q0/(2 (1 + M d)) + alpha E_t log E_eta e^{-M/2 x^2}],
+    with d = 1 - q0 and x = max(0, kappa - sqrt(q0) t - sqrt(d) eta); the capacity is where it is stationary and vanishes.
+    """
+    q0, big = 1 / (1 + np.exp(-v[0])), np.exp(v[1])
+    d = 1 - q0
+    a, c = kappa - np.sqrt(q0) * Z, 1 + big * d
+    outside = -0.5 * np.log(c) - big * a**2 / (2 * c) + log_ndtr(a / np.sqrt(d) / np.sqrt(c))
+    return float((0.5 * np.log(c) + 0.5 * big * q0 / c) / -(DZ @ np.logaddexp(outside, log_ndtr(-a / np.sqrt(d)))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kappa", "bounds", "published"), [(-1.5, (1.0, 45.0), 36.57), (-0.5, (0.1, 20.0), None)])
+def test_the_capacity_of_continuous_weights_at_negative_margin(
+    kappa: float, bounds: tuple[float, float], published: float | None
+) -> None:
+    """At kappa = -1.5: M. Stojnic, arXiv:2312.16531, second level of lifting 36.57 (the first, symmetric: 43.77)."""
+    (point,) = storage().locus("capacity", "alpha", bounds=bounds, kappa=kappa).special_points
+    assert point.converged
+    best = minimize(capacity_ratio, [0.5, 2.5], args=(kappa,), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-13})
+    alpha = point.parameters["alpha"]
+    assert abs(alpha - best.fun) < point.error_estimate < 1e-5
+    if published is not None:
+        assert round(alpha, 2) == published
+    assert any("not the true one" in text for text in point.warnings)  # more steps are needed: the replicon is negative

@@ -179,6 +179,8 @@ def test_a_band_is_a_constraint():
         ({"scheme": "1rsb"}, "m", "extremised"),
         ({"scheme": "1rsb", "m": 0.5}, "m", "0.5"),
         ({"scheme": "1rsb", "m": "rho"}, "m", "rho"),
+        ({"scheme": "2rsb"}, "m1", "extremised"),
+        ({"scheme": "2rsb", "m1": 0.2, "m2": 0.6}, "m2", "0.6"),
         ({"scheme": "real-replicas"}, "replicas", "inf"),
         ({"scheme": "real-replicas", "replicas": float("inf")}, "replicas", "inf"),
         ({"scheme": "real-replicas", "replicas": 20}, "replicas", "20"),

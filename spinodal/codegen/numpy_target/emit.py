@@ -112,12 +112,13 @@ def _symmetric_lines(program: Program) -> str:
     if program.breaking is not None:
         broken = {
             "levels": program.breaking.levels,
+            "size": program.breaking.size,
             "sizes": program.breaking.sizes,
             "state": dict(program.breaking.state),
             "guessed": program.breaking.guessed,
             "counted": program.breaking.counted,
         }
-        return f"\nBREAKING = {broken!r}  # levels of overlaps, and the replica-symmetric state where they coincide"
+        return f"\nBREAKING = {broken!r}  # levels of overlaps, and the state of one level less"
     if program.symmetric is None:
         return ""
     state = {
