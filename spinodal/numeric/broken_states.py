@@ -10,12 +10,15 @@ from types import ModuleType
 
 import numpy as np
 
-from spinodal.numeric.breaking import Broken, freezes, search
+from spinodal.numeric.breaking import COINCIDENT, Broken, freezes, search, spread
 from spinodal.numeric.remarks import REPLICON_NOISE
 from spinodal.numeric.results import Array, Failure, State
-from spinodal.numeric.solve import Bound, finish, solve_points
+from spinodal.numeric.roots import NewtonSettings, multi_start
+from spinodal.numeric.solve import Bound, finish, random_starts, solve_points
 from spinodal.numeric.symmetric import relaxed, symmetric_start
 
+#: States spread over the domain from which other roots are looked for.
+_STARTS = 24
 #: How the method of such states begins.
 _COINCIDE = "levels coincide"
 #: The size of frozen blocks is looked for down to this, ...
@@ -30,8 +33,33 @@ def broken_points(system: Bound, p: Array, tolerance: float) -> list[State]:
     Where no broken state exists the levels coincide: the replica-symmetric state, whose sizes of blocks have no value (nan),
     with a warning that says so and why.
     """
-    bases = solve_points(system.module.SYMMETRIC_MODULE, p, tolerance=tolerance, rule=system.rule)
+    bases = solve_points(system.module.SYMMETRIC_MODULE, p, tolerance=tolerance)
     return [_broken_point(system, base, row, tolerance) for base, row in zip(bases, p, strict=True)]
+
+
+def all_broken(system: Bound, p: Array, tolerance: float) -> list[State]:
+    """Every root found at one parameter point [1, k]: the one that :func:`broken_points` finds, others, the symmetric one.
+
+    The free entropy of a broken state is smallest in the sizes of blocks, so that it is no measure of stability here: the
+    state that the symmetric one breaks into is called stable; the latter is unstable then, or metastable.
+    """
+    module = system.module
+    (first,) = broken_points(system, p, tolerance)
+    (base,) = solve_points(module.SYMMETRIC_MODULE, p, tolerance=tolerance)
+    found = [replace(first, stability="stable")] if first.converged else []
+    if base.converged and not coincide(base) and not (found and coincide(first)):
+        stability = "unstable" if base.observables.get("replicon", 1.0) < -REPLICON_NOISE else "metastable"
+        found.append(replace(_coinciding(system, base, p[0], "the state of fewer levels"), stability=stability))
+    kept, batch = multi_start(system, random_starts(system, p, _STARTS), p, NewtonSettings(iterations=30))
+    columns = [module.ORDER_PARAMETERS.index(name) for name in module.BREAKING["sizes"]]
+    for x in batch.x[kept]:
+        if spread(module, x[None])[0] <= COINCIDENT or np.any(x[columns] <= 0.0) or np.any(x[columns] > 1.0):
+            continue
+        (state,) = finish(system, x[None], p, tolerance, "multi-start Newton")
+        known = any(np.allclose(list(other.order_parameters.values()), x, rtol=1e-5, atol=1e-6) for other in found)
+        if state.converged and not known and state.error_estimate < 1e-6 * (1.0 + abs(state.free_entropy)):
+            found.append(replace(state, stability="metastable"))
+    return sorted(found, key=lambda state: -state.free_entropy)
 
 
 def coincide(state: State) -> bool:
@@ -56,7 +84,8 @@ def _broken_point(system: Bound, base: State, p: Array, tolerance: float) -> Sta
         if state.converged:
             return state
     entropy = base.observables.get("entropy", np.nan)
-    if given is not None and module.BREAKING["counted"] and freezes(given, x, np.append(p, 1.0)):
+    one_step = len(module.BREAKING["levels"][0]) == 2  # frozen blocks do not break further
+    if given is not None and one_step and module.BREAKING["counted"] and freezes(given, x, np.append(p, 1.0)):
         if entropy < 0.0:
             return _frozen(module, p, tolerance)
         broken = Broken(None, f"the states are frozen, single configurations, and the complexity at m = 1 is {entropy:.6g}")
@@ -71,6 +100,12 @@ def _symmetric(system: Bound, base: State, p: Array, broken: Broken) -> State:
         reason = f"the state of fewer levels is unstable (replicon {replicon:.4g}), but no broken state was found"
         advice = "give a start (--start), or a size of blocks"
         return _failed(module, p, Failure(f"{reason}: {broken.reason}", advice))
+    return _coinciding(system, base, p, broken.reason)
+
+
+def _coinciding(system: Bound, base: State, p: Array, reason: str) -> State:
+    """The state of one level less in the broken ansatz' order parameters, with a warning that says why it is shown."""
+    module = system.module
     breaking = module.BREAKING
     own = np.array([[base.order_parameters[name] for name in module.SYMMETRIC_MODULE.ORDER_PARAMETERS]])
     (x,) = relaxed(system, symmetric_start(module, own, breaking["state"]), p[None], breaking["guessed"])
@@ -81,7 +116,7 @@ def _symmetric(system: Bound, base: State, p: Array, broken: Broken) -> State:
     if "complexity" in module.OBSERVABLES:
         observables["complexity"] = 0.0
     what = "no further step of symmetry breaking" if hasattr(module.SYMMETRIC_MODULE, "BREAKING") else "replica symmetric"
-    note = f"{what}: {broken.reason}; the levels of overlaps coincide"
+    note = f"{what}: {reason}; the levels of overlaps coincide"
     if breaking["size"]:
         note += f", and {breaking['size']} has no value"
     return replace(

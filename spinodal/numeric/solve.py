@@ -439,6 +439,10 @@ def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: 
     fixed-point map).
     """
     system = Bound(module, rule or module.RULE)
+    if hasattr(module, "BREAKING"):
+        from spinodal.numeric.broken_states import all_broken  # as in solve_points
+
+        return all_broken(system, p, tolerance)
     found: list[State] = []
     signs: list[float] = []
     first = from_small_alpha(system, p, NewtonSettings())

@@ -225,3 +225,9 @@ def test_the_capacity_of_continuous_weights_at_negative_margin(
     if published is not None:
         assert round(alpha, 2) == published
     assert any("not the true one" in text for text in point.warnings)  # more steps are needed: the replicon is negative
+
+
+def test_all_roots_are_the_broken_state_and_the_symmetric_one_each_once() -> None:
+    found = {alpha: storage().solve(alpha=alpha, kappa=-2.5, all=True).alternatives for alpha in (285.0, 300.0)}
+    assert [(state.stability, np.isnan(state["m"])) for state in found[285.0]] == [("stable", True)]
+    assert [(state.stability, np.isnan(state["m"])) for state in found[300.0]] == [("metastable", True), ("stable", False)]
