@@ -32,7 +32,7 @@ TYPICAL: tuple[Planted, ...] = (
 #: The same for atypical.tex.
 ATYPICAL: tuple[Planted, ...] = (
     (r"\frac{m}{2} q_0 \hat q_0", r"-\frac{m}{2} q_0 \hat q_0", ("sign",)),
-    (r"\tanh(h)}{\int Dz_1 \cosh^m(h)}", r"\tanh(h)}{\int Dz_1 \cosh(h)}", ("wrong power", "power missing")),
+    (r"\cosh^m(h) \tanh(h)}", r"\cosh^m(h) \tanh^2(h)}", ("wrong power",)),
     (r"q_1 &= \int Dz_0 \, \frac{", r"q_1 &= 2 \int Dz_0 \, \frac{", ("factor",)),
     (r"H(u)^{m-2}", r"H(u)^{m-1}", ("wrong power",)),
     (r"\frac{q_0}{1-q_1+m(q_1-q_0)}", r"\frac{q_1}{1-q_1+m(q_1-q_0)}", ("wrong argument",)),

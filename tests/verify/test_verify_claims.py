@@ -194,3 +194,22 @@ def test_what_a_constrained_ansatz_leaves_open_need_not_be_given() -> None:
     claim = "% spinodal: binary-perceptron q_ref ansatz=franz-parisi\n% spinodal-symbols: Q = q_ref, \\hat Q = q_ref_hat\n"
     (outcome,) = verify_text(claim + r"$$ Q = \int Dx \tanh^2(\sqrt{\hat Q} x) $$").outcomes
     assert outcome.passed, outcome.detail
+
+
+def test_overlaps_that_a_claim_leaves_open_are_drawn(session: Session) -> None:
+    equation = r"q_1 = \int Dz \tanh^2(\sqrt{\hat q_1} z + \sqrt{\delta\hat q}\, t^\star(z)), "
+    equation += (
+        r"t^\star(z) = \arg\max_t \left[ -\frac{t^2}{2} + \log\cosh(\sqrt{\hat q_1} z + \sqrt{\delta\hat q} t) \right]"
+    )
+    outcome = check(session, claim("q1 ansatz=real-replicas", equation))
+    assert outcome.status is Status.VERIFIED, outcome.detail
+
+
+@pytest.mark.parametrize("equation", ["0 = 0", r"q = q", r"\hat q = \hat q + 0"])
+def test_an_equation_without_the_quantity_claims_nothing(session: Session, equation: str) -> None:
+    assert check(session, claim("free-entropy", equation)).status is not Status.VERIFIED
+
+
+def test_a_remark_in_brackets_and_a_box_are_no_part_of_an_equation(session: Session) -> None:
+    equation = r"\boxed{ q = \int Dz \tanh^2(\sqrt{\hat q} z) } \qquad (\alpha = 1)"
+    assert check(session, claim("q", equation)).status is Status.VERIFIED
