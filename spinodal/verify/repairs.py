@@ -17,7 +17,7 @@ from spinodal.verify.compare import Sides
 from spinodal.verify.reference import Points, Reference
 from spinodal.verify.tree import Bound, Node, add, fn, mul, neg, num, power, sym, walk
 
-#: Seconds spent on one equation.
+#: Seconds of computing spent on one equation.
 PATIENCE = 25.0
 
 _ORDER = (
@@ -87,13 +87,13 @@ def find_repair(
         weights: factors that the derivation's own measures carry (the teacher's), which a claim may have forgotten.
         others: the document's definitions, one of which may stand where another belongs.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.process_time() + PATIENCE
     ordered = sorted(_variants(target, sides, weights, others), key=lambda v: _ORDER.index(v.repair.kind))
     for at in places:
         if len(at) == 0:
             continue
         for variant in ordered:
-            if time.monotonic() > deadline:
+            if time.process_time() > deadline:
                 return None
             if target.holds(variant.sides, at) and not target.trivial(variant.sides):
                 return variant.repair
