@@ -4,7 +4,8 @@
 * ``piece``: what the study is made of; ``store``: finished pieces of a run that was killed
 * ``curves``: special points and observables along curves, of any model
 * ``typical``: thresholds, errors, margins of the random-features model; ``atypical``: its local entropies, the second
-  transition, dense regions; ``fields``: stabilities; ``teacher_student``, ``perceptrons``: phase diagrams
+  transition, dense regions; ``franz_parisi``: local entropies around solutions; ``fields``: stabilities
+* ``teacher_student``, ``perceptrons``: phase diagrams of simpler models
 * ``data``, ``figures``, ``diagrams``, ``landscapes``, ``table``: what is written and printed
 * ``run``: the sections in order, and :func:`reproduce`
 """

@@ -42,6 +42,7 @@ _AT_FOLD = {
 TYPICAL = {"scheme": "replica-symmetric"}
 REPLICAS = {"scheme": "real-replicas"}
 STATIONARY = {"scheme": "real-replicas", "overlap": "extremised"}
+BESIDE = {"scheme": "franz-parisi", "kappa_ref": "max"}
 
 
 def under(plan: Plan, activation: str, **ansatz: Any) -> Model:

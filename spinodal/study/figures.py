@@ -42,6 +42,8 @@ def draw(parts: Mapping[str, xr.Dataset], folder: Path) -> list[Path]:
             figures.append(("dense-regions", landscapes.errors(parts)))
             if {"thresholds", "transition"} <= set(parts):
                 figures.append(("overview", landscapes.overview(parts)))
+        if "franz-parisi" in parts and "d" in parts["franz-parisi"].coords:
+            figures.append(("franz-parisi", landscapes.around_references(parts["franz-parisi"])))
         if "stabilities" in parts and "density" in parts["stabilities"]:
             figures.append(("stabilities", landscapes.stabilities(parts["stabilities"])))
         if "teacher-student" in parts and "alpha" in parts["teacher-student"]:

@@ -234,6 +234,26 @@ def _errors_by_distance(axes: Axes, data: xr.Dataset) -> None:
     axes.set_xlim(left=0.0)
 
 
+def around_references(data: xr.Dataset) -> Any:
+    """Local entropies around typical and maximum-margin references on both sides of the transition."""
+    return panels(
+        names_of(data), lambda axes, name: _around(axes, of_activation(data, name)),
+        (r"distance from the reference $d = (1 - t)/2$", r"local entropy $\phi_{\mathrm{FP}}(d)$ per weight"), columns=2,
+    )  # fmt: skip
+
+
+def _around(axes: Axes, data: xr.Dataset) -> None:
+    for i, colour in enumerate((_BLUE, _GREEN)):
+        reference = str(data["reference"].values[i])
+        for k, (style, word) in enumerate((("-", "beyond the transition"), ("--", "in the gap"))):
+            here = data.isel(reference=i, side=k)
+            axes.plot(
+                np.asarray(here["d"]), np.asarray(here["local_entropy"]), style, color=colour, label=f"{reference}, {word}"
+            )
+    axes.axhline(0.0, color="0.6", lw=0.6, zorder=0)
+    axes.set_xlim(left=0.0)
+
+
 def stabilities(data: xr.Dataset) -> Any:
     """Densities of y h of several kinds of solutions. To be called inside ``style()``."""
     names = {

@@ -43,9 +43,10 @@ class Plan:
         margins: how many margins between 0 and kappa_max.
         transition_at: patterns per input, for the local-entropy transition (in between it is followed).
         sides: where local entropies are shown, alpha in units of the gap from the local-entropy transition (0) to the
-            interpolation threshold (1).
+            interpolation threshold (1); the first and the last also with Franz-Parisi.
         distances: how many distances between the typical one and the closest.
         closest: the overlap at the closest distance.
+        around: how many distances from a Franz-Parisi reference.
         alpha_range: where interpolation thresholds are looked for.
         kappa_range: where the largest margin is looked for.
         teacher_student: the shipped spec of the student that knows how its teacher was drawn.
@@ -76,6 +77,8 @@ class Plan:
     sides: tuple[float, ...] = (-1.0, 0.0, 0.5)
     distances: int = 24
     closest: float = 0.995
+    around: int = 12
+    nearest: float = 0.97
     alpha_range: tuple[float, float] = (0.4, 5.2)
     kappa_range: tuple[float, float] = (-0.4, 4.4)
     teacher_student: str = "binary-teacher-student"

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from spinodal.model import Model
 from spinodal.spec import SpecError
 from spinodal.spec.errors import clip, did_you_mean
-from spinodal.study import atypical, data, fields, figures, perceptrons, table, teacher_student, typical
+from spinodal.study import atypical, data, fields, figures, franz_parisi, perceptrons, table, teacher_student, typical
 from spinodal.study.piece import Part, Section
 from spinodal.study.plan import Plan
 from spinodal.study.store import Store
@@ -21,6 +21,7 @@ from spinodal.study.store import Store
 SECTIONS: tuple[Section, ...] = (
     *typical.SECTIONS,
     *atypical.SECTIONS,
+    franz_parisi.SECTION,
     fields.SECTION,
     teacher_student.SECTION,
     perceptrons.SECTION,
@@ -57,11 +58,11 @@ def reproduce(folder: Path | str, *, name: str | None = None, quiet: bool = Fals
 
     For each activation of the random-features model: the interpolation threshold over alpha_T, the generalization errors
     of typical solutions and of their barycentre along 1/alpha, the largest margin along 1/alpha and the entropy against
-    the margin; the local-entropy transition over alpha_T, local entropies on both sides of it, generalization errors of
-    dense regions, and (first activation) distributions of stabilities. Beside them: the phase diagrams of the
-    Bayes-optimal binary teacher-student perceptron, and capacity and de Almeida-Thouless lines of the binary and the
-    spherical perceptron. The table goes to stdout, failures and warnings to stderr, with a progress bar there on a
-    terminal.
+    the margin; the local-entropy transition over alpha_T, local entropies on both sides of it, and generalization errors
+    of dense regions. For the first activation: local entropies around typical and maximum-margin solutions, distributions
+    of stabilities. Beside them: the phase diagrams of the Bayes-optimal binary teacher-student perceptron, and capacity
+    and de Almeida-Thouless lines of the binary and the spherical perceptron. The table goes to stdout, failures and
+    warnings to stderr, with a progress bar there on a terminal.
 
     A run that was killed is resumed: what it had finished, for the same plan, specs and version, is not computed again.
 

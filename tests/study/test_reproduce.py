@@ -27,6 +27,7 @@ PLAN = Plan(
     transition_at=(1.0, 3.0),
     sides=(-1.0, 0.5),
     distances=5,
+    around=2,
     noises=3,
     flips=(0.05, 0.1),
     perceptrons=(
@@ -105,6 +106,15 @@ def test_the_gap_and_what_is_in_it(run):
     assert (dense["minimum_q1"].dropna("minimum").diff("minimum") < 0).all()
 
 
+def test_typical_solutions_are_isolated_and_robust_ones_are_not(run):
+    folder, _ = run
+    data = xr.open_dataset(folder / "data" / "franz-parisi.nc", engine="scipy").sel(activation="sign")
+    nearest = data["local_entropy"].isel(distance=-1)
+    assert (nearest.sel(reference="typical") < 0).all()
+    assert nearest.sel(reference="largest margin", side=-1.0) > 0
+    assert (data["replicon_ref"].sel(reference="typical") > 0).all()
+
+
 def test_data_say_what_they_are(run):
     folder, _ = run
     for part in ("thresholds", "errors", "margins", "transition", "local-entropy", "dense"):
@@ -120,7 +130,7 @@ def test_figures_are_drawn(run):
     folder, summary = run
     names = {
         *("interpolation-threshold", "generalization-errors", "largest-margin", "entropy-margin", "interpolation"),
-        *("gap", "overview", "local-entropy", "errors-by-distance", "dense-regions", "stabilities"),
+        *("gap", "overview", "local-entropy", "errors-by-distance", "dense-regions", "franz-parisi", "stabilities"),
         *("teacher-student", "perceptrons"),
     }
     figures = folder / "figures"
