@@ -17,9 +17,9 @@ from spinodal.model import Model
 from spinodal.plots import PAGE, PALETTE, new_figure, style, symbol
 from spinodal.spec import shipped_models
 
-#: The ansaetze that have a page for a spec beside the spec's own: each at least once, and no more than a build has time for.
+#: The ansaetze that have a page for a spec beside the spec's own: no more than a build has time for.
 FURTHER = {
-    "binary-perceptron": ("1rsb", "real-replicas", "franz-parisi"),
+    "binary-perceptron": ("1rsb", "real-replicas"),
     "binary-teacher-student": ("bayes-optimal",),
     "random-features-binary": ("real-replicas",),
 }
@@ -27,7 +27,6 @@ _ABOUT = {
     "bayes-optimal": "the student that knows how teacher and labels were drawn",
     "1rsb": "one step of replica symmetry breaking",
     "real-replicas": "infinitely many real replicas at given overlap",
-    "franz-parisi": "solutions around a typical one",
 }
 #: What an order parameter is, for the legend of a figure.
 _MEANING = {
