@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,10 @@ _UNIFORM, _GRADED, _REFINED, _REFINEMENTS = 33, 24, 49, 2
 #: Fields at which the order of two competing maxima is compared first.
 _FIELDS = 48
 #: How far the range of t is sought: factors 3^k of the field's range.
-_LADDER = 26
+_LADDER, _FIRST_RUNGS = 26, 5
+_REACHES = np.concatenate([[0.0], 3.0 ** np.arange(1, _LADDER)])
+#: Newton steps at most, at the ends of a gap: at flat folds the first ones gain a third each.
+_POLISHING = 30
 #: The standard deviation of a field below which the maximiser is taken as linear in it (to second order it is 1e-10).
 _NARROW = 1e-5
 #: The least omega' of a fold that counts: its area is of the order of the square.
@@ -179,53 +183,72 @@ class _Field:
                 *(len(p) for s in (*t_steps, *z_steps) for p in s if isinstance(p, np.ndarray) and p.ndim),
             ]
         )
-        self.mean, self.root, self.spread = (np.broadcast_to(np.asarray(v, float), (rows, 1)) for v in (mean, root, spread))
-        self.t_steps = [_centre_and_width(step, rows) for step in t_steps]
-        self.z_steps = [_centre_and_width(step, rows) for step in z_steps]
+        self.mean, self.root, self.spread = (_shaped(v, (rows, 1)) for v in (mean, root, spread))
+        self.t_steps = [_centre_and_width(step) for step in t_steps]
+        self.z_steps = [_centre_and_width(step) for step in z_steps]
         self.slopes, self.arguments, self.single, self.rows = slopes, arguments, single, rows
+        self.index = np.arange(rows)
 
     def evaluate(self, t: Array) -> tuple[Array, Array, Array]:
         """L, omega and omega' at t [b, n]."""
-        level, force, curvature = (np.broadcast_to(v, t.shape) for v in self.slopes(t, *self.arguments))
-        return level, t - self.spread * force, 1.0 - self.spread * curvature
+        level, force, curvature = self.slopes(t, *self.arguments)
+        return _shaped(level, t.shape), t - self.spread * force, _shaped(1.0 - self.spread * curvature, t.shape)
+
+    def _chosen(self, t: Array, places: NDArray[np.intp]) -> Array:
+        """One point of every row, [b, 1]."""
+        return t[self.index, places][:, None]
 
     # ---- grids
 
     def _range(self) -> tuple[Array, Array]:
         """An interval of t that maps onto the field's range or more, [b, 1] each."""
         low, high = self.mean - EDGE * self.root, self.mean + EDGE * self.root
-        reach = (3.0 ** np.arange(_LADDER)) * np.maximum((high - low) / 6.0, 1e-9 * self.spread)
-        reach[:, 0] = 0.0
-        ladder = np.concatenate([low - reach, high + reach], axis=1)
-        _level, omega, _gain = self.evaluate(ladder)
-        ends = []
-        for side, beyond in ((0, ~(omega[:, :_LADDER] > low)), (1, ~(omega[:, _LADDER:] < high))):
-            always = np.logical_and.accumulate(beyond[:, ::-1], axis=1)[:, ::-1]
-            first = np.where(always.any(axis=1), always.argmax(axis=1), _LADDER - 1)
-            ends.append(np.take_along_axis(ladder, first[:, None] + side * _LADDER, axis=1))
+        reach = _REACHES * np.maximum((high - low) / 6.0, 1e-9 * self.spread)
+        # omega(t) increases where there is but one maximum: the first rung that suffices is the answer
+        for rungs in (_FIRST_RUNGS, _LADDER) if self.single else (_LADDER,):
+            ladder = np.concatenate([low - reach[:, :rungs], high + reach[:, :rungs]], axis=1)
+            _level, omega, _gain = self.evaluate(ladder)
+            ends, enough = [], True
+            for side, beyond in ((0, ~(omega[:, :rungs] > low)), (1, ~(omega[:, rungs:] < high))):
+                always = np.logical_and.accumulate(beyond[:, ::-1], axis=1)[:, ::-1]
+                found = always[:, -1]
+                enough = enough and bool(found.all())
+                first = np.where(found, always.argmax(axis=1), rungs - 1)
+                ends.append(self._chosen(ladder, first + side * rungs))
+            if enough:
+                break
         return ends[0], ends[1]
 
     def _first_grid(self) -> Array:
         """Points [b, n] that resolve the steps of L at every scale, over the whole range."""
         low, high = self._range()
-        parts = [low + (high - low) * np.linspace(0.0, 1.0, _UNIFORM)]
+        parts = [low + (high - low) * _shares(_UNIFORM)]
         for centre, width in self.t_steps:
             begin, end = (np.arcsinh((edge - centre) / width) for edge in (low, high))
-            graded = centre + width * np.sinh(begin + (end - begin) * np.linspace(0.0, 1.0, _GRADED))
-            parts += [np.clip(graded, low, high), np.clip(centre, low, high)]
+            graded = centre + width * np.sinh(begin + (end - begin) * _shares(_GRADED))
+            parts += [np.minimum(np.maximum(part, low), high) for part in (graded, centre)]
         return np.sort(np.concatenate(parts, axis=1), axis=1)
 
     def _lengths(self, t: Array, z: Array, gain: Array, kinks: Kinks) -> Array:
         """How many units of variation lie between neighbouring points of a grid, [b, n - 1]."""
-        z = np.clip(z, -EDGE, EDGE)
-        outside = (np.abs(z[:, 1:]) >= EDGE) & (z[:, 1:] == z[:, :-1])
-        square = (0.4 * np.diff(z, axis=1)) ** 2
-        for centre, width in self.t_steps:
-            square += np.diff(np.arcsinh((t - centre) / width), axis=1) ** 2
-        for centre, width in self.z_steps:
-            square += np.diff(np.arcsinh((z - centre) / width), axis=1) ** 2
-        square += np.clip(0.5 * np.diff(np.log(np.maximum(gain, 1e-12)), axis=1), -3.0, 3.0) ** 2
-        return np.where(outside | _inside(0.5 * (t[:, 1:] + t[:, :-1]), kinks), 0.0, np.sqrt(square))
+        z = np.minimum(np.maximum(z, -EDGE), EDGE)
+        step = z[:, 1:] - z[:, :-1]
+        hidden = (step == 0.0) & (np.abs(z[:, 1:]) >= EDGE)
+        if kinks.valid.size:
+            hidden |= _inside(0.5 * (t[:, 1:] + t[:, :-1]), kinks)
+        step *= 0.4
+        step *= step
+        square = step
+        for points, steps in ((t, self.t_steps), (z, self.z_steps)):
+            for centre, width in steps:
+                place = (points - centre) / width
+                np.arcsinh(place, out=place)
+                square += (place[:, 1:] - place[:, :-1]) ** 2
+        flatness = np.log(np.maximum(gain, 1e-12))
+        square += np.minimum(0.25 * (flatness[:, 1:] - flatness[:, :-1]) ** 2, 9.0)
+        np.sqrt(square, out=square)
+        square[hidden] = 0.0
+        return square
 
     def _normal(self, t: Array, omega: Array, kinks: Kinks) -> Array:
         """The standard normal z at t, monotonic: that of the kink inside a gap."""
@@ -238,17 +261,19 @@ class _Field:
 
     def _refined(self, t: Array, lengths: Array, z: Array, count: int) -> Array:
         """``count`` points [b, count] that divide the grid's length evenly."""
-        total = np.concatenate([np.zeros((self.rows, 1)), np.cumsum(lengths, axis=1)], axis=1)
+        share = np.zeros((self.rows, t.shape[1]))
+        np.cumsum(lengths, axis=1, out=share[:, 1:])
         with np.errstate(all="ignore"):
-            share = np.nan_to_num(total / total[:, -1:])
-        offset = 2.0 * np.arange(self.rows)[:, None]
-        wanted = np.linspace(0.0, 1.0, count) + offset
-        found = np.interp(wanted.ravel(), (share + offset).ravel(), np.nan_to_num(t).ravel()).reshape(self.rows, count)
-        before = np.maximum(np.sum(z <= -EDGE, axis=1) - 1, 0)
-        after = np.minimum(t.shape[1] - np.sum(z >= EDGE, axis=1), t.shape[1] - 1)
-        begin, end = (np.take_along_axis(t, index[:, None], axis=1) for index in (before, after))
+            share /= share[:, -1:]
+        share[~np.isfinite(share)] = 0.0  # rows without length, or outside the domain, must not disturb the others
+        offset = 2.0 * self.index[:, None]
+        share += offset
+        found = np.interp((_shares(count) + offset).ravel(), share.ravel(), t.ravel()).reshape(self.rows, count)
+        before = np.maximum(np.count_nonzero(z <= -EDGE, axis=1) - 1, 0)
+        after = t.shape[1] - np.maximum(np.count_nonzero(z >= EDGE, axis=1), 1)
+        begin, end = self._chosen(t, before), self._chosen(t, after)
         found[:, :1], found[:, -1:] = begin, end
-        return np.asarray(np.clip(found, begin, end))
+        return np.minimum(np.maximum(found, begin), end)
 
     # ---- nodes
 
@@ -267,18 +292,20 @@ class _Field:
             _level, omega, gain = self.evaluate(t)
         z = self._normal(t, omega, kinks)
         lengths = self._lengths(t, z, gain, kinks)
-        longest = float(np.max(np.nan_to_num(lengths.sum(axis=1)), initial=1.0))
+        longest = float(np.fmax.reduce(lengths.sum(axis=1), initial=1.0))
         panels = int(np.ceil(resolution * min(max(longest / _UNIT, 4.0), float(_MOST))))
         edges = self._refined(t, lengths, z, panels + 1)
         if ends.shape[1]:
             edges = np.sort(np.concatenate([edges, np.clip(ends, edges[:, :1], edges[:, -1:])], axis=1), axis=1)
         x, w = gauss_legendre(_ORDER)
-        half = 0.5 * np.diff(edges, axis=1)[..., None]
+        half = 0.5 * (edges[:, 1:] - edges[:, :-1])[..., None]
         middle = 0.5 * (edges[:, 1:] + edges[:, :-1])[..., None]
         weight = (half * w).reshape(self.rows, -1)
         nodes = (middle + half * x).reshape(self.rows, -1)
-        hidden = _inside(nodes, kinks)
-        return kinks, np.where(hidden, edges[:, :1], nodes), np.where(hidden, 0.0, weight)
+        if kinks.valid.size:
+            hidden = _inside(nodes, kinks)
+            nodes, weight = np.where(hidden, edges[:, :1], nodes), np.where(hidden, 0.0, weight)
+        return kinks, nodes, weight
 
     def weights(self, t: Array, weight: Array) -> tuple[Array, Array]:
         """Z at the nodes, and the weights of averages."""
@@ -300,10 +327,7 @@ class _Field:
             _level, omega, gain = self.evaluate(centre)
             centre = centre - (omega - self.mean) / gain
         with np.errstate(all="ignore"):
-            # a kink that symmetry puts at the mean is found there up to rounding only
-            offset = kinks.omega - self.mean
-            offset = np.where(np.abs(offset) < 1e-14 * (kinks.above - kinks.below), 0.0, offset)
-            jumps = np.where(kinks.valid, offset / self.root, np.inf)
+            jumps = np.where(kinks.valid, (kinks.omega - self.mean) / self.root, np.inf)
         jumps = np.where(np.abs(jumps) < EDGE, jumps, np.inf)
         count = int(np.ceil(8 * resolution))
         edges = np.broadcast_to(np.linspace(-EDGE, EDGE, count + 1), (self.rows, count + 1))
@@ -333,16 +357,13 @@ class _Field:
         if self.single:
             return _no_kinks(self.rows), t, omega, gain
         # a fold as shallow as rounding has no width
-        suspects = np.flatnonzero(np.any(gain < -_SHALLOW, axis=1) | np.any(np.diff(omega, axis=1) < -_SHALLOW, axis=1))
-        found: list[tuple[Array, Array, Array, Array]] = []
-        if suspects.size:
-            found = _seek(t[suspects], level[suspects], omega[suspects], gain[suspects], self.spread[suspects])
-        if not found:
+        suspects = np.flatnonzero(np.any(gain < -_SHALLOW, axis=1) | np.any(omega[:, 1:] < omega[:, :-1] - _SHALLOW, axis=1))
+        if not suspects.size:
             return _no_kinks(self.rows), t, omega, gain
-        slots = max(len(row) for row in (entry[0] for entry in found))
-        below, above, field = (np.full((self.rows, slots), np.nan) for _ in range(3))
-        for row, (low, high, at, _) in zip(suspects, found, strict=True):
-            below[row, : len(low)], above[row, : len(low)], field[row, : len(low)] = low, high, at
+        found = _seek(t[suspects], level[suspects], omega[suspects], gain[suspects], self.spread[suspects])
+        below, above, field = (np.full((self.rows, found[0].shape[1]), np.nan) for _ in range(3))
+        for target, values in zip((below, above, field), found, strict=True):
+            target[suspects] = values
         return self._polished(below, above, field), t, omega, gain
 
     def _polished(self, below: Array, above: Array, omega: Array) -> Kinks:
@@ -350,30 +371,48 @@ class _Field:
         valid = np.isfinite(below)
         a, b = np.where(valid, below, -1.0), np.where(valid, above, 1.0)
         field = np.where(valid, omega, 0.0)
-        for _ in range(12):
-            level_a, omega_a, gain_a = self.evaluate(a)
-            level_b, omega_b, gain_b = self.evaluate(b)
-            ga, gb = (np.where(np.abs(g) > 1e-14, g, 1e-14) for g in (gain_a, gain_b))
+        slots, last = valid.shape[1], np.inf
+        for _ in range(_POLISHING if slots else 0):
+            level, omega_ends, gain = self.evaluate(np.concatenate([a, b], axis=1))
+            gain = np.where(np.abs(gain) > 1e-14, gain, 1e-14)
+            (level_a, omega_a, ga), (level_b, omega_b, gb) = (
+                (level[:, part], omega_ends[:, part], gain[:, part]) for part in (slice(slots), slice(slots, None))
+            )
             # heights at the maxima that one Newton step ahead of a and b are, to second order
             heights = level_b - level_a - ((b - field) ** 2 - (a - field) ** 2) / (2.0 * self.spread)
             heights += ((omega_b - field) ** 2 / gb - (omega_a - field) ** 2 / ga) / (2.0 * self.spread)
             width = (b - (omega_b - field) / gb) - (a - (omega_a - field) / ga)
-            shift = -heights * self.spread / np.where(np.abs(width) > 1e-300, width, 1.0)
-            field = field + shift
-            step_a, step_b = -(omega_a - field) / ga, -(omega_b - field) / gb
+            field = field - heights * self.spread / np.where(np.abs(width) > 1e-300, width, 1.0)
             limit = 0.45 * (b - a)
-            step_a, step_b = np.clip(step_a, -limit, limit), np.clip(step_b, -limit, limit)
+            step_a, step_b = np.clip((field - omega_a) / ga, -limit, limit), np.clip((field - omega_b) / gb, -limit, limit)
             a, b = a + step_a, b + step_b
             size = np.max(np.where(valid, np.abs(step_a) + np.abs(step_b), 0.0) / (1.0 + np.abs(b - a)))
-            if not size > 1e-15:
+            # steps that no longer shrink are rounding
+            if not size > 1e-15 or (size < 1e-10 and size > 0.1 * last):
                 break
+            last = size
+        # a kink that symmetry puts at the mean is found there up to rounding only, which for narrow fields would be far
+        field = np.where(np.abs(field - self.mean) < 1e-14 * (b - a), self.mean, field)
         good = valid & np.isfinite(field) & (b > a)
         return Kinks(np.where(good, field, 0.0), np.where(good, a, -1.0), np.where(good, b, 1.0), good)
 
 
-def _centre_and_width(step: Step, rows: int) -> tuple[Array, Array]:
-    """Centre and width [b, 1] of ``offset + slope t``."""
-    offset, slope = (np.broadcast_to(np.asarray(part, float), (rows, 1)) for part in step)
+@cache
+def _shares(count: int) -> Array:
+    """Points that divide [0, 1] evenly; not to be written to."""
+    return np.linspace(0.0, 1.0, count)
+
+
+def _shaped(value: Any, shape: tuple[int, ...]) -> Array:
+    """A number or an array as an array of this shape; broadcasting costs more than many a sum here."""
+    if isinstance(value, np.ndarray) and value.shape == shape:
+        return value
+    return np.broadcast_to(np.asarray(value, dtype=float), shape)
+
+
+def _centre_and_width(step: Step) -> tuple[Array, Array]:
+    """Centre and width, [b, 1] or [1, 1], of ``offset + slope t``."""
+    offset, slope = (np.asarray(part, float).reshape(-1, 1) for part in step)
     size = np.maximum(np.abs(slope), 1e-9)
     centre = -offset / np.where(slope < 0.0, -size, size)
     return np.nan_to_num(centre), np.nan_to_num(1.0 / size, nan=1.0)
@@ -399,27 +438,31 @@ def _ends(kinks: Kinks) -> Array:
     return np.where(np.tile(kinks.valid, (1, 2)), ends, 1e300)
 
 
-def _seek(t: Array, level: Array, omega: Array, gain: Array, spread: Array) -> list[tuple[Array, Array, Array, Array]]:
-    """Approximate gaps of rows whose omega(t) is not monotonic: (below, above, omega) per row.
+def _seek(t: Array, level: Array, omega: Array, gain: Array, spread: Array) -> tuple[Array, Array, Array]:
+    """Approximate gaps of rows whose omega(t) is not monotonic: (below, above, omega), [b, K] each, nan where there is none.
 
-    At fields across the folds, the highest of the grid's points is found; a gap is where it skips a fold.
+    At fields across the folds, the highest of the grid's points is found; a gap is where it skips a fold. Points where
+    omega falls are no maxima; on a coarse grid they could be the highest, and would split a gap.
     """
-    falling = (np.diff(omega, axis=1) < -_SHALLOW) | (gain[:, 1:] < 0.0) | (gain[:, :-1] < 0.0)
-    ends = np.stack([omega[:, :-1], omega[:, 1:]], axis=2)
-    low = np.min(np.where(falling, ends.min(axis=2), np.inf), axis=1, keepdims=True)
-    high = np.max(np.where(falling, ends.max(axis=2), -np.inf), axis=1, keepdims=True)
+    left, right = omega[:, :-1], omega[:, 1:]
+    falling = (right - left < -_SHALLOW) | (gain[:, 1:] < 0.0) | (gain[:, :-1] < 0.0)
+    low = np.min(np.where(falling, np.minimum(left, right), np.inf), axis=1, keepdims=True)
+    high = np.max(np.where(falling, np.maximum(left, right), -np.inf), axis=1, keepdims=True)
     margin = 0.02 * (high - low)
-    fields = (low - margin) + (high - low + 2.0 * margin) * np.linspace(0.0, 1.0, _FIELDS)
-    potential = level - t * t / (2.0 * spread)
-    heights = potential[:, None, :] + (fields / spread)[:, :, None] * t[:, None, :]
+    fields = (low - margin) + (high - low + 2.0 * margin) * _shares(_FIELDS)
+    potential = np.where(gain < 0.0, -np.inf, level - t * t / (2.0 * spread))
+    # potential + fields/D t for all pairs of a field and a point
+    heights = np.stack([fields / spread, np.ones_like(fields)], axis=2) @ np.stack([t, potential], axis=1)
     best = heights.argmax(axis=2)
-    folds = np.concatenate([np.zeros((len(t), 1)), np.cumsum(falling, axis=1)], axis=1)
-    passed = np.take_along_axis(folds, best, axis=1)
-    found = []
-    for row in range(len(t)):
-        jumps = np.flatnonzero(np.diff(passed[row]) > 0)
-        first, last = best[row, jumps], best[row, jumps + 1]
-        below, above = t[row, first], t[row, last]
-        field = 0.5 * (fields[row, jumps] + fields[row, jumps + 1])
-        found.append((below, above, field, fields[row, jumps]))
-    return found
+    folds = np.zeros(t.shape, dtype=np.intp)
+    np.cumsum(falling, axis=1, out=folds[:, 1:])
+    rows = np.arange(len(t))
+    passed = folds[rows[:, None], best]
+    row, jump = np.nonzero(passed[:, 1:] > passed[:, :-1])
+    number = np.bincount(row, minlength=len(t))
+    slot = np.arange(row.size) - (np.cumsum(number) - number)[row]
+    below, above, field = (np.full((len(t), int(number.max())), np.nan) for _ in range(3))
+    below[row, slot] = t[row, best[row, jump]]
+    above[row, slot] = t[row, best[row, jump + 1]]
+    field[row, slot] = 0.5 * (fields[row, jump] + fields[row, jump + 1])
+    return below, above, field

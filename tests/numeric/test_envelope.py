@@ -137,6 +137,23 @@ def test_a_symmetric_kink_lies_at_zero_with_the_two_magnetisations_of_the_mean_f
     assert [below, above] == pytest.approx([-spread * magnetisation, spread * magnetisation], abs=1e-13)
 
 
+@pytest.mark.parametrize("mean", [0.0, 0.3])
+def test_a_shallow_fold_is_one_gap_however_coarse_the_grid(mean: float) -> None:
+    spreads = np.array([1.0003, 1.003, 1.01, 1.0229, 1.03, 1.05, 1.1, 1.2])
+    magnetisations = np.array([brentq(lambda m, d=d: m - np.tanh(d * m), 1e-3, 1.0) for d in spreads])
+
+    def summands(omega, below, above):
+        return np.ones_like(omega), omega, below, above
+
+    count, omega, below, above = envelope.averages(
+        None, summands, log_cosh, Automatic(100), mean, 0.744, spreads, [(0.0, 1.0)], [], single=False
+    )
+    assert np.all(count == 1)
+    assert omega == pytest.approx(np.zeros(8), abs=1e-13)
+    assert above == pytest.approx(spreads * magnetisations, abs=1e-11)
+    assert below == pytest.approx(-spreads * magnetisations, abs=1e-11)
+
+
 def test_rows_of_a_batch_are_independent() -> None:
     spreads = np.array([0.5, 1.2, 3.0, 0.9])
 
@@ -157,6 +174,14 @@ def test_states_outside_the_domain_are_nan_and_stop_nothing() -> None:
         )[0]  # fmt: skip
     assert np.isfinite(found[0])
     assert np.isnan(found[1])
+
+
+def test_a_kink_at_the_mean_is_there_on_the_scale_of_the_narrowest_field() -> None:
+    spreads = np.linspace(1.1, 3.0, 20)
+    (omega,) = envelope.averages(
+        None, lambda omega, *_: (omega,), log_cosh, Automatic(100), 0.0, 1e-30, spreads, [(0.0, 1.0)], [], single=False
+    )
+    assert np.all(np.abs(omega) < 1e-32)
 
 
 @pytest.mark.parametrize("variance", [1e-12, 1e-20, 1e-60])
