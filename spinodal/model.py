@@ -18,6 +18,7 @@ from spinodal.codegen import cache
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Failure, Locus, Solution, State
 from spinodal.numeric.solve import Bound, all_states, solve_points
+from spinodal.requests import KINDS, check_start, counted, line_of, point_of, standard_kinds, wanted_of
 from spinodal.schemes import check_scheme
 from spinodal.spec import (
     Ansatz,
@@ -36,28 +37,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from spinodal.numeric.continuation import Settings
-    from spinodal.numeric.special_loci import Wanted
     from spinodal.numeric.state_branch import StateBranch
-    from spinodal.numeric.tracking import Line
     from spinodal.report import Derivation
-
-_DISCRETE = ("binary", "discrete")
-#: Where special points along alpha are searched by default.
-_ALPHA_RANGE = (1e-3, 20.0)
-#: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.
-KINDS = (
-    "fold",
-    "branch-point",
-    "cusp",
-    "crossing",
-    "boundary",
-    "zero-entropy",
-    "capacity",
-    "replicon",
-    "local-entropy-transition",
-    "energetic-barrier",
-    "zero:NAME",
-)
 
 
 def load(source: str | Path, *, ansatz: str | None = None, overrides: Mapping[str, Any] | None = None) -> Model:
@@ -233,7 +214,7 @@ class Model:
             ]
             points = np.array([[row[name] for name in names] for row in rows]).reshape(-1, len(names))
         module = self.solver()
-        self._check_start(module, start)
+        check_start(module, start)
         if all and shape != ():
             raise SpecError("all=True needs a single parameter point", source="solve")
         states = solve_points(module, points, tolerance=tol, start=start, rule=rule)
@@ -301,14 +282,6 @@ class Model:
         grid, found = densities(Bound(module, rule or RULE), state, at)
         return labelled(grid, found, model=self.name, ansatz=self.ansatz, **state.parameters)
 
-    def _check_start(self, module: ModuleType, start: Mapping[str, float] | None) -> None:
-        for name, value in (start or {}).items():
-            if name not in module.ORDER_PARAMETERS:
-                known = ", ".join(module.ORDER_PARAMETERS)
-                raise SpecError(f"{name}: not an order parameter of this model", cure=f"use {known}", source="--start")
-            if not np.isfinite(value):
-                raise SpecError(f"{name}: {value} is not a number", cure="give a finite number", source="--start")
-
     def branch(
         self,
         along: str,
@@ -359,19 +332,19 @@ class Model:
         from spinodal.numeric.tracking import track
 
         module = self.solver()
-        line = self._line(along, bounds, "--along")
-        self._check_start(module, start)
-        kinds = self._standard_kinds(module)
+        line = line_of(self.spec, along, bounds, "--along")
+        check_start(module, start)
+        kinds = standard_kinds(self.spec, module)
         for name in zeros:
-            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}", "--zero").observable
+            kinds[f"zero:{name}"] = wanted_of(self.spec, module, f"zero:{name}", "--zero").observable
         for kind in settings.stop_at if settings else ():
             if kind not in (*KINDS[:-1], *kinds):
                 known = ", ".join(dict.fromkeys((*KINDS[:-1], *kinds)))
                 raise SpecError(f"{kind}: not a kind of special point", cure=f"use one of {known}", source="--stop-at")
         tracked = track(
-            Bound(module, rule or module.RULE), self._point({line.name: line.low}, values, parameters), line, kinds=kinds,
-            continuous=not self._discrete, start=start, settings=settings, tolerance=tol, checkpoint=checkpoint,
-            progress=progress,
+            Bound(module, rule or module.RULE), point_of(self.spec, {line.name: line.low}, values, parameters), line,
+            kinds=kinds, continuous=not counted(self.spec), start=start, settings=settings, tolerance=tol,
+            checkpoint=checkpoint, progress=progress,
         )  # fmt: skip
         return state_branch(tracked, self.name, self.ansatz)
 
@@ -402,58 +375,16 @@ class Model:
         from spinodal.numeric.state_branch import state_branch
 
         module = self.solver()
-        line = self._line(along, bounds, "--along")
-        self._check_start(module, start)
-        kinds = self._standard_kinds(module)
+        line = line_of(self.spec, along, bounds, "--along")
+        check_start(module, start)
+        kinds = standard_kinds(self.spec, module)
         for name in zeros:
-            kinds[f"zero:{name}"] = self._wanted(module, f"zero:{name}", "--zero").observable
+            kinds[f"zero:{name}"] = wanted_of(self.spec, module, f"zero:{name}", "--zero").observable
         found = track_all(
-            Bound(module, rule or module.RULE), self._point({line.name: line.low}, values, parameters), line, kinds=kinds,
-            continuous=not self._discrete, start=start, settings=settings, tolerance=tol, progress=progress,
+            Bound(module, rule or module.RULE), point_of(self.spec, {line.name: line.low}, values, parameters), line,
+            kinds=kinds, continuous=not counted(self.spec), start=start, settings=settings, tolerance=tol, progress=progress,
         )  # fmt: skip
         return tuple(state_branch(tracked, self.name, self.ansatz) for tracked in found)
-
-    @property
-    def _discrete(self) -> bool:
-        return self.spec.student.weights.kind in _DISCRETE
-
-    def _standard_kinds(self, module: ModuleType) -> dict[str, str]:
-        """Zeros that every branch is watched for."""
-        kinds = {}
-        if self._discrete and "entropy" in module.OBSERVABLES:
-            kinds["zero-entropy"] = "entropy"
-        # the replicon of a ground state is minus infinity as soon as a maximiser jumps: it need not pass through 0
-        if "replicon" in module.OBSERVABLES and not getattr(module, "GROUND_STATE", False):
-            kinds["replicon"] = "replicon"
-        return kinds
-
-    def _line(self, along: str, bounds: tuple[float, float] | None, option: str) -> Line:
-        """The parameter that is varied, and its range.
-
-        Raises:
-            SpecError: for an unknown parameter and a range that is none.
-        """
-        from spinodal.numeric.tracking import Line
-
-        inverse = along.startswith("1/")
-        name = along.removeprefix("1/")
-        names = self.spec.parameter_names()
-        if name not in names:
-            check_parameters(self.spec, {name: 0.0}, source=option)
-        if bounds is None:
-            if name != "alpha" or inverse:
-                raise SpecError(f"{along}: a range is needed", cure=f"as in {option} {along}=0.1:2", source=option)
-            bounds = _ALPHA_RANGE
-        low, high = sorted(1.0 / b if b else np.inf for b in bounds) if inverse else bounds
-        if not (np.isfinite(low) and np.isfinite(high)) or low >= high:
-            raise SpecError(f"{along}={bounds[0]:g}:{bounds[1]:g} is not a range", cure="write LOW:HIGH", source=option)
-        return Line(name, names.index(name), float(low), float(high))
-
-    def _point(self, varied: Mapping[str, float], *tables: Mapping[str, float] | None) -> np.ndarray[Any, Any]:
-        """All parameters [k], checked, the varied ones at a value of their range."""
-        given = {name: float(value) for table in tables for name, value in (table or {}).items()}
-        checked = check_parameters(self.spec, {**given, **varied}, source="parameters")
-        return np.array([checked[name] for name in self.spec.parameter_names()])
 
     def locus(
         self,
@@ -505,23 +436,25 @@ class Model:
                 of, along, over, values, bounds=bounds, start=start, settings=settings, tol=tol, rule=rule,
                 checkpoint=checkpoint, progress=progress, **parameters,
             )  # fmt: skip
-        line = self._line(along, bounds, "--along")
+        line = line_of(self.spec, along, bounds, "--along")
         grid: list[float] = []
         second = None
         if over is not None:
             numbers = np.atleast_1d(np.asarray(over[1], dtype=float))
             grid = [1.0 / v for v in numbers] if over[0].startswith("1/") else [float(v) for v in numbers]
-            second = self._line(over[0].removeprefix("1/"), (min(grid), max(grid) + (min(grid) == max(grid))), "--over")
+            second = line_of(
+                self.spec, over[0].removeprefix("1/"), (min(grid), max(grid) + (min(grid) == max(grid))), "--over"
+            )
         if of == "cusp" and second is None:
             raise SpecError(
                 "a cusp lies on a fold curve", cure="give a second parameter: --over NAME=LOW:HIGH:N", source="--of"
             )
         module = self.solver()
-        wanted = self._wanted(module, of)
-        self._check_start(module, start)
+        wanted = wanted_of(self.spec, module, of)
+        check_start(module, start)
         varied = {line.name: line.low}
         rows = [{**varied, second.name: value} for value in grid] if second is not None else [varied]
-        points = [self._point(row, values, parameters) for row in rows]
+        points = [point_of(self.spec, row, values, parameters) for row in rows]
         system = Bound(module, rule or module.RULE)
         if second is None:
             point = locate_first(system, points[0], line, wanted, start=start, settings=settings, tolerance=tol)
@@ -542,28 +475,6 @@ class Model:
             followed.points,
             followed.events,
             followed.curve,
-        )
-
-    def _wanted(self, module: ModuleType, of: str, option: str = "--of") -> Wanted:
-        from spinodal.numeric.special_loci import Wanted
-
-        if of in ("fold", "branch-point", "crossing", "boundary", "cusp", "local-entropy-transition"):
-            return Wanted(of)
-        if of == "capacity" and getattr(module, "GROUND_STATE", False):
-            return Wanted(of, "", True)
-        if of == "energetic-barrier":
-            return Wanted(of, "free_entropy")
-        if of == "zero-entropy" or (of == "capacity" and self._discrete):
-            return Wanted(of, "entropy")
-        if of == "capacity":
-            return Wanted(of, continuous_capacity=True)
-        name = "replicon" if of == "replicon" else of.removeprefix("zero:")
-        if (of == "replicon" or of.startswith("zero:")) and (name in module.OBSERVABLES or name == "free_entropy"):
-            return Wanted(of, name)
-        raise SpecError(
-            f"{of}: not a kind of special point that this version locates",
-            cure=f"use one of {', '.join(KINDS)}, NAME being one of {', '.join(module.OBSERVABLES)}",
-            source=option,
         )
 
     def _repr_markdown_(self) -> str:
