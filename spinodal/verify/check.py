@@ -15,9 +15,10 @@ from spinodal.verify.documents import Claim, Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.letters import Letters, read_letters
 from spinodal.verify.meaning import Meaning, used_names
+from spinodal.verify.proof import is_proved
 from spinodal.verify.reference import NoStatesError, Points, Reference
 from spinodal.verify.repairs import find_repair
-from spinodal.verify.results import Outcome, Status
+from spinodal.verify.results import Outcome, Status, numerical
 from spinodal.verify.special import check_special
 from spinodal.verify.statements import Statement
 from spinodal.verify.tree import Node, add, free_symbols, neg, num, sym
@@ -213,16 +214,23 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
             if meaning == "saddle-point-only" and not task.claim.status and (other := _other_equation(target, sides)):
                 outcome = _outcome(task, Status.WRONG, f"this is the equation of {other}, not of {target.quantity}")
                 return replace(outcome, kind="wrong quantity", notes=noted)
-            return _equal(task, Status(meaning), found, noted, target)
+            # what holds at solved states only, or with another equation's help, is left to the numbers
+            proved = meaning == "verified" and not note and is_proved(target, sides, at)
+            return _equal(task, Status(meaning), found, noted, target, proved)
         failed.append((at, found))
     if not failed:
         raise UnreadableError("no states inside the model's domain were found to compare at", sides.left.start)
+    if failed[0][1] is not None and is_proved(target, sides, failed[0][0]):
+        disagree = "an exact rearrangement proves it, but its values differ: one of the two comparisons is at fault"
+        return _not_checked(task, f"{disagree}; please report this", sides.right.start)
     return _refuted(task, target, sides, failed, unreadable, notes, meaning_of)
 
 
-def _equal(task: Task, status: Status, found: Comparison, notes: tuple[str, ...], target: Target) -> Outcome:
+def _equal(task: Task, status: Status, found: Comparison, notes: tuple[str, ...], target: Target, proved: bool) -> Outcome:
     where = "random states" if status is Status.VERIFIED else "solved states"
     detail = f"equal at {len(found.at)} {where} to {found.deviation:.0e}"
+    if proved:
+        detail = f"proved symbolically; {detail}"
     if status is Status.SADDLE_POINT_ONLY:
         detail += ", not elsewhere"
         if task.claim.status != "saddle-point-only":
@@ -233,7 +241,8 @@ def _equal(task: Task, status: Status, found: Comparison, notes: tuple[str, ...]
     if fixed:
         detail += f", at {', '.join(fixed)}"
     outcome = _outcome(task, status, detail)
-    return replace(outcome, method="numerically", deviation=found.deviation, accuracy=found.accuracy, notes=notes)
+    method = "symbolic" if proved else numerical(len(found.at), found.accuracy)
+    return replace(outcome, method=method, deviation=found.deviation, accuracy=found.accuracy, notes=notes)
 
 
 def _refuted(
@@ -287,7 +296,7 @@ def _with_point(task: Task, target: Target, outcome: Outcome, compared: list[Com
     return replace(
         outcome,
         detail=f"{outcome.detail}; at {shown}: right side {claimed:.10g}, left side {derived:.10g}",
-        method="numerically",
+        method=numerical(len(found.at), found.accuracy),
         deviation=float(found.deviations[worst]),
         accuracy=found.accuracy,
         point=point,
@@ -311,10 +320,11 @@ def _finish_special(task: Task, statement: Statement, reference: Reference, righ
     found = check_special(reference, kind, statement, rights)
     count = len(found.names["alpha"])
     claimed, located = found.values
+    method = numerical(count, found.accuracy)
     if found.equal:
         detail = f"equal to the located {kind} at {count} parameter points to {found.deviation:.0e}"
         outcome = _outcome(task, Status.VERIFIED, detail)
-        return replace(outcome, method="numerically", deviation=found.deviation, accuracy=found.accuracy)
+        return replace(outcome, method=method, deviation=found.deviation, accuracy=found.accuracy)
     detail = f"the {kind} is {located:.10g} where the right side is {claimed:.10g}"
     outcome = _outcome(task, Status.WRONG, detail)
     right = rights[-1]
@@ -325,4 +335,4 @@ def _finish_special(task: Task, statement: Statement, reference: Reference, righ
         offset = repair.offset if repair.offset >= 0 else right.start
         text = f"{repair.kind}: {repair.text}; {detail}"
         outcome = replace(outcome, status=status, kind=repair.kind, detail=text, place=task.document.position(offset))
-    return replace(outcome, method="numerically", deviation=found.deviation, accuracy=found.accuracy, values=found.values)
+    return replace(outcome, method=method, deviation=found.deviation, accuracy=found.accuracy, values=found.values)

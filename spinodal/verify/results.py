@@ -37,7 +37,8 @@ class Outcome:
         detail: one line for the author: what was found, and the cure where there is one.
         kind: the kind of error, where it is known (``sign``, ``factor``, ``hat missing``, ``wrong argument``,
             ``wrong measure``, ...); empty otherwise.
-        method: how it was compared (``symbolically``, ``numerically``).
+        method: how it was compared: ``symbolic`` (an exact rearrangement, which the numbers confirm), or
+            ``numerical at 6 points to 2e-13`` (see :func:`numerical`); empty where it was not.
         deviation: largest relative deviation met where it was found equal (or the one that refutes it).
         accuracy: relative accuracy of the values compared.
         point: the state and parameters at which a refutation was found.
@@ -101,6 +102,15 @@ class Outcome:
             "error_column": self.place[1] if self.place else None,
             "notes": list(self.notes),
         }
+
+
+def numerical(points: int, accuracy: float) -> str:
+    """The method of a comparison at points, to a relative accuracy.
+
+    >>> numerical(6, 2e-13)
+    'numerical at 6 points to 2e-13'
+    """
+    return f"numerical at {points} point{'' if points == 1 else 's'} to {accuracy:.0e}"
 
 
 @dataclass(frozen=True, slots=True)
