@@ -41,9 +41,11 @@ _UNIT, _EXPECTED, _MOST = 0.85, 12, 60
 _UNIFORM, _GRADED, _REFINED, _REFINEMENTS = 33, 24, 49, 2
 #: Fields at which the order of two competing maxima is compared first.
 _FIELDS = 48
-#: How far the range of t is sought: factors 3^k of the field's range.
+#: How far the range of t is sought beyond the field's: in factors of 3, up to 3^26 times that range or 1e-9 D.
 _LADDER, _FIRST_RUNGS = 26, 5
 _REACHES = np.concatenate([[0.0], 3.0 ** np.arange(1, _LADDER)])
+#: A grid divides an interval about so much more finely than the one before it.
+_SHRINKAGE = 10.0
 #: Newton steps at most, at the ends of a gap: at flat folds the first ones gain a third each.
 _POLISHING = 30
 #: The standard deviation of a field below which the maximiser is taken as linear in it (to second order it is 1e-10).
@@ -203,9 +205,13 @@ class _Field:
     def _range(self) -> tuple[Array, Array]:
         """An interval of t that maps onto the field's range or more, [b, 1] each."""
         low, high = self.mean - EDGE * self.root, self.mean + EDGE * self.root
-        reach = _REACHES * np.maximum((high - low) / 6.0, 1e-9 * self.spread)
+        # from the field's own scale even where D is huge: most of such a long range would not be resolved
+        shortest = np.maximum((high - low) / 6.0, 1e-9 * np.minimum(self.spread, 1.0))
+        excess = float(np.max(1e-9 * self.spread / shortest))
+        longest = _LADDER + (int(np.ceil(np.log(excess) / np.log(3.0))) if excess > 1.0 else 0)
+        reach = (_REACHES if longest == _LADDER else np.append(0.0, 3.0 ** np.arange(1, longest))) * shortest
         # omega(t) increases where there is but one maximum: the first rung that suffices is the answer
-        for rungs in (_FIRST_RUNGS, _LADDER) if self.single else (_LADDER,):
+        for rungs in (_FIRST_RUNGS, longest) if self.single else (longest,):
             ladder = np.concatenate([low - reach[:, :rungs], high + reach[:, :rungs]], axis=1)
             _level, omega, _gain = self.evaluate(ladder)
             ends, enough = [], True
@@ -285,7 +291,9 @@ class _Field:
         """Kinks, nodes t [b, n] and the weights dt of panels; ``resolution`` multiplies their number."""
         kinks, t, omega, gain = self._gaps()
         ends = np.clip(_ends(kinks), t[:, :1], t[:, -1:])
-        for _ in range(_REFINEMENTS):
+        # a field much narrower than the range of t is found in more steps
+        narrowness = float(np.max((t[:, -1:] - t[:, :1]) / self.root)) / _SHRINKAGE**_REFINEMENTS
+        for _ in range(_REFINEMENTS + int(np.ceil(np.log(max(1.0, narrowness)) / np.log(_SHRINKAGE)))):
             z = self._normal(t, omega, kinks)
             t = self._refined(t, self._lengths(t, z, gain, kinks), z, _REFINED)
             t = np.sort(np.concatenate([t, ends], axis=1), axis=1) if ends.shape[1] else t

@@ -11,6 +11,8 @@ Newton's method and its step control then see variables and residuals of order o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 
@@ -71,3 +73,15 @@ class ScaledSystem:
         """Those of the system [B, m]."""
         with np.errstate(all="ignore"):
             return self.system.conditions(self.states(y), p)
+
+
+class _BoundModule(System, Protocol):
+    @property
+    def module(self) -> ModuleType: ...
+
+
+def scaled_system(system: _BoundModule) -> ScaledSystem:
+    """The system of a module that names powers, in scaled variables."""
+    module = system.module
+    driver = module.ORDER_PARAMETERS.index(module.UNBOUNDED[0])
+    return ScaledSystem(system, np.array(module.POWERS, dtype=float), driver)

@@ -12,7 +12,6 @@ from types import ModuleType
 import numpy as np
 
 from spinodal.numeric.origins import begins_inside, from_largest_margin, from_origin
-from spinodal.numeric.origins import why_not_reached as why_no_probe
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.random_field import DEGENERATE, from_random_field
@@ -21,7 +20,7 @@ from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
 from spinodal.numeric.rows import Mask, is_inside
 from spinodal.numeric.saturation import saturated_state
-from spinodal.numeric.symmetric import follow_constraint, why_not_reached
+from spinodal.numeric.symmetric import follow_constraint
 from spinodal.numeric.zero_complexity import as_infinitely_many, without_complexity
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
@@ -174,16 +173,20 @@ def _solve_points(
     good = np.flatnonzero(roots.converged)
     for index, state in zip(good, finish(system, roots.x[good], p[good], tolerance, method), strict=True):
         states[index] = state
-    for index in np.flatnonzero(~roots.converged):
-        perfect = None
-        if start is None and reached[index] > 0.0:  # where the branch has no beginning, nothing says that it saturates
-            perfect = saturated_state(
-                system, p[index : index + 1], _describe_end(module, p[index], float(reached[index]), roots.x[index])
-            )
-        if perfect is not None:
-            states[index] = perfect
-        else:
-            states[index] = failed(module, p[index], roots, int(index), float(reached[index]), started=start is not None)
+    if not roots.converged.all():
+        from spinodal.numeric.ends import (
+            Folds,
+            end_of_branch,
+            failed_start,
+        )  # which solves other modules' points by this function
+
+        folds: Folds = {}
+        for index in np.flatnonzero(~roots.converged):
+            point, x, residual = p[index], roots.x[index], float(roots.residual[index])
+            if start is not None:
+                states[index] = failed_start(module, point, residual)
+            else:
+                states[index] = end_of_branch(system, point, x, residual, float(reached[index]), tolerance, folds)
     return [state for state in states if state is not None]
 
 
@@ -346,89 +349,6 @@ def _shifts(jacobian: Array, residual: Array) -> Array:
             return np.asarray(np.linalg.solve(jacobian, residual[..., None])[..., 0])
         except np.linalg.LinAlgError:
             return np.asarray(residual)
-
-
-def _describe_end(module: ModuleType, p: Array, reached: float, x: Array) -> str:
-    """Where and how the branch from small alpha ended: at saturation, at a branch point, or else in a fold."""
-    alpha = reached * float(p[module.PARAMETERS.index("alpha")])
-    for name in module.SATURATING:
-        bound = float(upper_bounds(module, x[None])[0, module.ORDER_PARAMETERS.index(name)])
-        gap = bound - float(x[module.ORDER_PARAMETERS.index(name)])
-        if gap < 1e-2 * bound:
-            gap /= bound
-            where = f"where {name} reaches {bound:g} ({gap:.0e} short)"
-            return f"the branch from small alpha could be followed to alpha = {alpha:.6g}, {where}"
-    beyond = p.copy()
-    beyond[module.PARAMETERS.index("alpha")] = alpha * 1.001
-    if np.max(np.abs(module.residual(x[None], beyond[None]))) < 1e-10:  # a state that alpha does not move
-        return f"the branch from small alpha loses its stability at a branch point near alpha = {alpha:.6g}"
-    return f"the branch from small alpha ends in a fold near alpha = {alpha:.6g}"
-
-
-def _why_no_origin(module: ModuleType, p: Array) -> tuple[str, str]:
-    """Why there is no state at alpha = 0: usually a parameter at or beyond the edge of its range."""
-    origin = p[None].copy()
-    origin[0, module.PARAMETERS.index("alpha")] = 0.0
-    x = trivial_state(module, 1)
-    margins = module.conditions(x, origin)[0]
-    broken = [name for name, margin in zip(module.CONDITIONS, margins, strict=True) if not margin >= -1e-12]
-    if broken:
-        reason = f"the equations make no sense at these parameters: negative: {broken[0]}"
-        return reason, "check the parameters' signs and order"
-    if not np.all(np.isfinite(module.residual(x, origin))):
-        return (
-            "the equations are not finite at these parameters, even at alpha = 0",
-            "a temperature, noise strength, probability or width at the edge of its range does this: take one inside",
-        )
-    return (
-        "no state was found at alpha = 0, where the branch should begin",
-        "give a start (--start), or search all roots (--all)",
-    )
-
-
-def failed(module: ModuleType, p: Array, roots: Roots, index: int, reached: float, *, started: bool) -> State:
-    """A failure as a result: why, and what to try."""
-    residual = float(roots.residual[index])
-    if started:
-        where = f"residual {residual:.2e}" if np.isfinite(residual) else "it lies outside the equations' domain"
-        reason = f"Newton did not converge from the given start ({where})"
-        advice = "start nearer to the state, or leave the start out to follow the branch from small alpha; --all searches"
-    elif getattr(module, "SYMMETRIC", None) is not None:
-        (base,) = solve_points(module.SYMMETRIC_MODULE, p[None])
-        reason, advice = why_not_reached(module, p, base, reached)
-    elif reached == DEGENERATE:
-        reason = (
-            "the replica-symmetric ground state is not unique: dq diverges as a random field that picks one is switched off "
-            "(the energy does not determine the weights)"
-        )
-        advice = (
-            "take more patterns, a regularization, or, to count states of energy zero, a constraint instead of the energy"
-        )
-    elif getattr(module, "GROUND_STATE", False):
-        reason = "the ground state could not be followed from a strong random field to none (a fold, or no stable state)"
-        advice = "give a start (--start), or search all roots (--all)"
-    elif reached <= 0.0:
-        reason, advice = _why_no_origin(module, p)
-    elif begins_inside(module):
-        reason, advice = why_no_probe(module, p)
-    else:
-        reason = _describe_end(module, p, reached, roots.x[index])
-        if "reaches" in reason:
-            advice = "near that point the data fix the weights, and conjugates diverge: lower alpha or the margin"
-        else:
-            advice = "beyond it another state takes over: try --all, or --start with order parameters of that state"
-    empty = dict.fromkeys(module.ORDER_PARAMETERS, float("nan"))
-    return State(
-        parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),
-        order_parameters=empty,
-        free_entropy=float("nan"),
-        observables=dict.fromkeys(module.OBSERVABLES, float("nan")),
-        converged=False,
-        error_estimate=float("nan"),
-        residual=residual,
-        failure=Failure(reason, advice),
-        method="",
-    )
 
 
 def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: Rule | None = None) -> list[State]:

@@ -19,7 +19,7 @@ from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, State
 from spinodal.numeric.roots import NewtonSettings
 from spinodal.numeric.rows import Mask, System
-from spinodal.numeric.scaled import ScaledSystem
+from spinodal.numeric.scaled import scaled_system
 
 #: A constrained overlap may be this far below that of the symmetric state (rounding).
 _ROUNDING = 1e-12
@@ -86,8 +86,7 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
     bounded = overlaps & np.array([name not in module.UNBOUNDED for name in module.ORDER_PARAMETERS])
     end = np.where(usable[:, None], p, begin)
     if module.POWERS:
-        driver = module.ORDER_PARAMETERS.index(module.UNBOUNDED[0])
-        scaled = ScaledSystem(system, np.array(module.POWERS, dtype=float), driver)
+        scaled = scaled_system(system)
         path = follow(scaled, scaled.scaled(start), begin, end, bounded, settings)
         path = replace(path, roots=replace(path.roots, x=scaled.states(path.roots.x)))
     else:
@@ -110,8 +109,8 @@ def relaxed(system: ModuleSystem, x: Array, p: Array, guessed: Sequence[str]) ->
     return x
 
 
-def why_not_reached(module: ModuleType, p: Array, base: State, reached: float) -> tuple[str, str]:
-    """Why the constrained overlap was not reached, and what to try."""
+def why_not_reached(module: ModuleType, p: Array, base: State, reached: float, fold: float | None) -> tuple[str, str]:
+    """Why the constrained overlap was not reached, and what to try; ``fold`` is where the branch turns, if it does."""
     name, wanted = module.SYMMETRIC["parameter"], float(p[module.PARAMETERS.index(module.SYMMETRIC["parameter"])])
     if not base.converged:
         reason = base.failure.reason if base.failure is not None else "it was not found"
@@ -136,4 +135,19 @@ def why_not_reached(module: ModuleType, p: Array, base: State, reached: float) -
             f"take {name} between {typical:.6g} and 1",
         )
     end = typical + reached * (wanted - typical)
-    return f"the branch from the replica-symmetric state ends in a fold near {name} = {end:.6g}", f"take a smaller {name}"
+    if fold is not None:
+        return f"the branch from the replica-symmetric state ends in a fold at {name} = {fold:.6g}", f"take a smaller {name}"
+    return (
+        f"the branch from the replica-symmetric state could not be followed beyond {name} = {end:.6g} "
+        "(no fold was found there)",
+        f"take a smaller {name}; the branch command along {name} says how far it goes",
+    )
+
+
+def last_point(module: ModuleType, p: Array, base: State, reached: float) -> Array:
+    """Parameters [k] of the last state on the path from the replica-symmetric one to p [k]."""
+    column = module.PARAMETERS.index(module.SYMMETRIC["parameter"])
+    typical = base.order_parameters[module.SYMMETRIC["overlap"]]
+    last = p.copy()
+    last[column] = typical + reached * (p[column] - typical)
+    return last

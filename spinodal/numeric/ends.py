@@ -1,0 +1,178 @@
+"""Where the branch from its origin ends before the wanted point: a limit of it as a state, or a failure as a result.
+
+A branch may end in a limit that is a state by itself: saturation, or a difference of levels that diverges. Everything else
+is a failure with its reason. A fold is named only where continuation by arclength has passed it.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
+from spinodal.numeric.continuation.settings import Settings
+from spinodal.numeric.diverging import limit_state
+from spinodal.numeric.module_problem import ModuleProblem
+from spinodal.numeric.origins import begins_inside
+from spinodal.numeric.origins import why_not_reached as why_no_probe
+from spinodal.numeric.random_field import DEGENERATE
+from spinodal.numeric.results import Array, Failure, State
+from spinodal.numeric.roots import NewtonSettings
+from spinodal.numeric.saturation import saturated_state
+from spinodal.numeric.solve import Bound, is_overlap, solve_points, trivial_state, upper_bounds
+from spinodal.numeric.symmetric import last_point, why_not_reached
+
+#: Points by arclength within which the end of a branch must turn to be a fold.
+_POINTS = 12
+
+
+#: Folds of branches by all parameters but the one that was varied: the rows of a batch share theirs.
+Folds = dict[bytes, float | None]
+
+
+def end_of_branch(
+    system: Bound, p: Array, x: Array, residual: float, reached: float, tolerance: float, folds: Folds
+) -> State:
+    """What to report at p [k] of a branch that ended before: the state at its limit, if it has one there, or a failure.
+
+    Args:
+        system: a module bound to a rule.
+        p: the wanted parameter point.
+        x: the last state reached [n].
+        residual: of the attempt beyond it.
+        reached: the part of the path up to that state, or a negative code of why there is no path.
+        tolerance: wanted absolute error of the free entropy.
+        folds: those located so far, to which this one is added.
+    """
+    module = system.module
+    if getattr(module, "SYMMETRIC", None) is not None:
+        (base,) = solve_points(module.SYMMETRIC_MODULE, p[None])
+        fold = None
+        if base.converged and reached > 0.0:
+            last = last_point(module, p, base, reached)
+            if getattr(module, "POWERS", ()):
+                limit = limit_state(system, x, last, p, is_overlap(module), NewtonSettings(tolerance=1e-9), tolerance)
+                if limit is not None:
+                    return limit
+            fold = _known_fold(system, x, last, module.PARAMETERS.index(module.SYMMETRIC["parameter"]), folds)
+        return failure(module, p, residual, *why_not_reached(module, p, base, reached, fold))
+    if reached > 0.0:  # where the branch has no beginning, nothing says that it saturates
+        where = _describe_end(system, p, reached, x, folds)
+        perfect = saturated_state(system, p[None], where)
+        if perfect is not None:
+            return perfect
+    if reached == DEGENERATE:
+        reason = (
+            "the replica-symmetric ground state is not unique: dq diverges as a random field that picks one is switched off "
+            "(the energy does not determine the weights)"
+        )
+        advice = (
+            "take more patterns, a regularization, or, to count states of energy zero, a constraint instead of the energy"
+        )
+    elif getattr(module, "GROUND_STATE", False):
+        reason = "the ground state could not be followed from a strong random field to none (a fold, or no stable state)"
+        advice = "give a start (--start), or search all roots (--all)"
+    elif reached <= 0.0:
+        reason, advice = _why_no_origin(module, p)
+    elif begins_inside(module):
+        reason, advice = why_no_probe(module, p)
+    else:
+        reason = where
+        if "reaches" in reason:
+            advice = "near that point the data fix the weights, and conjugates diverge: lower alpha or the margin"
+        else:
+            advice = "beyond it another state takes over: try --all, or --start with order parameters of that state"
+    return failure(module, p, residual, reason, advice)
+
+
+def failed_start(module: ModuleType, p: Array, residual: float) -> State:
+    """A given start from which Newton did not converge."""
+    where = f"residual {residual:.2e}" if np.isfinite(residual) else "it lies outside the equations' domain"
+    reason = f"Newton did not converge from the given start ({where})"
+    advice = "start nearer to the state, or leave the start out to follow the branch from small alpha; --all searches"
+    return failure(module, p, residual, reason, advice)
+
+
+def failure(module: ModuleType, p: Array, residual: float, reason: str, advice: str) -> State:
+    """A failure as a result: why, and what to try."""
+    return State(
+        parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),
+        order_parameters=dict.fromkeys(module.ORDER_PARAMETERS, float("nan")),
+        free_entropy=float("nan"),
+        observables=dict.fromkeys(module.OBSERVABLES, float("nan")),
+        converged=False,
+        error_estimate=float("nan"),
+        residual=residual,
+        failure=Failure(reason, advice),
+        method="",
+    )
+
+
+def fold_at(system: Bound, x: Array, p: Array, column: int) -> float | None:
+    """The value of a parameter at the fold in which a branch ends just beyond the state x [n] at p [k], if it does."""
+    value = float(p[column])
+    reach = 0.05 * (1.0 + abs(value))
+    name = system.module.PARAMETERS[column]
+    try:
+        branch = follow_problem(
+            ModuleProblem(system, p, (column,)), x, value, bounds={name: (value - reach, value + reach)},
+            settings=Settings(step=1e-3, points=_POINTS, stop_at=("fold",)), crossings=False,
+            names=system.module.ORDER_PARAMETERS, parameter=name,
+        )  # fmt: skip
+    except (NoBranchError, ValueError, ArithmeticError):
+        return None
+    folds = [point.p for point in branch.special_points if point.kind == "fold" and point.converged]
+    return min(folds, key=lambda at: abs(at - value), default=None)
+
+
+def _known_fold(system: Bound, x: Array, p: Array, column: int, folds: Folds) -> float | None:
+    """As :func:`fold_at`, once for all rows that end in the same place."""
+    key = np.append(np.delete(p, column), np.round(p[column], 5)).tobytes()
+    if key not in folds:
+        folds[key] = fold_at(system, x, p, column)
+    return folds[key]
+
+
+def _describe_end(system: Bound, p: Array, reached: float, x: Array, folds: Folds) -> str:
+    """Where and how the branch from small alpha ended: at saturation, at a branch point, in a fold, or otherwise."""
+    module = system.module
+    alpha = reached * float(p[module.PARAMETERS.index("alpha")])
+    for name in module.SATURATING:
+        bound = float(upper_bounds(module, x[None])[0, module.ORDER_PARAMETERS.index(name)])
+        gap = bound - float(x[module.ORDER_PARAMETERS.index(name)])
+        if gap < 1e-2 * bound:
+            gap /= bound
+            where = f"where {name} reaches {bound:g} ({gap:.0e} short)"
+            return f"the branch from small alpha could be followed to alpha = {alpha:.6g}, {where}"
+    beyond = p.copy()
+    beyond[module.PARAMETERS.index("alpha")] = alpha * 1.001
+    if np.max(np.abs(module.residual(x[None], beyond[None]))) < 1e-10:  # a state that alpha does not move
+        return f"the branch from small alpha loses its stability at a branch point near alpha = {alpha:.6g}"
+    last = p.copy()
+    last[module.PARAMETERS.index("alpha")] = alpha
+    fold = _known_fold(system, x, last, module.PARAMETERS.index("alpha"), folds)
+    if fold is not None:
+        return f"the branch from small alpha ends in a fold near alpha = {fold:.6g}"
+    return f"the branch from small alpha could not be followed beyond alpha = {alpha:.6g} (no fold was found there)"
+
+
+def _why_no_origin(module: ModuleType, p: Array) -> tuple[str, str]:
+    """Why there is no state at alpha = 0: usually a parameter at or beyond the edge of its range."""
+    origin = p[None].copy()
+    origin[0, module.PARAMETERS.index("alpha")] = 0.0
+    x = trivial_state(module, 1)
+    margins = module.conditions(x, origin)[0]
+    broken = [name for name, margin in zip(module.CONDITIONS, margins, strict=True) if not margin >= -1e-12]
+    if broken:
+        reason = f"the equations make no sense at these parameters: negative: {broken[0]}"
+        return reason, "check the parameters' signs and order"
+    if not np.all(np.isfinite(module.residual(x, origin))):
+        return (
+            "the equations are not finite at these parameters, even at alpha = 0",
+            "a temperature, noise strength, probability or width at the edge of its range does this: take one inside",
+        )
+    return (
+        "no state was found at alpha = 0, where the branch should begin",
+        "give a start (--start), or search all roots (--all)",
+    )
