@@ -91,7 +91,9 @@ def follow(
     walk = _Walk(bounded, settings, final, quick)
     rows = [walk.row(_row(origin, i), p_start[i], p_end[i] - p_start[i]) for i in range(len(start))]
     ends = run(system, rows)
-    reached = np.array([s for _, s in ends])
+    # a branch that begins has been reached, though no farther
+    least = np.where(origin.converged, np.finfo(float).tiny, 0.0)
+    reached = np.maximum([s for _, s in ends], least)
     converged = origin.converged & (reached >= 1.0)
     roots = replace(together([root for root, _ in ends]), converged=converged)
     return Path(roots, reached, origin.converged & ~converged)
@@ -134,7 +136,7 @@ class _Walk:
         here = Tangent(root.x, p, change, root.jacobian)
         yield here
         tangent, sign, curvature = np.nan_to_num(here.tangent), here.sign, None
-        s, h, refused, iterations = 0.0, 1.0, False, root.iterations
+        s, h, refused, iterations, rough = 0.0, 1.0, False, root.iterations, True
         for _ in range(settings.steps):
             if s >= 1.0 or h <= settings.smallest:
                 break
@@ -156,6 +158,13 @@ class _Walk:
                     ahead = None
             if ahead is None:
                 h = 0.45 * length
+                if refused and rough:  # a second time: the root's own error may be what the step does not reproduce
+                    rough = False
+                    again = yield from newton_row(root.x, p + s * change, self.quick, self.final.tolerance)
+                    if again.converged and self._near(again.x, root.x):
+                        here = Tangent(again.x, p + s * change, change, again.jacobian)
+                        yield here
+                        root, tangent, sign, curvature = again, np.nan_to_num(here.tangent), here.sign, None
                 refused = True
                 continue
             # predictions are wrong by the second or third power of the length
@@ -164,6 +173,7 @@ class _Walk:
             iterations += found.iterations
             curvature = (ahead.tangent - tangent) / length
             root, s, tangent = replace(found, iterations=iterations), target, ahead.tangent
+            rough = tolerance > self.final.tolerance
             # the first step after a refusal gets no longer: a longer one has just been refused
             h = length * min(max(growth, 0.5), 1.0 if refused else 3.0)
             refused = False

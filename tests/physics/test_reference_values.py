@@ -163,6 +163,23 @@ def test_random_features_reach_a_stationary_point_of_the_textbook_free_entropy(a
         assert (slope[0] - slope[1]) / (2 * step) == pytest.approx(0.0, abs=1e-6), name
 
 
+@pytest.mark.parametrize(("alpha", "kappa"), [(0.217077, 0.79635777), (0.2, 0.79635777)])
+def test_the_branch_begins_where_the_overlap_of_the_inputs_is_large(alpha: float, kappa: float) -> None:
+    from scipy.special import erf
+
+    # p is 5.7 at alpha = 0, so that a root known to 3e-2 of that is farther off than a step may go
+    model = spinodal.load("random-features-binary", overrides={"student.features.activation": "erf(x)"})
+    point = {"alpha": alpha, "alpha_T": 3.0, "kappa": kappa}
+    state = model.solve(**point).states[0]
+    assert state.converged, state.failure
+    values, k = dict(state.order_parameters), kappas(erf)
+    assert random_features(values, **point, k=k) == pytest.approx(state.free_entropy, abs=1e-7)
+    for name, value in values.items():
+        step = 1e-5 * max(0.1, abs(value))
+        slope = [random_features({**values, name: value + s * step}, **point, k=k) for s in (1, -1)]
+        assert (slope[0] - slope[1]) * value / (2 * step) == pytest.approx(0.0, abs=2e-4), name
+
+
 def test_sign_features_reach_a_stationary_point_of_the_textbook_free_entropy() -> None:
     point = {"alpha": 0.9, "alpha_T": 0.7, "kappa": -0.2}
     state = spinodal.load("random-features-binary").solve(**point)
