@@ -208,7 +208,7 @@ class _Field:
         # from the field's own scale even where D is huge: most of such a long range would not be resolved
         shortest = np.maximum((high - low) / 6.0, 1e-9 * np.minimum(self.spread, 1.0))
         excess = float(np.max(1e-9 * self.spread / shortest))
-        longest = _LADDER + (int(np.ceil(np.log(excess) / np.log(3.0))) if excess > 1.0 else 0)
+        longest = _LADDER + (int(np.ceil(np.log(excess) / np.log(3.0))) if 1.0 < excess < np.inf else 0)
         reach = (_REACHES if longest == _LADDER else np.append(0.0, 3.0 ** np.arange(1, longest))) * shortest
         # omega(t) increases where there is but one maximum: the first rung that suffices is the answer
         for rungs in (_FIRST_RUNGS, longest) if self.single else (longest,):
@@ -292,8 +292,8 @@ class _Field:
         kinks, t, omega, gain = self._gaps()
         ends = np.clip(_ends(kinks), t[:, :1], t[:, -1:])
         # a field much narrower than the range of t is found in more steps
-        narrowness = float(np.max((t[:, -1:] - t[:, :1]) / self.root)) / _SHRINKAGE**_REFINEMENTS
-        for _ in range(_REFINEMENTS + int(np.ceil(np.log(max(1.0, narrowness)) / np.log(_SHRINKAGE)))):
+        narrowness = float(np.fmax.reduce((t[:, -1] - t[:, 0]) / self.root[:, 0], initial=1.0)) / _SHRINKAGE**_REFINEMENTS
+        for _ in range(_REFINEMENTS + int(np.ceil(np.log(np.clip(narrowness, 1.0, 1e20)) / np.log(_SHRINKAGE)))):
             z = self._normal(t, omega, kinks)
             t = self._refined(t, self._lengths(t, z, gain, kinks), z, _REFINED)
             t = np.sort(np.concatenate([t, ends], axis=1), axis=1) if ends.shape[1] else t
