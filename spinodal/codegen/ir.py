@@ -141,8 +141,10 @@ class PeakKernel:
         mean, root, spread: of the field, and D in ``max_t [L(t) - (t - omega)^2/(2D)]``.
         t_steps: where L changes fast.
         z_steps: where other factors of the integrands change fast.
-        slopes_body: what L and its derivatives need, at ``t``.
-        slopes: L, L', L''.
+        level_body: what L needs, at ``t``.
+        level: L.
+        slopes_body: what its derivatives need.
+        slopes: L', L''.
         body: assignments and calls on the nodes.
         averages: (average's symbol, node expression).
         kink_variables: omega and the maximisers below and above, at a kink.
@@ -163,6 +165,8 @@ class PeakKernel:
     spread: sp.Expr
     t_steps: tuple[StepInZ, ...]
     z_steps: tuple[StepInZ, ...]
+    level_body: tuple[Assign | Call | Inner, ...]
+    level: sp.Expr
     slopes_body: tuple[Assign | Call | Inner, ...]
     slopes: tuple[sp.Expr, ...]
     body: tuple[Assign | Call | Inner, ...]
@@ -180,7 +184,7 @@ class PeakKernel:
     @property
     def items(self) -> tuple[Assign | Call | Inner, ...]:
         """Everything that is computed at nodes."""
-        return (*self.slopes_body, *self.body, *self.kink_body)
+        return (*self.level_body, *self.slopes_body, *self.body, *self.kink_body)
 
 
 @dataclass(frozen=True, slots=True)

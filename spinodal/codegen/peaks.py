@@ -68,9 +68,10 @@ def peak_kernel(
     expressions = [builder.rewrite(_at_node(node.integrand)) for _, node in plain]
     body, values = named(builder, expressions)
     potential = group.peak.potential
-    slope_builder = ManyBuilder(context, (NODE,), {}, shared=builder)
-    levels = [potential.diff(T, k).xreplace({T: NODE}) for k in range(3)]
-    slopes_body, slopes = named(slope_builder, [slope_builder.rewrite(level) for level in levels])
+    level_builder, slope_builder = (ManyBuilder(context, (NODE,), {}, shared=builder) for _ in range(2))
+    level, *derivatives = (potential.diff(T, k).xreplace({T: NODE}) for k in range(3))
+    level_body, (height,) = named(level_builder, [level_builder.rewrite(level)])
+    slopes_body, slopes = named(slope_builder, [slope_builder.rewrite(derivative) for derivative in derivatives])
     kink_builder = ManyBuilder(context, (FIELD, LOWER, UPPER), {}, shared=builder)
     at_kinks = [kink_builder.rewrite(_at_kink(found)) for _, found in sums]
     kink_body, kink_values = named(kink_builder, at_kinks)
@@ -78,16 +79,16 @@ def peak_kernel(
     root = builder.scalar(sp.sqrt(group.variance))
     bound = {variable for variable, _ in group.planted}
     planted = tuple(Planted(variable, str(kind), splits[variable]) for variable, kind in group.planted)
-    items = [*builder.hoisted, *slopes_body, *body, *kink_body]
+    items = [*builder.hoisted, *level_body, *slopes_body, *body, *kink_body]
     read = set().union(*(reads(item) for item in items))
-    t_steps = tuple(dict.fromkeys((*slope_builder.along(NODE), *builder.along(NODE))))
+    t_steps = tuple(dict.fromkeys((*level_builder.along(NODE), *slope_builder.along(NODE), *builder.along(NODE))))
     z_steps = builder.along(z)
-    scalars = [mean, root, spread, *slopes, *values, *kink_values]
+    scalars = [mean, root, spread, height, *slopes, *values, *kink_values]
     scalars += [part for step in (*t_steps, *z_steps) for part in (step.offset, step.slope, step.sharpness)]
     scalars += [split for variable in planted for split in variable.splits]
     read = read.union(*(sp.sympify(e).free_symbols for e in scalars))
     produced = {s for item in items for s in targets(item)} | {z, NODE, FIELD, LOWER, UPPER}
-    hidden = builder.leaf_symbols | slope_builder.leaf_symbols | kink_builder.leaf_symbols
+    hidden = builder.leaf_symbols | level_builder.leaf_symbols | slope_builder.leaf_symbols | kink_builder.leaf_symbols
     return PeakKernel(
         name=f"average_{index}",
         comment=f"{group.peak.omega} = {group.mean} + {sp.sqrt(group.variance)} z, at the maximiser that follows it",
@@ -101,6 +102,8 @@ def peak_kernel(
         spread=spread,
         t_steps=t_steps,
         z_steps=z_steps,
+        level_body=tuple(level_body),
+        level=height,
         slopes_body=tuple(slopes_body),
         slopes=tuple(slopes),
         body=tuple(body),

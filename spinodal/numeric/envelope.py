@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from spinodal.numeric.quadrature import EDGE, Rule, gauss_legendre
 
 Array = NDArray[np.float64]
-#: ``slopes(t, *arguments)`` -> (L, L', L'') at t [b, n], arguments [b, 1] or numbers.
-Slopes = Callable[..., tuple[Any, Any, Any]]
+#: ``level(t, *arguments)`` -> (L,) and ``slopes(t, *arguments)`` -> (L', L'') at t [b, n], arguments [b, 1] or numbers.
+Level = Callable[..., tuple[Any]]
+Slopes = Callable[..., tuple[Any, Any]]
 Step = tuple[Any, Any]
 
 #: States times nodes in one block.
@@ -74,6 +75,7 @@ class Kinks:
 def averages(
     integrands: Callable[..., tuple[Any, ...]] | None,
     summands: Callable[..., tuple[Any, ...]] | None,
+    level: Level,
     slopes: Slopes,
     rule: Rule,
     mean: Any,
@@ -90,7 +92,8 @@ def averages(
         integrands: the averages from (z, t, weight, *arguments): nodes [b, n] of the standard normal behind omega and of
             the maximiser, weights [b, n], arguments [b, 1]; None for no averages.
         summands: what is summed over kinks, from (omega, below, above, *arguments), each [b, K]; None for no sums.
-        slopes: L and its first two derivatives.
+        level: L, which competing maxima are compared by.
+        slopes: its first two derivatives.
         rule: its size sets the number of panels.
         mean: the field's mean, a number or [b] (or [b, 1]).
         root: its standard deviation.
@@ -112,7 +115,7 @@ def averages(
         chosen = [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
     for rows in chosen:
         part = [c[rows] if isinstance(c, np.ndarray) and len(c) > 1 else c for c in columns]
-        pieces.append(_block(integrands, summands, slopes, rule, part, len(t_steps), len(z_steps), single))
+        pieces.append(_block(integrands, summands, level, slopes, rule, part, len(t_steps), len(z_steps), single))
     if len(pieces) == 1:
         return pieces[0]
     order = np.argsort(np.concatenate(chosen), kind="stable")
@@ -131,6 +134,7 @@ def as_column(value: Any) -> Any:
 def _block(
     integrands: Callable[..., tuple[Any, ...]] | None,
     summands: Callable[..., tuple[Any, ...]] | None,
+    level: Level,
     slopes: Slopes,
     rule: Rule,
     columns: Sequence[Any],
@@ -141,7 +145,7 @@ def _block(
     mean, root, spread = columns[:3]
     steps = [(columns[3 + 2 * k], columns[4 + 2 * k]) for k in range(t_count + z_count)]
     arguments = columns[3 + 2 * (t_count + z_count) :]
-    field = _Field(slopes, mean, root, spread, steps[:t_count], steps[t_count:], tuple(arguments), single)
+    field = _Field(level, slopes, mean, root, spread, steps[:t_count], steps[t_count:], tuple(arguments), single)
     results: list[Any] = []
     if integrands is None:
         kinks = field.kinks()
@@ -168,6 +172,7 @@ class _Field:
 
     def __init__(
         self,
+        level: Level,
         slopes: Slopes,
         mean: Any,
         root: Any,
@@ -188,13 +193,17 @@ class _Field:
         self.mean, self.root, self.spread = (_shaped(v, (rows, 1)) for v in (mean, root, spread))
         self.t_steps = [_centre_and_width(step) for step in t_steps]
         self.z_steps = [_centre_and_width(step) for step in z_steps]
-        self.slopes, self.arguments, self.single, self.rows = slopes, arguments, single, rows
+        self._level, self._slopes, self.arguments, self.single, self.rows = level, slopes, arguments, single, rows
         self.index = np.arange(rows)
 
-    def evaluate(self, t: Array) -> tuple[Array, Array, Array]:
-        """L, omega and omega' at t [b, n]."""
-        level, force, curvature = self.slopes(t, *self.arguments)
-        return _shaped(level, t.shape), t - self.spread * force, _shaped(1.0 - self.spread * curvature, t.shape)
+    def level(self, t: Array) -> Array:
+        """L at t [b, n]."""
+        return _shaped(self._level(t, *self.arguments)[0], t.shape)
+
+    def evaluate(self, t: Array) -> tuple[Array, Array]:
+        """Omega and omega' at t [b, n]."""
+        force, curvature = self._slopes(t, *self.arguments)
+        return t - self.spread * force, _shaped(1.0 - self.spread * curvature, t.shape)
 
     def _chosen(self, t: Array, places: NDArray[np.intp]) -> Array:
         """One point of every row, [b, 1]."""
@@ -213,7 +222,7 @@ class _Field:
         # omega(t) increases where there is but one maximum: the first rung that suffices is the answer
         for rungs in (_FIRST_RUNGS, longest) if self.single else (longest,):
             ladder = np.concatenate([low - reach[:, :rungs], high + reach[:, :rungs]], axis=1)
-            _level, omega, _gain = self.evaluate(ladder)
+            omega, _gain = self.evaluate(ladder)
             ends, enough = [], True
             for side, beyond in ((0, ~(omega[:, :rungs] > low)), (1, ~(omega[:, rungs:] < high))):
                 always = np.logical_and.accumulate(beyond[:, ::-1], axis=1)[:, ::-1]
@@ -297,7 +306,7 @@ class _Field:
             z = self._normal(t, omega, kinks)
             t = self._refined(t, self._lengths(t, z, gain, kinks), z, _REFINED)
             t = np.sort(np.concatenate([t, ends], axis=1), axis=1) if ends.shape[1] else t
-            _level, omega, gain = self.evaluate(t)
+            omega, gain = self.evaluate(t)
         z = self._normal(t, omega, kinks)
         lengths = self._lengths(t, z, gain, kinks)
         longest = float(np.fmax.reduce(lengths.sum(axis=1), initial=1.0))
@@ -317,7 +326,7 @@ class _Field:
 
     def weights(self, t: Array, weight: Array) -> tuple[Array, Array]:
         """Z at the nodes, and the weights of averages."""
-        _level, omega, gain = self.evaluate(t)
+        omega, gain = self.evaluate(t)
         z = (omega - self.mean) / self.root
         return z, weight * gain * np.exp(-0.5 * z * z) * (_INV_SQRT_2PI / self.root)
 
@@ -328,11 +337,10 @@ class _Field:
         """
         kinks = self.kinks()
         grid = self._first_grid()
-        level, _omega, _gain = self.evaluate(grid)
-        best = np.argmax(level - (grid - self.mean) ** 2 / (2.0 * self.spread), axis=1)[:, None]
+        best = np.argmax(self.level(grid) - (grid - self.mean) ** 2 / (2.0 * self.spread), axis=1)[:, None]
         centre = np.take_along_axis(grid, best, axis=1)
         for _ in range(30):
-            _level, omega, gain = self.evaluate(centre)
+            omega, gain = self.evaluate(centre)
             centre = centre - (omega - self.mean) / gain
         with np.errstate(all="ignore"):
             jumps = np.where(kinks.valid, (kinks.omega - self.mean) / self.root, np.inf)
@@ -344,12 +352,12 @@ class _Field:
         half = 0.5 * np.diff(edges, axis=1)[..., None]
         z = (0.5 * (edges[:, 1:] + edges[:, :-1])[..., None] + half * x).reshape(self.rows, -1)
         weight = (half * w).reshape(self.rows, -1) * np.exp(-0.5 * z * z) * _INV_SQRT_2PI
-        t = centre + z * self.root / self.evaluate(centre)[2]
+        t = centre + z * self.root / self.evaluate(centre)[1]
         for k in range(jumps.shape[1]):
             at = jumps[:, k : k + 1]
             with np.errstate(all="ignore"):
                 below, above = (
-                    end + (z - at) * self.root / self.evaluate(end)[2]
+                    end + (z - at) * self.root / self.evaluate(end)[1]
                     for end in (kinks.below[:, k : k + 1], kinks.above[:, k : k + 1])
                 )
             first = np.all(~np.isfinite(jumps[:, :k]), axis=1, keepdims=True)
@@ -361,14 +369,14 @@ class _Field:
     def _gaps(self) -> tuple[Kinks, Array, Array, Array]:
         """Kinks, and the first grid with omega and omega' on it."""
         t = self._first_grid()
-        level, omega, gain = self.evaluate(t)
+        omega, gain = self.evaluate(t)
         if self.single:
             return _no_kinks(self.rows), t, omega, gain
         # a fold as shallow as rounding has no width
         suspects = np.flatnonzero(np.any(gain < -_SHALLOW, axis=1) | np.any(omega[:, 1:] < omega[:, :-1] - _SHALLOW, axis=1))
         if not suspects.size:
             return _no_kinks(self.rows), t, omega, gain
-        found = _seek(t[suspects], level[suspects], omega[suspects], gain[suspects], self.spread[suspects])
+        found = _seek(t[suspects], self.level(t)[suspects], omega[suspects], gain[suspects], self.spread[suspects])
         below, above, field = (np.full((self.rows, found[0].shape[1]), np.nan) for _ in range(3))
         for target, values in zip((below, above, field), found, strict=True):
             target[suspects] = values
@@ -381,7 +389,8 @@ class _Field:
         field = np.where(valid, omega, 0.0)
         slots, last = valid.shape[1], np.inf
         for _ in range(_POLISHING if slots else 0):
-            level, omega_ends, gain = self.evaluate(np.concatenate([a, b], axis=1))
+            ends = np.concatenate([a, b], axis=1)
+            level, (omega_ends, gain) = self.level(ends), self.evaluate(ends)
             gain = np.where(np.abs(gain) > 1e-14, gain, 1e-14)
             (level_a, omega_a, ga), (level_b, omega_b, gb) = (
                 (level[:, part], omega_ends[:, part], gain[:, part]) for part in (slice(slots), slice(slots, None))

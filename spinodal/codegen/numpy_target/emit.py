@@ -380,7 +380,7 @@ def _read(
     for _, expression in kernel.outputs:
         found |= expression.free_symbols
     if isinstance(kernel, PeakKernel):
-        found = found.union(*(expression.free_symbols for expression in kernel.slopes))
+        found = found.union(*(expression.free_symbols for expression in (kernel.level, *kernel.slopes)))
     if isinstance(kernel, GroundKernel):
         found = found.union(*(sp.sympify(expression).free_symbols for expression in kernel.data))
     for item in kernel.items if isinstance(kernel, PeakKernel | GroundKernel) else kernel.body:

@@ -1,4 +1,4 @@
-"""Kernels at a maximiser as numpy source: slopes, integrands and sums over kinks for ``numeric/envelope.py``."""
+"""Kernels at a maximiser as numpy source: levels, slopes, integrands and sums over kinks for ``numeric/envelope.py``."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def peak_kernel(
         body_of: the lines of a body.
     """
     lines = list(head)
+    lines += function("level", [kernel.t], arguments, body_of(kernel.level_body), [source(kernel.level)])
     lines += function("slopes", [kernel.t], arguments, body_of(kernel.slopes_body), map(source, kernel.slopes))
-    functions = ["None", "None", "slopes"]
+    functions = ["None", "None", "level", "slopes"]
     if kernel.averages:
         values = [f"runtime.dot(weight, {source(e)})" for _, e in kernel.averages]
         nodes = [kernel.z, kernel.t, sp.Symbol("weight")]

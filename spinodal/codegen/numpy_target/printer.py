@@ -35,6 +35,7 @@ _TAKEN |= {
     "zip",
     "strict",
     "envelope",
+    "level",
     "slopes",
     "integrands",
     "summands",
