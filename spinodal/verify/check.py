@@ -218,6 +218,9 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
             proved = meaning == "verified" and not note and is_proved(target, sides, at)
             return _equal(task, Status(meaning), found, noted, target, proved)
         failed.append((at, found))
+        factor = constant_factor(target, found)
+        if factor is not None and factor.simple and not factor.powers:  # off by as much where more equations hold
+            break
     if not failed:
         raise UnreadableError("no states inside the model's domain were found to compare at", sides.left.start)
     if failed[0][1] is not None and is_proved(target, sides, failed[0][0]):
@@ -257,7 +260,7 @@ def _refuted(
     compared = [found for _, found in failed if found is not None and found.accuracy <= ACCURACY]
     kind, text, place = "", "", sides.right.start
     status = Status.WRONG
-    factor = next((f for at, _ in (failed if compared else []) if (f := constant_factor(target, sides, at))), None)
+    factor = next((f for found in compared if (f := constant_factor(target, found))), None)
     repair = None
     if factor is None or not factor.simple:
         places = [failed[0][0], failed[-1][0]]

@@ -188,11 +188,19 @@ def name_factor(value: float) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """The factor that the right side must be multiplied by."""
+    """The factor that the right side must be multiplied by.
+
+    Attributes:
+        text: the factor, for the author.
+        kind: ``sign`` or ``factor``.
+        simple: whether it is a simple number, times powers.
+        powers: whether it depends on parameters or order parameters (and may be 1 where more equations hold).
+    """
 
     text: str
     kind: str
     simple: bool = True
+    powers: bool = False
 
 
 def _factors(target: Target, names: dict[str, Array], one: Array) -> list[tuple[str, Array]]:
@@ -221,30 +229,26 @@ def _powers(text: str) -> tuple[tuple[float, str], ...]:
     )
 
 
-def constant_factor(target: Target, sides: Sides, at: Points) -> Factor | None:
+def constant_factor(target: Target, found: Comparison) -> Factor | None:
     """The factor between the two sides at several points, if it is one number, or a power of a parameter."""
-    if len(at) < 2:
-        return None
-    try:
-        found = target.compare(sides, at)
-    except UnreadableError:
+    if len(found.at) < 2:
         return None
     if found.accuracy > ACCURACY or np.any(np.abs(found.right) < 1e-12) or np.any(np.abs(found.left) < 1e-12):
         return None
     ratio = found.left / found.right
-    names = target.names(at)
+    names = target.names(found.at)
     candidates = _factors(target, names, np.ones_like(ratio))
     for text, values in candidates:
         constant = ratio / values
         if np.ptp(constant) > max(1e-7, 10 * found.accuracy) * np.max(np.abs(constant)):
             continue
         number = name_factor(float(np.mean(constant)))
-        if number is None and (text or len(at) < 3):
+        if number is None and (text or len(found.at) < 3):
             continue
         if number is None:
             return Factor(f"{float(np.mean(constant)):.8g}", "factor", simple=False)
         whole = " ".join(part for part in (number if number != "1" or not text else "", text) if part)
-        return Factor(whole, "sign" if whole == "-1" else "factor")
+        return Factor(whole, "sign" if whole == "-1" else "factor", powers=bool(text))
     return None
 
 
