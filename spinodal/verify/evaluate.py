@@ -34,6 +34,8 @@ _MAX_ELEMENTS = 40_000_000
 _MAX_WORK = 1_500_000_000
 #: Steps of the trapezoid rule: this one, halved up to so many times.
 _STEP, _HALVINGS = 0.5, 3
+#: The step of the only, rough sum of a single integral: conjugates of 20 and more make it sharp, and it costs little.
+_ROUGH_STEP = 0.125
 #: Two rules that agree to this are followed by one that is right to its power of 3/2.
 _AGREE = 2e-9
 
@@ -267,7 +269,8 @@ class Evaluator:
 
     def _trapezoid(self, body: Node, key: str) -> Sum | None:
         """The whole line by halved steps; None where that does not converge."""
-        reach, step = CUT, _STEP
+        single = self._depth == 0 and integral_depth(body) == 0
+        reach, step = CUT, _ROUGH_STEP if single and not self.fine else _STEP
 
         def added(nodes: Array) -> Sum:
             z = self._column(nodes)
