@@ -25,7 +25,6 @@ NEEDS_LATEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs
         ("binary-teacher-student", "bayes-optimal"),
         ("spherical-perceptron", "1rsb"),
         ("binary-teacher-student", "real-replicas"),
-        ("binary-perceptron", "franz-parisi"),
     ],
 )
 def test_latex_compiles_as_it_stands(name: str, ansatz: str | None, tmp_path: Path) -> None:

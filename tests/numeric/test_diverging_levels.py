@@ -84,11 +84,13 @@ def test_the_local_entropy_of_close_replicas_tends_to_that_of_a_ball(model: str,
 @pytest.mark.parametrize("root", [1e-2, 1e-4, 2e-5, 1.1e-5, 9e-6])
 def test_a_field_much_narrower_than_the_jump_of_its_maximiser_is_resolved(root: float) -> None:
     spread = 2.2
-    slopes = lambda t: (np.logaddexp(t, -t), np.tanh(t), 1.0 - np.tanh(t) ** 2)  # noqa: E731
+    level = lambda t: (np.logaddexp(t, -t),)  # noqa: E731
+    slopes = lambda t: (np.tanh(t), 1.0 - np.tanh(t) ** 2)  # noqa: E731
     integrands = lambda z, t, w: (np.sum(w * z * np.tanh(t), axis=1), np.sum(w * np.tanh(t) ** 2, axis=1))  # noqa: E731
     found = envelope.averages(
-        integrands, None, slopes, load("binary-perceptron").solver().RULE, 0.0, root, spread, [(0.0, 1.0)], [], single=False
-    )
+        integrands, None, level, slopes, load("binary-perceptron").solver().RULE, 0.0, root, spread, [(0.0, 1.0)], [],
+        single=False,
+    )  # fmt: skip
     z, weight = half_line(80, 9.0)
     t = increasing_root(lambda t: t - root * z - spread * np.tanh(t), np.full_like(z, 0.5), np.full_like(z, 20.0))
     assert found[0] == pytest.approx(2.0 * weight @ (z * np.tanh(t)), abs=1e-9)
