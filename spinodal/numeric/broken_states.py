@@ -12,7 +12,7 @@ import numpy as np
 
 from spinodal.numeric.breaking import COINCIDENT, Broken, freezes, search, spread
 from spinodal.numeric.remarks import REPLICON_NOISE
-from spinodal.numeric.results import Array, Failure, State
+from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, multi_start
 from spinodal.numeric.solve import Bound, finish, random_starts, solve_points
 from spinodal.numeric.symmetric import relaxed, symmetric_start
@@ -74,7 +74,7 @@ def _broken_point(system: Bound, base: State, p: Array, tolerance: float) -> Sta
     if not base.converged or base.method.startswith("limit"):
         failure = base.failure or Failure("it is the saturated state", "raise the temperature or lower alpha")
         reason = f"there is no replica-symmetric state to look for a broken one from: {failure.reason}"
-        return _failed(module, p, Failure(reason, f"{failure.advice}; or give a start (--start)"))
+        return failed(module, p, Failure(reason, f"{failure.advice}; or give a start (--start)"))
     x = np.array([base.order_parameters[name] for name in module.SYMMETRIC_MODULE.ORDER_PARAMETERS])
     sized = getattr(module, "SIZED_MODULE", None)
     given = None if sized is None else Bound(sized, system.rule)
@@ -99,7 +99,7 @@ def _symmetric(system: Bound, base: State, p: Array, broken: Broken) -> State:
     if replicon < -REPLICON_NOISE:
         reason = f"the state of fewer levels is unstable (replicon {replicon:.4g}), but no broken state was found"
         advice = "give a start (--start), or a size of blocks"
-        return _failed(module, p, Failure(f"{reason}: {broken.reason}", advice))
+        return failed(module, p, Failure(f"{reason}: {broken.reason}", advice))
     return _coinciding(system, base, p, broken.reason)
 
 
@@ -136,7 +136,7 @@ def _frozen(module: ModuleType, p: Array, tolerance: float) -> State:
         reason = (
             "the entropy of the replica-symmetric state is negative and its states are single configurations: there are none"
         )
-        return _failed(
+        return failed(
             module, p, Failure(reason, "lower alpha, or declare an energy at a temperature instead of a constraint")
         )
 
@@ -150,7 +150,7 @@ def _frozen(module: ModuleType, p: Array, tolerance: float) -> State:
     below, above = state(low), state(high)
     if not (below.observables["entropy"] >= 0.0 > above.observables["entropy"]):
         reason = "the entropy does not vanish at any size of frozen blocks"
-        return _failed(module, p, Failure(reason, "raise the temperature"))
+        return failed(module, p, Failure(reason, "raise the temperature"))
     m = _vanishing(lambda size: state(size).observables["entropy"], low, high, below, above)
     return _in_blocks(module, state(m), m, p)
 
@@ -210,17 +210,4 @@ def _in_blocks(module: ModuleType, copy: State, m: float, p: Array) -> State:
         error_estimate=copy.error_estimate / m,
         warnings=(*(w for w in copy.warnings if not w.startswith("replicon")), note),
         method=f"limit of frozen blocks; {copy.method}",
-    )
-
-
-def _failed(module: ModuleType, p: Array, failure: Failure) -> State:
-    return State(
-        parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),
-        order_parameters=dict.fromkeys(module.ORDER_PARAMETERS, float("nan")),
-        free_entropy=float("nan"),
-        observables=dict.fromkeys(module.OBSERVABLES, float("nan")),
-        converged=False,
-        error_estimate=float("nan"),
-        residual=float("nan"),
-        failure=failure,
     )

@@ -17,7 +17,7 @@ from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.origins import why_not_reached as why_no_probe
 from spinodal.numeric.random_field import DEGENERATE
-from spinodal.numeric.results import Array, Failure, State
+from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings
 from spinodal.numeric.saturation import saturated_state
 from spinodal.numeric.solve import Bound, is_overlap, solve_points, trivial_state, upper_bounds
@@ -96,17 +96,7 @@ def failed_start(module: ModuleType, p: Array, residual: float) -> State:
 
 def failure(module: ModuleType, p: Array, residual: float, reason: str, advice: str) -> State:
     """A failure as a result: why, and what to try."""
-    return State(
-        parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),
-        order_parameters=dict.fromkeys(module.ORDER_PARAMETERS, float("nan")),
-        free_entropy=float("nan"),
-        observables=dict.fromkeys(module.OBSERVABLES, float("nan")),
-        converged=False,
-        error_estimate=float("nan"),
-        residual=residual,
-        failure=Failure(reason, advice),
-        method="",
-    )
+    return failed(module, p, Failure(reason, advice), residual)
 
 
 def fold_at(system: Bound, x: Array, p: Array, column: int) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,6 +103,28 @@ class State:
 def number(value: float) -> float | None:
     """A finite float, or None."""
     return float(value) if math.isfinite(value) else None
+
+
+def failed(module: ModuleType, p: Array, failure: Failure, residual: float = float("nan")) -> State:
+    """A failure as a result: every number is nan, and it says why and what to try.
+
+    Args:
+        module: the generated module.
+        p: the parameters, shape [k].
+        failure: the reason and the advice.
+        residual: of the equations, where the attempt ended.
+    """
+    nan = float("nan")
+    return State(
+        parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),
+        order_parameters=dict.fromkeys(module.ORDER_PARAMETERS, nan),
+        free_entropy=nan,
+        observables=dict.fromkeys(module.OBSERVABLES, nan),
+        converged=False,
+        error_estimate=nan,
+        residual=residual,
+        failure=failure,
+    )
 
 
 @dataclass(frozen=True)
