@@ -88,7 +88,6 @@ def gap(thresholds: xr.Dataset, transition: xr.Dataset) -> Any:
 
 def gap_panel(axes: Axes, thresholds: xr.Dataset, transition: xr.Dataset) -> None:
     """Interpolation threshold and local-entropy transition of one activation, what is between them shaded."""
-    x = np.asarray(transition["alpha_T"])
     lines = []
     for data, name, colour, label in (
         (transition, "LE", _RED, r"local-entropy transition $1/\alpha_{\mathrm{LE}}$"),
@@ -99,9 +98,10 @@ def gap_panel(axes: Axes, thresholds: xr.Dataset, transition: xr.Dataset) -> Non
         order = np.argsort(along[good])
         along, value = along[good][order], 1.0 / value[good][order]
         axes.plot(along, value, "-", color=colour, label=label)
-        axes.plot(x, np.asarray(data[f"inverse_alpha_{name}"]), "o", color=colour, ms=2.5)
+        axes.plot(np.asarray(data["alpha_T"]), np.asarray(data[f"inverse_alpha_{name}"]), "o", color=colour, ms=2.5)
         lines.append((along, value))
-    fine = np.geomspace(x.min(), x.max(), 200)
+    # the two loci have grids of their own: the gap is shaded where both are known
+    fine = np.geomspace(max(along.min() for along, _ in lines), min(along.max() for along, _ in lines), 200)
     upper, lower = (np.interp(np.log(fine), np.log(along), value) for along, value in lines)
     axes.fill_between(fine, lower, upper, color="0.88", lw=0, zorder=0, label="gap")
     axes.set_xscale("log")
