@@ -1,23 +1,24 @@
-"""What every test shares: a cache of generated modules for the session, and models declared in a few lines."""
+"""What every test shares: a cache of generated modules, which the processes of a parallel run share too."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _session_cache() -> Iterator[Path]:
-    """Generated modules are shared within a test session and never with the user's cache."""
-    with tempfile.TemporaryDirectory(prefix="spinodal-tests-") as folder:
-        before = os.environ.get("SPINODAL_CACHE")
-        os.environ["SPINODAL_CACHE"] = folder
-        yield Path(folder)
-        if before is None:
-            del os.environ["SPINODAL_CACHE"]
-        else:
-            os.environ["SPINODAL_CACHE"] = before
+def pytest_configure(config: pytest.Config) -> None:
+    """Generated modules are kept for this run of the tests and never in the user's cache.
+
+    The processes of a parallel run inherit the folder. Each core has a test of its own: threads of BLAS would be in the way.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    folder = tempfile.TemporaryDirectory(prefix="spinodal-tests-")
+    environment = pytest.MonkeyPatch()
+    environment.setenv("SPINODAL_CACHE", folder.name)
+    if not os.environ.get("OPENBLAS_NUM_THREADS"):
+        environment.setenv("OPENBLAS_NUM_THREADS", "1")
+    config.add_cleanup(environment.undo)
+    config.add_cleanup(folder.cleanup)
