@@ -429,6 +429,7 @@ class Model:
         >>> round(float(locus.values[0]), 9)  # Gardner 1988
         2.0
         """
+        from spinodal.numeric.sides import positive_side
         from spinodal.numeric.special_loci import Followed, follow, locate_first
 
         if of in ("local-entropy-transition", "energetic-barrier") and self.spec.ansatz.overlap == "given":
@@ -475,6 +476,7 @@ class Model:
             followed.points,
             followed.events,
             followed.curve,
+            positive_side(system, line, wanted, followed.points) if second else 0,
         )
 
     def _repr_markdown_(self) -> str:

@@ -7,12 +7,13 @@ Matplotlib is imported when a figure is drawn, and its global settings are left 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from spinodal.numeric.continuation.branch import Branch
     from spinodal.numeric.results import Locus
+
+Array = NDArray[np.float64]
 
 #: Colours that stay apart for colour-blind readers and in grey: M. Okabe & K. Ito, Color Universal Design (2008).
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -176,7 +179,8 @@ def symbol(name: str) -> str:
 def plot_locus(locus: Locus, path: Path, *, inverse: Collection[str] = ()) -> None:
     """Draw a locus of special points, located parameter against varied parameter, and write one file.
 
-    What a fold curve encloses between its two arms, where states coexist, is shaded.
+    What a fold curve encloses between its two arms, where states coexist, is shaded; so is the side of another locus where
+    what vanishes on it is negative, and both sides are named.
 
     Args:
         locus: at least two points; those that were not located leave gaps.
@@ -225,6 +229,8 @@ def plot_locus(locus: Locus, path: Path, *, inverse: Collection[str] = ()) -> No
                 axes.plot(place, height, _MARKERS.get(event.kind, "d"), color=PALETTE[1], mfc="none", mew=1.2, label=label)
         if axes.get_legend_handles_labels()[1]:
             axes.legend()
+        if (side := locus.positive_side * (-1 if locus.along in inverse else 1)) and (shape := _graph(locus, axis)):
+            _name_regions(axes, *shape, side, _regions(locus.kind))
         span = float(np.nanmax(shown) - np.nanmin(shown)) or 1.0
         visible = located & np.isfinite(errors) & (errors > 2e-3 * span)
         if visible.any():
@@ -237,6 +243,45 @@ def plot_locus(locus: Locus, path: Path, *, inverse: Collection[str] = ()) -> No
         kind_text = _LABELS.get(locus.kind, locus.kind.replace("zero:", "zero of ").replace("_", " "))
         axes.set_title(f"{locus.model}: {kind_text}")
         _write_one(figure, path, kind)
+
+
+def _graph(locus: Locus, axis: Callable[[str, Any], Array]) -> tuple[Array, Array] | None:
+    """The locus as a function of the varied parameter, in its order; None where it folds over or has gaps."""
+    if (curve := locus.curve) is not None and locus.along in curve.names:
+        if np.any(np.diff(np.sign(np.diff(curve.p)))):
+            return None
+        x, y = axis(locus.over, curve.p), axis(locus.along, curve[locus.along])
+    elif all(point.converged for point in locus.special_points):
+        x, y = axis(locus.over, locus.over_values), axis(locus.along, locus.values)
+    else:
+        return None
+    order = np.argsort(x)
+    return (x[order], y[order]) if np.all(np.isfinite(x)) and np.all(np.isfinite(y)) else None
+
+
+def _regions(kind: str) -> tuple[str, str]:
+    """What the two sides of a locus are: where its observable is positive, and where it is negative."""
+    if kind == "capacity":
+        return "solutions", "no solutions"
+    if kind == "replicon":
+        return "stable", "unstable"
+    name = "entropy" if kind == "zero-entropy" else kind.removeprefix("zero:").replace("_", " ")
+    return f"{name} $> 0$", f"{name} $< 0$"
+
+
+def _name_regions(axes: Axes, x: Array, y: Array, side: int, names: tuple[str, str]) -> None:
+    """Shade the negative side of a curve and name both, each in the widest part of its region."""
+    low, high = float(y.min()), float(y.max())
+    margin = 0.18 * (high - low) or 0.1 * abs(high) or 0.1
+    limits = (low - margin if low <= 0.0 else max(low - margin, 0.0), high + margin)
+    axes.set_ylim(limits)
+    axes.margins(x=0.0)
+    axes.fill_between(x, y, limits[0] if side > 0 else limits[1], color="0.92", lw=0, zorder=0)
+    inner = np.linspace(x.min() + 0.25 * np.ptp(x), x.max() - 0.25 * np.ptp(x), 50)
+    heights = np.interp(inner, x, y)
+    for name, end in zip(names if side > 0 else names[::-1], (limits[1], limits[0]), strict=True):
+        widest = int(np.argmax(np.abs(heights - end)))
+        axes.text(inner[widest], 0.5 * (heights[widest] + end), name, ha="center", va="center", fontsize=8, color="0.3")
 
 
 #: Markers of special points by kind; further kinds take a thin diamond.

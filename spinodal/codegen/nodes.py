@@ -21,6 +21,8 @@ from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.nested import LogAverage, TiltedAverage
 
 NESTED = (LogAverage, TiltedAverage, Average)
+#: How sharply H and G themselves change: they are entire, where the others have poles at the distance of their step's width.
+_ENTIRE = sp.Rational(1, 2)
 _SPECIAL = (LogTail, Tail, Density, LogDensity, ConditionalTail, LogTwoCosh, Primitive, Tilted)
 
 
@@ -199,7 +201,7 @@ class NodeBuilder:
                 kind: Function = "log_tail" if isinstance(atom, LogTail) else "log_two_cosh"
                 return self._output(kind, (self._argument(argument),), order)
             case Tail() | Density():
-                self.step(atom.args[0])
+                self.step(atom.args[0], _ENTIRE)
                 return self._output("tail" if isinstance(atom, Tail) else "density", (self._argument(atom.args[0]),), 0)
             case LogDensity():
                 self.step(atom.args[0])

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from .gaussian_tail import check_order
 
 FloatArray: TypeAlias = NDArray[np.float64]
+_NEAR_ZERO = 0.25  # beyond it the hyperbolic tangent loses less than two bits to 1 - exp(-2|h|)
 
 
 def log_two_cosh(h: ArrayLike) -> FloatArray:
@@ -43,6 +44,24 @@ def sech2(h: ArrayLike) -> FloatArray:
     return e.reshape(np.shape(h))
 
 
+def _tanh_and_sech2(h: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both, to relative precision, from one exponential: it costs most of either where numpy has no vector form of them."""
+    flat = h.reshape(-1)
+    e = np.abs(flat)
+    near = np.flatnonzero(e < _NEAR_ZERO)  # where 1 - exp(-2|h|) would cancel
+    e *= -2.0
+    np.exp(e, out=e)
+    rest = e + 1.0
+    t = 1.0 - e
+    t /= rest
+    np.copysign(t, flat, out=t)
+    t[near] = np.tanh(flat[near])
+    e *= 4.0
+    rest *= rest
+    e /= rest
+    return t.reshape(h.shape), e.reshape(h.shape)
+
+
 def log1p_exp(x: ArrayLike) -> FloatArray:
     """log(1 + exp(x)), to relative precision on both sides."""
     array = np.asarray(x, dtype=np.float64)
@@ -62,10 +81,9 @@ def binary_slopes(h: ArrayLike, order: int) -> tuple[FloatArray, ...]:
     if not 1 <= order <= 4:
         raise ValueError(f"order must be 1 to 4, not {order}")
     array = np.asarray(h, dtype=np.float64)
-    t = np.asarray(np.tanh(array))
     if order == 1:
-        return (t,)
-    s = np.asarray(sech2(array))
+        return (np.asarray(np.tanh(array)),)
+    t, s = _tanh_and_sech2(array)
     out = [t, s]
     if order >= 3:
         out.append(np.asarray(-2.0 * t * s))

@@ -335,6 +335,8 @@ class Locus:
         special_points: in the order of its values.
         events: what is special along the locus itself (cusps, folds of the locus, replicon zeros on it).
         curve: the locus as one continuation over the varied parameter, between the grid's ends; None for a single point.
+        positive_side: where what vanishes on the locus is positive: 1 above it, at larger values of ``along``, -1 below,
+            0 where it has no such sides. (At a capacity of continuous weights: where solutions exist.)
 
     >>> import spinodal
     >>> line = spinodal.load("spherical-perceptron").locus("capacity", "alpha", over=("kappa", [0.0, 0.5, 1.0]))
@@ -350,6 +352,7 @@ class Locus:
     special_points: tuple[SpecialPoint, ...]
     events: tuple[SpecialPoint, ...] = ()
     curve: Branch | None = field(default=None, repr=False, compare=False)
+    positive_side: int = 0
 
     @property
     def converged(self) -> bool:

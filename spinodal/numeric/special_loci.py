@@ -211,7 +211,7 @@ def _curve(
     observed = Observed(base)
     if wanted.continuous_capacity:
         gap = gaps[f"1 - {saturating(system.module)}"]
-        x, value = _at_fixed_gap(system, p, line, first)
+        x, value = state_before_capacity(system, p, line, first)
         for name in gaps:
             bounds.pop(name)
         return follow_locus(
@@ -231,8 +231,8 @@ def _plain(function: Callable[..., float]) -> Callable[..., float]:
     return lambda x, *values: function(x, *values)
 
 
-def _at_fixed_gap(system: Bound, p: Array, line: Line, first: SpecialPoint) -> tuple[Array, float]:
-    """The state at the fixed gap on the branch that leads to a capacity.
+def state_before_capacity(system: Bound, p: Array, line: Line, first: SpecialPoint) -> tuple[Array, float]:
+    """The state, and the located parameter, at a fixed gap on the branch that leads to a capacity.
 
     Raises:
         NoStateError: if the branch does not reach that gap.

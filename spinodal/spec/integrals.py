@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from spinodal.spec.ast import Arithmetic, Call, Node, names, walk
+from spinodal.spec.ast import Arithmetic, Call, Name, Negate, Node, Number, names, walk
 from spinodal.spec.errors import SpecError
 from spinodal.spec.evaluation import FLOATS, UndeterminedError, evaluate
 from spinodal.spec.quadrature import integrate
@@ -23,6 +23,9 @@ _MAX_SPLITS = 40
 _WORK = 200_000
 _LARGEST_EXPONENT = 700.0
 _ROOT = math.sqrt(2 * math.pi)
+_PLAIN_DEGREE = 20  # powers up to this one are far smaller than exp(x^2/4) wherever tails are looked at
+_BOUNDED = frozenset({"sign", "step", "tanh", "erf", "sin", "cos", "erfc", "H"})
+_NO_LARGER = frozenset({"abs", "relu", "min", "max"})
 _KINKED = frozenset({"abs", "sign", "step", "relu", "log", "sqrt"})
 
 # Where zeros are looked for: evenly near the origin, geometrically beyond it.
@@ -75,10 +78,12 @@ def check_activation(activation: Formula, values: Mapping[str, float], complain:
     splits = _splits(activation.root, "x", values)
     infinite = "the activation has an infinite variance: E sigma(z)^2 diverges"
     scale = max(abs(value(x)) for x in (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)) or 1.0
-    if not _tails_are_light(activation, values, scale, complain):
+    degree = _degree(activation.root)
+    plain = degree is not None and degree <= _PLAIN_DEGREE
+    if not (plain or _tails_are_light(activation, values, scale, complain)):
         raise complain(activation, f"{infinite} at large |z|", "it must grow more slowly than exp(x**2/4)")
     for split in splits:
-        if _is_singular(activation, values, split):
+        if not plain and _is_singular(activation, values, split):
             raise complain(
                 activation, f"{infinite} at z = {split:.4g}", "its square must be integrable, as that of log(abs(x)) is"
             )
@@ -210,6 +215,37 @@ def _mp_function(formula: Formula, values: Mapping[str, float], mp: Any) -> Call
         return evaluate(formula.root, {**env, "x": x}, context=mp)
 
     return call
+
+
+def _degree(node: Node) -> int | None:
+    """A power of x that bounds the formula everywhere; None unless its form shows that there is one.
+
+    Most activations are of this kind, and need not be looked at with many digits.
+    """
+    match node:
+        case Number():
+            return 0
+        case Name(name=name):
+            return int(name == "x")
+        case Negate(operand=operand):
+            return _degree(operand)
+        case Call(function=function, arguments=arguments) if function in _BOUNDED:
+            return None if None in map(_degree, arguments) else 0
+        case Call(function=function, arguments=arguments) if function in _NO_LARGER:
+            degrees = [degree for degree in map(_degree, arguments) if degree is not None]
+            return max(degrees) if len(degrees) == len(arguments) else None
+        case Arithmetic(operator="+" | "-" | "*" as operator, left=left, right=right):
+            first, second = _degree(left), _degree(right)
+            if first is None or second is None:
+                return None
+            return first + second if operator == "*" else max(first, second)
+        case Arithmetic(operator="/", left=left, right=Number(value=value)) if value:
+            return _degree(left)
+        case Arithmetic(operator="**", left=left, right=Number(value=value)) if value.denominator == 1 and value >= 0:
+            degree = _degree(left)
+            return None if degree is None else degree * int(value)
+        case _:
+            return None
 
 
 def _tails_are_light(activation: Formula, values: Mapping[str, float], scale: float, complain: Complain) -> bool:

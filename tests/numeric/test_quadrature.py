@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinodal.numeric import quadrature, special
-from spinodal.numeric.quadrature import Automatic, GaussHermite, SinhPanels, SinhTrapezoid
+from spinodal.numeric.quadrature import Automatic, EvenTrapezoid, GaussHermite, SinhPanels, SinhTrapezoid
 
 # Integrands f(u), u = (z - c)/w, by what makes them hard.
 LOCALISED = {  # of width w around the step
@@ -91,6 +91,29 @@ def test_trapezoid_estimate_is_honest(name, c, log_w, n):
     # 3e-16: the width over which a step far narrower than any node spacing is allowed to be smeared.
     assert abs(fine - exact) <= estimate + 3e-16
     assert abs(coarse - exact) <= 2 * estimate + 3e-16
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("c", [0.0, 0.37, -2.2, 9.0, -50.0])
+@pytest.mark.parametrize("n", [40, 100, 200])
+@pytest.mark.parametrize("scale", [1.0, 2.0, 1e6])
+def test_even_nodes_reach_rounding_for_the_steps_they_resolve(name, c, n, scale):
+    w = scale * 80.0 / n
+    rule = EvenTrapezoid(n)
+    assert rule.resolves([w])
+    assert not rule.resolves([w, 0.99 * 80.0 / n])
+    f = at_step(ALL[name], c, w)
+    exact, size = dense(f, [(c, w)])
+    assert abs(apply(rule, f, [(c, w)]) - exact) <= 1e-14 * max(size, 1.0)
+
+
+def test_even_nodes_are_chosen_for_wide_steps_only():
+    wide, narrow = (np.array([1.0, 2.0]), np.array([1.0, 0.1]))
+    assert Automatic(100).choose([wide, wide + 1], [wide, wide])[0] == EvenTrapezoid(100)
+    assert Automatic(100).choose([wide], [narrow])[0] == SinhTrapezoid(100)
+    assert not EvenTrapezoid(100).resolves([np.array([np.nan])])
+    z, weights = Automatic(100).nodes([wide, wide + 1], [wide, wide])
+    assert z.shape == weights.shape == (2, 100)
 
 
 STEPS = st.lists(st.tuples(st.floats(-6, 6), st.floats(-4, 2)), min_size=2, max_size=3)

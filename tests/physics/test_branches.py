@@ -233,3 +233,18 @@ def test_the_first_order_line_of_a_noisy_teacher_ends_in_a_critical_point():
     branch = model.branch("alpha", (0.5, 3.0), Delta=0.008)
     low, high = sorted(point.p for point in branch.of_kind("fold"))
     assert low < line.values[0] < high
+
+
+@pytest.mark.parametrize(
+    ("model", "of", "along", "over", "bounds"),
+    [
+        ("binary-perceptron", "zero-entropy", "alpha", ("kappa", [0.0, 0.1]), None),  # fewer patterns leave more solutions
+        ("binary-perceptron", "capacity", "kappa", ("alpha", [0.5, 0.6]), (-2.0, 2.0)),  # and so do smaller margins
+        ("spherical-perceptron", "capacity", "alpha", ("kappa", [0.0, 0.1]), None),
+        ("spherical-perceptron", "replicon", "alpha", ("kappa", [-1.0, -0.9]), None),
+    ],
+)
+def test_the_observable_of_a_locus_is_positive_below_it(model, of, along, over, bounds):
+    locus = spinodal.load(model).locus(of, along, over=over, bounds=bounds)
+    assert locus.converged
+    assert locus.positive_side == -1

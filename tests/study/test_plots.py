@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -68,6 +70,17 @@ def test_refuses_what_is_no_curve(tmp_path):
 )
 def test_symbols(name, text):
     assert symbol(name) == text
+
+
+@pytest.mark.parametrize(
+    ("side", "inverse", "names"),
+    [(-1, (), ["entropy $> 0$", "entropy $< 0$"]), (-1, ("alpha",), ["entropy $< 0$", "entropy $> 0$"])],
+)
+def test_the_sides_of_a_locus_are_named(tmp_path, monkeypatch, side, inverse, names):
+    written = []
+    monkeypatch.setattr("matplotlib.axes.Axes.text", lambda self, x, y, s, **_: written.append((y, s)))
+    plot_locus(replace(locus([0.0, 0.5, 1.0], [0.83, 0.6, 0.4]), positive_side=side), tmp_path / "a.svg", inverse=inverse)
+    assert [text for _, text in sorted(written)] == names
 
 
 def test_a_parameter_may_be_drawn_by_its_inverse(tmp_path):

@@ -341,10 +341,11 @@ def _probe(task: Task, before: Node, segment: Segment, values: Sequence[float]) 
     back = -previous.length / segment.length
     if back == 0.0:
         return None
-    a, b, c = np.polyfit([back, 0.0, 1.0], [g0, g1, g2], 2)
+    a = (g2 - g1 + (g1 - g0) / back) / (1.0 - back)  # g = g1 + b s + a s^2, s = 0 and 1 at the ends of the segment
     if a * g1 <= 0.0:
         return None
-    s, bottom = -b / (2 * a), c - b * b / (4 * a)
+    b = g2 - g1 - a
+    s, bottom = -b / (2 * a), g1 - b * b / (4 * a)
     if not back < s < 1.0 or bottom * np.sign(g1) >= 0.2 * min(abs(g0), abs(g1), abs(g2)):
         return None
     try:
