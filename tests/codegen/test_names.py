@@ -74,14 +74,16 @@ def test_margins_of_any_name() -> None:
     names = [name for name in NAMES if allowed(name)]
     assert len(names) > 10
     reference = declare("one-margin", loss={"constraint": "y*h >= K"}, alpha=0.4, K=0.2).solve()
-    total = " + ".join(names)
-    several = declare(
-        "many-margins", loss={"constraint": f"y*h >= {total}"}, alpha=0.4, **dict.fromkeys(names, 0.2 / len(names))
-    )
-    state = several.solve()
-    assert state.converged, state.reason
-    assert state.free_entropy == pytest.approx(reference.free_entropy, abs=1e-12)
-    assert state["q"] == pytest.approx(reference["q"], abs=1e-10)
+    for start in range(0, len(names), 5):  # a few at a time: every parameter has its derivatives
+        some = names[start : start + 5]
+        total = " + ".join(some)
+        several = declare(
+            "many-margins", loss={"constraint": f"y*h >= {total}"}, alpha=0.4, **dict.fromkeys(some, 0.2 / len(some))
+        )
+        state = several.solve()
+        assert state.converged, state.reason
+        assert state.free_entropy == pytest.approx(reference.free_entropy, abs=1e-12)
+        assert state["q"] == pytest.approx(reference["q"], abs=1e-10)
 
 
 def test_noise_levels_of_any_name() -> None:
