@@ -223,4 +223,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     ):
         app.add_directive(name, directive)
     app.connect("source-read", _verify)
-    return {"parallel_read_safe": False}
+    return {"parallel_read_safe": True}  # what a page leaves lies in its own folder and among its temporary data
