@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spinodal.codegen import cache
+from spinodal.kinds import EXTREMISED, KINDS
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Failure, Locus, Solution, State
 from spinodal.numeric.solve import Bound, all_states, solve_points
-from spinodal.requests import KINDS, check_start, counted, line_of, point_of, standard_kinds, wanted_of
+from spinodal.requests import check_start, counted, line_of, point_of, standard_kinds, wanted_of
 from spinodal.schemes import check_scheme
 from spinodal.spec import (
     Ansatz,
@@ -432,7 +433,7 @@ class Model:
         from spinodal.numeric.sides import positive_side
         from spinodal.numeric.special_loci import Followed, follow, locate_first
 
-        if of in ("local-entropy-transition", "energetic-barrier") and self.spec.ansatz.overlap == "given":
+        if of in EXTREMISED and self.spec.ansatz.overlap == "given":
             return Model(with_overlap(self.spec, "extremised")).locus(
                 of, along, over, values, bounds=bounds, start=start, settings=settings, tol=tol, rule=rule,
                 checkpoint=checkpoint, progress=progress, **parameters,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spinodal.kinds import KINDS
 from spinodal.spec import Spec, SpecError, check_parameters
 
 if TYPE_CHECKING:
@@ -17,20 +18,6 @@ if TYPE_CHECKING:
 _DISCRETE = ("binary", "discrete")
 #: Where special points along alpha are searched by default.
 _ALPHA_RANGE = (1e-3, 20.0)
-#: The special points that :meth:`Model.locus` locates; ``zero:NAME`` takes any observable.
-KINDS = (
-    "fold",
-    "branch-point",
-    "cusp",
-    "crossing",
-    "boundary",
-    "zero-entropy",
-    "capacity",
-    "replicon",
-    "local-entropy-transition",
-    "energetic-barrier",
-    "zero:NAME",
-)
 
 
 def check_start(module: ModuleType, start: Mapping[str, float] | None) -> None:

@@ -17,6 +17,7 @@ from spinodal.cli.options import declare_spec, read_model
 from spinodal.cli.solve import start_of
 from spinodal.cli.terminal import note, print_json, print_table, progress, show, show_error, show_point, warn, working
 from spinodal.cli.values import Range, grid_range, search_range
+from spinodal.kinds import EXTREMISED, NAMED
 from spinodal.spec import Spec, SpecError, check_parameters, with_overlap
 from spinodal.spec.errors import clip, did_you_mean
 from spinodal.spec.names import CONSTRAINED, OBSERVABLES
@@ -24,12 +25,6 @@ from spinodal.spec.names import CONSTRAINED, OBSERVABLES
 if TYPE_CHECKING:
     from spinodal.numeric.results import Locus, SpecialPoint
 
-#: The kinds that are located with the constrained overlap among the order parameters.
-_EXTREMISED = ("local-entropy-transition", "energetic-barrier")
-_KINDS = (
-    *("capacity", "zero-entropy", "replicon", "fold", "branch-point", "cusp", "crossing", "boundary"),
-    *_EXTREMISED,
-)
 _ZERO = "zero:"
 
 
@@ -56,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Locate, write, and print the points."""
     spec, given = read_model(arguments)
     kind = _kind(arguments.of, spec)
-    if kind in _EXTREMISED and spec.ansatz.overlap == "given":
+    if kind in EXTREMISED and spec.ansatz.overlap == "given":
         given.pop(CONSTRAINED.get(spec.ansatz.scheme, ""), None)
         spec = with_overlap(spec, "extremised")
     along = search_range(arguments.along)
@@ -108,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _kind(text: str, spec: Spec) -> str:
-    if text in _KINDS:
+    if text in NAMED:
         return text
     if text.startswith(_ZERO):
         # That the model has this observable is known once its solver is there.
@@ -118,10 +113,10 @@ def _kind(text: str, spec: Spec) -> str:
             return text
         cure = did_you_mean(name, possible) or f"{_ZERO}NAME takes one of {', '.join(possible)}"
         raise SpecError(f"{clip(text)}: not an observable", cure=cure, source="--of")
-    known = f"the kinds are {', '.join(_KINDS)}, and {_ZERO}NAME for the zero of an observable"
+    known = f"the kinds are {', '.join(NAMED)}, and {_ZERO}NAME for the zero of an observable"
     raise SpecError(
         f"{clip(text)}: not a kind of special point that this version locates",
-        cure=did_you_mean(text, _KINDS) or known,
+        cure=did_you_mean(text, NAMED) or known,
         source="--of",
     )
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spinodal.kinds import KINDS
 from spinodal.model import Model
-from spinodal.requests import KINDS
 from spinodal.spec import SpecError
 from spinodal.verify.compare import ACCURACY, Comparison, Sides, Target, constant_factor
 from spinodal.verify.documents import Claim, Document
