@@ -139,9 +139,9 @@ class Model:
             if (frozen := frozen_spec(self.spec)) is not None:
                 vars(module)["FROZEN_MODULE"] = Model(frozen).solver()
         if self.spec.ansatz.kappa_ref_max:
-            given = given_margin(self.spec)
-            vars(module)["GIVEN_MODULE"] = Model(given).solver()
-            vars(module)["REFERENCE_MODULE"] = Model(reference_spec(given)).solver()
+            vars(module)["GIVEN_MODULE"] = Model(given_margin(self.spec)).solver()
+        if self.spec.ansatz.scheme == "franz-parisi":
+            vars(module)["REFERENCE_MODULE"] = Model(reference_spec(given_margin(self.spec))).solver()
         if self.spec.ansatz.overlap == "extremised":
             vars(module)["CONSTRAINED_MODULE"] = Model(with_overlap(self.spec, "given")).solver()
         return module

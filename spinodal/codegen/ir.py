@@ -302,5 +302,7 @@ class Program:
     origin: tuple[tuple[str, sp.Expr], ...] = ()
     trivial: tuple[tuple[str, str], ...] = ()
     constrained: str = ""
+    reference: tuple[tuple[str, str], ...] = ()
+    follower: tuple[tuple[str, sp.Expr], ...] = ()
     stabilities: tuple[str, ...] = ()
     ground: bool = False

@@ -104,6 +104,8 @@ def lower(derived: Derived) -> Program:
         breaking=derived.breaking,
         origin=tuple(derived.origin.items()),
         trivial=tuple(derived.trivial.items()),
+        reference=tuple(derived.reference.items()),
+        follower=tuple(derived.follower.items()),
         constrained=derived.constrained,
         stabilities=tuple(stabilities.densities),
         ground=derived.ground,

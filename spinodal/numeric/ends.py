@@ -57,6 +57,8 @@ def end_of_branch(
                     return limit
             fold = _known_fold(system, x, last, module.PARAMETERS.index(module.SYMMETRIC["parameter"]), folds)
         return failure(module, p, residual, *why_not_reached(module, p, base, reached, fold))
+    if begins_inside(module) and reached != 0.0:
+        return failure(module, p, residual, *why_no_probe(system, p, x))
     if reached > 0.0:  # where the branch has no beginning, nothing says that it saturates
         where = _describe_end(system, p, reached, x, folds)
         perfect = saturated_state(system, p[None], where)
@@ -75,8 +77,6 @@ def end_of_branch(
         advice = "give a start (--start), or search all roots (--all)"
     elif reached <= 0.0:
         reason, advice = _why_no_origin(module, p)
-    elif begins_inside(module):
-        reason, advice = why_no_probe(module, p)
     else:
         reason = where
         if "reaches" in reason:

@@ -81,7 +81,10 @@ def along(
         state[rows] = found.roots.x
         for k, group in enumerate(curves):
             mine = curve[rows] == k
-            group.learn(rows[mine], state[rows[mine]], good[rows[mine]])
+            for failed, beyond in group.learn(rows[mine], state[rows[mine]], good[rows[mine]]):
+                last = spread.roots.taken(np.full(len(beyond), failed))
+                everyone = np.ones(len(beyond), dtype=bool)
+                spread = Path(spread.roots.replaced(beyond, last, everyone), spread.reached, spread.fold)
     reached = np.where(good, 1.0, 0.9 * spread.reached)
     return Path(replace(spread.roots, converged=good), reached, ~good & (reached > 0.0))
 
@@ -112,8 +115,15 @@ class _Curve:
                 found.append((int(self.rows[middle]), overlap, x))
         return found
 
-    def learn(self, rows: NDArray[np.intp], states: Array, good: Mask) -> None:
-        """What became of the rows asked for; where one was not reached, those beyond it are not either."""
+    def learn(
+        self, rows: NDArray[np.intp], states: Array, good: Mask
+    ) -> list[tuple[int, NDArray[np.intp]]]:
+        """What became of the rows asked for; where one was not reached, those beyond it are not either.
+
+        Returns:
+            Each row that was not reached, with those beyond it.
+        """
+        given_up = []
         for row, x, reached in zip(rows, states, good, strict=True):
             place = int(np.flatnonzero(self.rows == row)[0])
             overlap = float(self.overlaps[place])
@@ -123,7 +133,11 @@ class _Curve:
                 continue
             above = [k for k, _ in self.known if k > overlap]
             below = [k for k, _ in self.known if k <= overlap]
+            beyond = np.zeros_like(self.open)
             if not above:
-                self.open &= self.overlaps < overlap
+                beyond |= self.overlaps >= overlap
             if not below:
-                self.open &= self.overlaps > overlap
+                beyond |= self.overlaps <= overlap
+            given_up.append((int(row), self.rows[self.open & beyond]))
+            self.open &= ~beyond
+        return given_up

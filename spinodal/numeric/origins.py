@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinodal.numeric.followers import from_reference
 from spinodal.numeric.neighbours import along, improved
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.roots import NewtonSettings, newton
@@ -36,6 +37,9 @@ _NEAR = 4e-3
 _ANCHORS = (0.7, 0.5, 0.85)
 #: Overlaps above this are close to 1.
 _NEAR_ONE = 0.9
+#: A branch that ends with an overlap this near to its bound, and what is said of how far it was followed.
+_SATURATED = 1e-3
+SATURATED = -4.0
 #: Where the branch is reached first when the wanted overlap lies beyond the trivial one: this part of what is left to 1.
 _FAR_ENOUGH = 0.4
 
@@ -45,33 +49,90 @@ def begins_inside(module: ModuleType) -> bool:
     return hasattr(module, "ORIGIN_ALPHA")
 
 
-def from_origin(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+def from_origin(system: Bound, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
     """The branch from the module's origin, followed to each row of p [B, k].
 
     Of rows that differ in the constrained overlap alone one is reached from the origin, and the others from one another.
     """
     column = module.PARAMETERS.index(module.CONSTRAINED)
-    path = along(system, p, column, lambda at: _direct(system, module, at, bounded, settings), _ANCHORS, bounded, settings)
-    lost = np.flatnonzero(~path.roots.converged)
-    if lost.size == 0 or not module.TRIVIAL:
+
+    def begin(at: Array) -> Path:
+        near = np.flatnonzero(at[:, column] > _NEAR_ONE)
+        if near.size == 0:
+            return _direct(system, module, at, bounded, settings)
+        path = from_reference(system, at, settings)
+        rest = np.flatnonzero(~path.roots.converged)
+        return improved(path, rest, _direct(system, module, at[rest], bounded, settings)) if rest.size else path
+
+    path = along(system, p, column, begin, _ANCHORS, bounded, settings)
+    lost = np.flatnonzero(~path.roots.converged & (p[:, column] > _NEAR_ONE))
+    if lost.size:  # beyond overlaps at which there is no state
+        path = improved(path, lost, along(system, p[lost], column, lambda at: from_reference(system, at, settings), (1.0,), bounded, settings))
+    lost = ~path.roots.converged
+    _, gap = _saturation(module, path.roots.x)
+    ended = lost & (path.reached > 0.0) & (gap < _SATURATED)
+    path = replace(path, reached=np.where(ended, SATURATED, path.reached))
+    around = np.flatnonzero(lost & ~ended)
+    if around.size == 0 or not module.TRIVIAL:
         return path
-    return improved(path, lost, _across(system, module, p[lost], bounded, settings))
+    return improved(path, around, _across(system, module, p[around], bounded, settings))
 
 
-def why_not_reached(module: ModuleType, p: Array) -> tuple[str, str]:
-    """Why there is no state at a constrained overlap though the branch has a beginning, and what to try."""
+def why_not_reached(system: Bound, p: Array, x: Array) -> tuple[str, str]:
+    """Why there is no state at a constrained overlap though the branch has a beginning, and what to try.
+
+    Args:
+        system: a module bound to a rule.
+        p: the wanted parameters [k].
+        x: the last state of the branch before it ended [n].
+    """
+    module = system.module
     name = module.CONSTRAINED
     value = float(p[module.PARAMETERS.index(name)])
-    if value > _NEAR_ONE:
+    end = _end(system, p, x)
+    if end is not None:
+        saturating, overlap = end
         return (
-            f"the branch could not be followed to {name} = {value:.6g}: as {name} approaches 1 the probe's field is all but "
-            "its reference's, variances vanish, and where the reference is isolated conjugates diverge",
-            f"take a smaller {name}; the branch command along {name} says how far it goes",
+            f"the branch ends near {name} = {overlap:.6g}, where {saturating} reaches its bound: conjugates diverge and phi "
+            "falls without bound; the reference is isolated",
+            f"take {name} below {overlap:.6g}, or references of a larger margin",
         )
     return (
         f"the branch from small alpha could not be followed to {name} = {value:.6g} at these parameters",
         f"take a smaller alpha, or follow {name} from a state that is found (the branch command)",
     )
+
+
+def _saturation(module: ModuleType, x: Array) -> tuple[str, Array]:
+    """The probe's overlap that is nearest to its bound in states x [B, n], and by how much it falls short of it [B]."""
+    names = list(module.ORDER_PARAMETERS)
+    gaps = {}
+    for name, bound in module.SATURATING.items():
+        if name not in module.REFERENCE:
+            limit = x[:, names.index(bound)] if bound in names else float(bound)
+            gaps[name] = limit - x[:, names.index(name)]
+    name = min(gaps, key=lambda key: float(np.nanmin(gaps[key])))
+    return name, gaps[name]
+
+
+def _end(system: Bound, p: Array, x: Array) -> tuple[str, float] | None:
+    """Where the branch through x [n] saturates, if it is about to: the overlap that does, and the constrained one there."""
+    module = system.module
+    column = module.PARAMETERS.index(module.CONSTRAINED)
+    name, (gap,) = _saturation(module, x[None])
+    if not gap < _SATURATED:
+        return None
+    here = p.copy()
+    # the equation of the constrained overlap's conjugate says at which overlap a state is
+    here[column] += system.residual(x[None], p[None])[0, module.ORDER_PARAMETERS.index(f"{module.CONSTRAINED}_hat")]
+    _, jacobian = system.residual_and_jacobian(x[None], here[None])
+    slopes = system.parameter_derivative(x[None], here[None])[0, :, column]
+    try:
+        tangent = np.linalg.solve(jacobian[0], -slopes)
+    except np.linalg.LinAlgError:
+        return None
+    rate = float(tangent[module.ORDER_PARAMETERS.index(name)])
+    return (name, float(here[column] + gap / rate)) if rate > 0.0 else None
 
 
 def from_largest_margin(system: Bound, p: Array, settings: NewtonSettings) -> Path:

@@ -183,6 +183,16 @@ def root(variance: Any) -> Any:
     return result
 
 
+def unexplained(variance: Any, explained: Any) -> Any:
+    """What is left of a variance; where that is a rounding error, 1e-14 of the variance, so that its root can divide."""
+    left = variance - explained
+    least = 1e-14 * variance
+    if _is_number(left):
+        return left if not -1e-12 < left < least else np.float64(least)
+    result: Array = np.where((left > -1e-12) & (left < least), least, left)
+    return result
+
+
 def log(x: Any) -> Array:
     """The logarithm, -inf at 0 and nan below, without warnings."""
     result: Array = np.log(np.asarray(x, dtype=float))

@@ -57,6 +57,20 @@ class Root(sp.Function):
         return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
 
 
+class Unexplained(sp.Function):
+    """``Unexplained(v, e)`` = v - e: what is left of a variance, and a rounding error of v where nothing is."""
+
+    nargs = 2
+
+    def doit(self, **hints: object) -> sp.Expr:
+        """The difference itself."""
+        return self.args[0].doit() - self.args[1].doit()
+
+    def _latex(self, printer: object, exp: object = None) -> str:
+        body = printer._print(self.args[0] - self.args[1])  # type: ignore[attr-defined]
+        return rf"\left({body}\right)" if exp is None else rf"\left({body}\right)^{{{exp}}}"
+
+
 @dataclass(frozen=True, slots=True)
 class Branch:
     """One term of a channel: a student leaf, a teacher weight or planted variables, and the multiplicity.

@@ -107,6 +107,8 @@ class Derived:
         origin: a guess of each order parameter at small alpha, where the branch cannot begin at alpha = 0.
         trivial: where the ansatz has a trivial state: the order parameters (and the constrained overlap) by what they equal.
         constrained: the overlap that is a parameter.
+        reference: the order parameters of a reference, by name in its own theory.
+        follower: the state of a probe that knows its reference alone, given the reference's order parameters.
         ground: whether this is the limit of vanishing temperature: the free entropy is then T phi, minus the energy.
     """
 
@@ -135,5 +137,7 @@ class Derived:
     origin: Mapping[str, sp.Expr] = field(hash=False, default_factory=dict)
     trivial: Mapping[str, str] = field(hash=False, default_factory=dict)
     constrained: str = ""
+    reference: Mapping[str, str] = field(hash=False, default_factory=dict)
+    follower: Mapping[str, sp.Expr] = field(hash=False, default_factory=dict)
     stabilities: Stabilities = field(default_factory=Stabilities)
     ground: bool = False

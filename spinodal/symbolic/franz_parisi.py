@@ -16,7 +16,7 @@ import sympy as sp
 from spinodal.spec.coupled import given_margin, reference_spec
 from spinodal.spec.types import Spec
 from spinodal.symbolic.action import P_D, Q_D, Q_D_HAT, Action, R
-from spinodal.symbolic.channel import Ratio, Root
+from spinodal.symbolic.channel import Ratio, Root, Unexplained
 from spinodal.symbolic.coupled import (
     FIELD_ACROSS,
     FIELD_OWN,
@@ -106,7 +106,7 @@ def _derive(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> tuple[De
         },
         moments=coupled.student.given.moments,
         pieces={"pairing": coupled.pairing, "block": coupled.block},
-        **_start(coupled, saddle),
+        **_start(coupled, saddle, base),
         stabilities=_stabilities(coupled),
     )
     return derived, coupled.reference, base, rename
@@ -131,9 +131,10 @@ def _definitions(coupled: Coupled, base: Derived) -> tuple[Definition, ...]:
     found.append(Definition(VARIANCE_W, hat - with_hat(Q), "quadratic tilt of the probe's prior"))
     for channel, within in zip(coupled.channels, (rename(VARIANCE_W), rename(VARIANCE_H)), strict=True):
         explained = _explained(channel)
-        found.append(
-            Definition(channel.residual, within - explained, "what is left of a reference's variance given its probe")
-        )
+        # a probe without data of its own follows its reference: nothing is left of its field. The channel does not depend on
+        # the share explained, so that a rounding error may stay. Of a prior this is no variance, and may be negative
+        left = Unexplained(within, explained) if channel is coupled.channels[1] else within - explained
+        found.append(Definition(channel.residual, left, "what is left of a reference's variance given its probe"))
     if coupled.has_teacher and coupled.student.output.channel.branches[0].teacher is not None:
         output = coupled.channels[1]
         own, teacher = _gains(output)
@@ -167,10 +168,11 @@ def _conditions(coupled: Coupled) -> list[Condition]:
     free_hat = _free(prior).subs(dict(coupled.uses[0].arguments))
     found.append(Condition(free_hat, "the variance of the probe's conjugate field given the references'"))
     found.append(Condition(_free(output), "the variance of the probe's field given the references'"))
-    found.append(Condition(output.residual, "the variance of the reference's field given the probe's"))
+    left = coupled.rename(VARIANCE_H) - _explained(output)
+    found.append(Condition(left, "the variance of the reference's field given the probe's"))
     if output.probe.branches[0].teacher is not None:
         found.append(Condition(output.teacher_residual, "the variance of the teacher's field given the others"))
-        joint = output.residual * output.teacher_residual - output.common**2
+        joint = left * output.teacher_residual - output.common**2
         found.append(Condition(joint, "the joint variance of teacher and reference given the probe"))
     return found
 
@@ -204,11 +206,34 @@ def _stabilities(coupled: Coupled) -> Stabilities:
     return Stabilities(densities, tuple(dict.fromkeys((*found[1], *(coupled.rename(e) for e in reference[1])))))
 
 
-def _start(coupled: Coupled, saddle: CoupledSaddle) -> dict[str, Any]:
+def _start(coupled: Coupled, saddle: CoupledSaddle, base: Derived) -> dict[str, Any]:
     """Where the branch of a given t begins; an extremised t is found from that of a given one."""
     if coupled.extremised:
         return {}
-    return {"origin": _origin(coupled, saddle), "trivial": _trivial(coupled), "constrained": str(T)}
+    return {
+        "origin": _origin(coupled, saddle),
+        "trivial": _trivial(coupled),
+        "constrained": str(T),
+        "reference": {coupled.rename.name(name): name for name in base.order_parameters},
+        "follower": _follower(coupled),
+    }
+
+
+def _follower(coupled: Coupled) -> dict[str, sp.Expr]:
+    """A probe that patterns do not pull: t times its reference, and what is left of its norm beside it.
+
+    Its weights are tilted by the reference's alone: q_hat = s_hat = 0. For weights whose mean is not linear in the tilt the
+    overlaps are guesses; t_hat is one for all but a sphere.
+    """
+    r = coupled.rename
+    norm = r(coupled.reference.diagonal)
+    found: dict[sp.Symbol, sp.Expr] = {x: sp.Integer(0) for x in coupled.unknowns}
+    found |= {Q: T**2 * norm, S: T * r(Q), R: T * r(R), P: T**2 * r(P_D), P_S: T * r(P), P_T: T * r(P_D)}
+    beside = 1 - T**2
+    found |= {P_D: T**2 * r(P_D) + beside, Q_D: T**2 * norm + beside, with_hat(T): T}
+    if coupled.student.imposed:  # a Gaussian of variance 1 - t^2 around t times the reference
+        found |= {with_hat(T): T / beside, Q_D_HAT: 1 - 1 / beside}
+    return {str(x): found[x] for x in coupled.unknowns}
 
 
 def _origin(coupled: Coupled, saddle: CoupledSaddle) -> dict[str, sp.Expr]:

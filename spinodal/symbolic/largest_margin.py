@@ -87,6 +87,8 @@ def at_largest_margin(
         channel_values=values,
         parameter_derivative=(*rows, final),
         origin={},
+        reference={},
+        follower={},
         trivial={},
         constrained="",
     )

@@ -52,6 +52,8 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
         parts.append(_routine(routine, program))
     if program.origin:
         parts.append(_origin(program))
+    if program.follower:
+        parts.append(_follower(program))
     parts.append(_interface(program))
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -292,6 +294,27 @@ def _origin(program: Program) -> str:
         if name in guesses:
             lines.append(f"    out_origin[:, {j}] = {source(guesses[name])}")
     return "\n".join([*lines, "    return out_origin"])
+
+
+def _follower(program: Program) -> str:
+    """The state of a probe that knows its reference alone."""
+    values = dict(program.follower)
+    used = {str(s) for e in values.values() for s in e.free_symbols}
+    names = program.order_parameters
+    lines = [
+        f"REFERENCE = {dict(program.reference)!r}  # order parameters by name in the reference's own theory",
+        "",
+        "",
+        "def follower(x, p):",
+        '    """The state of a probe that knows its reference alone, whose own order parameters x holds, [B, n]."""',
+        *(f"    {name_of(sp.Symbol(name))} = x[:, {j}]" for j, name in enumerate(names) if name in used),
+        *(f"    {name_of(sp.Symbol(name))} = p[:, {j}]" for j, name in enumerate(program.parameters) if name in used),
+        "    out_follower = np.array(x, dtype=float)",
+    ]
+    for j, name in enumerate(names):
+        if name in values:
+            lines.append(f"    out_follower[:, {j}] = {source(sp.sympify(values[name]))}")
+    return "\n".join([*lines, "    return out_follower"])
 
 
 def _inner_functions(

@@ -118,6 +118,9 @@ class SourcePrinter(NumPyPrinter):
     def _print_Root(self, expr: Any) -> str:
         return f"runtime.root({self._print(expr.args[0])})"
 
+    def _print_Unexplained(self, expr: Any) -> str:
+        return f"runtime.unexplained({self._print(expr.args[0])}, {self._print(expr.args[1])})"
+
     def _print_Tail(self, expr: Any) -> str:
         return f"special.gaussian_tail({self._print(expr.args[0])})"
 

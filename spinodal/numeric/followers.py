@@ -1,0 +1,74 @@
+"""Probes that follow their reference: where the branch of a constrained overlap begins near 1.
+
+A probe that its own patterns do not pull is its reference with some weights changed at random: in all that it shares with
+other probes it follows its reference, and its conjugates vanish but for the one that holds the overlap. Probes without data
+are so at any overlap, and so are, up to an exponentially small pull, probes close to a reference whose margin is the larger
+one. A generated module gives that state in terms of the reference's (``follower``), which has a module of its own
+(``REFERENCE_MODULE``, its order parameters by name in ``REFERENCE``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spinodal.numeric.path import Path
+from spinodal.numeric.results import Array
+from spinodal.numeric.roots import NewtonSettings, newton
+
+if TYPE_CHECKING:
+    from spinodal.numeric.solve import Bound
+
+#: Sweeps for the conjugate that holds the overlap, whose logarithmic divergence they climb, and then for the overlaps.
+_CLIMB, _SWEEPS = 80, 3
+_HELD = 1e-10
+#: The scaled Newton step from a follower to a state that is followed from it.
+_REACH = 0.1
+
+
+def from_reference(system: Bound, p: Array, settings: NewtonSettings) -> Path:
+    """The states at p [B, k] that Newton's method reaches from followers without leaving their neighbourhood."""
+    start = followers(system, p)
+    usable = np.isfinite(start).all(axis=1)
+    near = replace(settings, iterations=12, halvings=0, fall_back=False, reach=_REACH, contraction=1.0)
+    roots = newton(system, np.where(usable[:, None], start, 0.5), p, near)
+    roots = replace(roots, converged=roots.converged & usable)
+    return Path(roots, roots.converged.astype(float), np.zeros(len(p), dtype=bool))
+
+
+def followers(system: Bound, p: Array) -> Array:
+    """Probes that follow their references at p [B, k]; nan where there is no reference, [B, n]."""
+    module = system.module
+    names = list(module.ORDER_PARAMETERS)
+    x = np.full((len(p), len(names)), np.nan)
+    base = _references(system, p)
+    for name, own in module.REFERENCE.items():
+        x[:, names.index(name)] = base[:, module.REFERENCE_MODULE.ORDER_PARAMETERS.index(own)]
+    x = module.follower(x, p)
+    driver = names.index(f"{module.CONSTRAINED}_hat")
+    probe = np.array([name not in module.REFERENCE and name not in module.CONJUGATES for name in names])
+    with np.errstate(all="ignore"):
+        for _ in range(_CLIMB):  # the overlap grows ever more slowly with its conjugate: Newton does not overshoot
+            f, jacobian = system.residual_and_jacobian(x, p)
+            step = np.nan_to_num(f[:, driver] / jacobian[:, driver, driver])
+            x[:, driver] -= step
+            if not np.any(np.abs(step) > _HELD * (1.0 + np.abs(x[:, driver]))):
+                break
+        for _ in range(_SWEEPS):
+            f = system.residual(x, p)
+            x = np.where(probe, x - f, x)
+    return np.asarray(x)
+
+
+def _references(system: Bound, p: Array) -> Array:
+    """States of the references at p [B, k], nan where they were not found; those at equal parameters are found once."""
+    from spinodal.numeric.solve import from_small_alpha  # which imports this module
+
+    reference: ModuleType = system.module.REFERENCE_MODULE
+    columns = [system.module.PARAMETERS.index(name) for name in reference.PARAMETERS]
+    points, which = np.unique(p[:, columns], axis=0, return_inverse=True)
+    roots = from_small_alpha(type(system)(reference, system.rule), points, NewtonSettings(tolerance=1e-9)).roots
+    return np.asarray(np.where(roots.converged[:, None], roots.x, np.nan)[which.ravel()])
