@@ -17,7 +17,8 @@ import numpy as np
 
 from spinodal.numeric.path import Path
 from spinodal.numeric.results import Array
-from spinodal.numeric.roots import NewtonSettings, newton
+from spinodal.numeric.roots import NewtonSettings, Roots, newton
+from spinodal.numeric.rows import Mask
 
 if TYPE_CHECKING:
     from spinodal.numeric.solve import Bound
@@ -29,12 +30,27 @@ _HELD = 1e-10
 _REACH = 0.1
 
 
-def from_reference(system: Bound, p: Array, settings: NewtonSettings) -> Path:
-    """The states at p [B, k] that Newton's method reaches from followers without leaving their neighbourhood."""
-    start = followers(system, p)
-    usable = np.isfinite(start).all(axis=1)
+def from_reference(system: Bound, p: Array, chosen: Mask, settings: NewtonSettings) -> Path:
+    """The states at p [B, k] that Newton's method reaches from followers without leaving their neighbourhood.
+
+    Args:
+        system: a module bound to a rule.
+        p: parameters [B, k].
+        chosen: the rows that are tried [B].
+        settings: of Newton's method.
+    """
+    start = np.zeros((len(p), len(system.module.ORDER_PARAMETERS)))
+    rows = np.flatnonzero(chosen)
+    if rows.size:
+        start[rows] = followers(system, p[rows])
+    usable = chosen & np.isfinite(start).all(axis=1)
     near = replace(settings, iterations=12, halvings=0, fall_back=False, reach=_REACH, contraction=1.0)
-    roots = newton(system, np.where(usable[:, None], start, 0.5), p, near)
+    unknown, n = np.full(len(p), np.inf), start.shape[1]
+    count = np.zeros(len(p), dtype=int)
+    roots = Roots(start, np.zeros(len(p), dtype=bool), unknown, unknown, count, 0.0 * count, np.zeros((len(p), n, n)))
+    good = np.flatnonzero(usable)
+    if good.size:
+        roots = roots.replaced(good, newton(system, start[good], p[good], near), np.ones(good.size, dtype=bool))
     roots = replace(roots, converged=roots.converged & usable)
     return Path(roots, roots.converged.astype(float), np.zeros(len(p), dtype=bool))
 

@@ -47,26 +47,44 @@ def along(
         bounded: which unknowns are overlaps of order one [n].
         settings: of Newton's method.
     """
-    places = p.copy()
-    _, curve = np.unique(np.delete(p, column, axis=1), axis=0, return_inverse=True)
-    curve = curve.ravel()
+    curve = _curves(p, column)
     members = [np.flatnonzero(curve == k) for k in range(int(curve.max()) + 1)]
-    for rows in members:
-        values = p[rows, column]
-        places[rows, column] = values[np.argmin(np.abs(values - anchors[0]))]
-    first = np.array([rows[0] for rows in members])
-    path = begin(places[first])
+
+    def nearest(rows: NDArray[np.intp], value: float) -> int:
+        return int(rows[np.argmin(np.abs(p[rows, column] - value))])
+
+    first = np.array([nearest(rows, anchors[0]) for rows in members])
+    path = begin(p[first])
     for value in anchors[1:]:
         lost = np.flatnonzero(~path.roots.converged)
         if lost.size == 0:
             break
-        places[np.isin(curve, lost), column] = value
-        path = improved(path, lost, begin(places[first[lost]]))
-    curves = [_Curve(rows[np.argsort(p[rows, column])], p, column) for rows in members]
-    spread = Path(path.roots.taken(curve), path.reached[curve], path.fold[curve])
-    state, good = spread.roots.x.copy(), np.zeros(len(p), dtype=bool)
-    for k, group in enumerate(curves):
-        group.start(places[first[k], column], path.roots.x[k] if path.roots.converged[k] else None)
+        first[lost] = [nearest(members[k], value) for k in lost]
+        path = improved(path, lost, begin(p[first[lost]]))
+    begun = np.zeros(len(p), dtype=bool)
+    begun[first] = path.roots.converged
+    roots = replace(path.roots.taken(curve), converged=begun)
+    return from_known(system, p, column, Path(roots, path.reached[curve], path.fold[curve]), bounded, settings)
+
+
+def _curves(p: Array, column: int) -> NDArray[np.intp]:
+    """Which curve along a column each row belongs to [B]."""
+    _, curve = np.unique(np.delete(p, column, axis=1), axis=0, return_inverse=True)
+    return curve.ravel()
+
+
+def from_known(system: System, p: Array, column: int, known: Path, bounded: Mask, settings: NewtonSettings) -> Path:
+    """The rows of p [B, k] where ``known`` has not converged, from their nearest neighbours on their curves.
+
+    Of a row that was not reached, the state is the last one on the way there.
+    """
+    curve = _curves(p, column)
+    groups = [np.flatnonzero(curve == k) for k in range(int(curve.max()) + 1)]
+    curves = [_Curve(rows[np.argsort(p[rows, column])], p, column) for rows in groups]
+    spread = known
+    state, good = known.roots.x.copy(), known.roots.converged.copy()
+    for group, rows in zip(curves, groups, strict=True):
+        group.learn(rows[good[rows]], state[rows[good[rows]]], good[rows[good[rows]]])
     while True:
         asked = [request for group in curves for request in group.wanted()]
         if not asked:
@@ -96,15 +114,12 @@ class _Curve:
         self.rows = rows
         self.overlaps = p[rows, column]
         self.known: list[tuple[float, Array]] = []
-        self.open = np.zeros(len(rows), dtype=bool)
-
-    def start(self, overlap: float, x: Array | None) -> None:
-        """The state from which all others are reached, if there is one."""
-        if x is not None:
-            self.known, self.open[:] = [(overlap, x)], True
+        self.open = np.ones(len(rows), dtype=bool)
 
     def wanted(self) -> list[tuple[int, float, Array]]:
         """Of every gap between known states the row in its middle, with the nearest known state: (row, overlap, state)."""
+        if not self.known:
+            return []
         found = []
         edges = [-np.inf, *sorted(overlap for overlap, _ in self.known), np.inf]
         for low, high in pairwise(edges):
@@ -115,9 +130,7 @@ class _Curve:
                 found.append((int(self.rows[middle]), overlap, x))
         return found
 
-    def learn(
-        self, rows: NDArray[np.intp], states: Array, good: Mask
-    ) -> list[tuple[int, NDArray[np.intp]]]:
+    def learn(self, rows: NDArray[np.intp], states: Array, good: Mask) -> list[tuple[int, NDArray[np.intp]]]:
         """What became of the rows asked for; where one was not reached, those beyond it are not either.
 
         Returns:

@@ -38,6 +38,8 @@ _FALL = 45.0  # S falls by this much inside the domain: what is left out weighs 
 _EXTENT = 7.0
 #: Steps wider than this (in the inner variable) are resolved without panels of their own.
 _WIDE = 1.0
+#: Steps narrower than the first take more nodes: by the second for each factor 10.
+_NARROW, _MORE = 1e-2, 0.15
 _NEWTON = 12
 _MAXIMA = 4
 _EXTENSIONS = 40  # of the domain, each by 1.6
@@ -75,7 +77,8 @@ def tilted(
             if np.any(_cut(width, outer) < _WIDE):
                 places.append(_cut(centre, outer))
                 sizes.append(_cut(width, outer))
-        thin = _thinned(rule, len(places))
+        narrowest = min(float(np.nanmin(size, initial=1.0)) for size in sizes)
+        thin = _thinned(rule, len(places), narrowest)
         size = max(1, _BLOCK_ELEMENTS // (thin.n * len(places)))
         for start in range(0, outer.stop - outer.start, size):
             part = slice(start, start + size)
@@ -86,11 +89,17 @@ def tilted(
     return tuple(np.concatenate([np.atleast_1d(p) for p in piece]).reshape(shape) for piece in zip(*pieces, strict=True))
 
 
-def _thinned(rule: Rule, places: int) -> Rule:
-    """The rule for a domain that is cut between several places: each panel is simpler than the whole."""
-    if places == 1 or not is_dataclass(rule) or isinstance(rule, type):
+def _thinned(rule: Rule, places: int, narrowest: float) -> Rule:
+    """The rule for a domain that is cut between several places: each panel is simpler than the whole.
+
+    Derivatives of steps of width w are larger than their integrals by powers of 1/w: more nodes where they are narrow.
+    """
+    if not is_dataclass(rule) or isinstance(rule, type):
         return rule
-    thinned: Rule = replace(rule, n=max(12, (6 * rule.n) // 10))
+    share = (1.0 if places == 1 else 0.6) * (1.0 + _MORE * math.log10(_NARROW / min(max(narrowest, 1e-12), _NARROW)))
+    if share == 1.0:
+        return rule
+    thinned: Rule = replace(rule, n=max(12, int(share * rule.n)))
     return thinned
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinodal.numeric.followers import from_reference
-from spinodal.numeric.neighbours import along, improved
+from spinodal.numeric.neighbours import along, from_known, improved
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Array, Mask, System
@@ -55,24 +55,18 @@ def from_origin(system: Bound, module: ModuleType, p: Array, bounded: Mask, sett
     Of rows that differ in the constrained overlap alone one is reached from the origin, and the others from one another.
     """
     column = module.PARAMETERS.index(module.CONSTRAINED)
-
-    def begin(at: Array) -> Path:
-        near = np.flatnonzero(at[:, column] > _NEAR_ONE)
-        if near.size == 0:
-            return _direct(system, module, at, bounded, settings)
-        path = from_reference(system, at, settings)
-        rest = np.flatnonzero(~path.roots.converged)
-        return improved(path, rest, _direct(system, module, at[rest], bounded, settings)) if rest.size else path
-
-    path = along(system, p, column, begin, _ANCHORS, bounded, settings)
-    lost = np.flatnonzero(~path.roots.converged & (p[:, column] > _NEAR_ONE))
-    if lost.size:  # beyond overlaps at which there is no state
-        path = improved(path, lost, along(system, p[lost], column, lambda at: from_reference(system, at, settings), (1.0,), bounded, settings))
-    lost = ~path.roots.converged
+    path = from_reference(system, p, p[:, column] > _NEAR_ONE, settings)
+    if path.roots.converged.any():
+        path = from_known(system, p, column, path, bounded, settings)
+    lost = np.flatnonzero(~path.roots.converged)
+    if lost.size:  # too far from references, or overlaps at which there is no state lie between
+        begin = lambda at: _direct(system, module, at, bounded, settings)  # noqa: E731 - an argument with a name
+        path = improved(path, lost, along(system, p[lost], column, begin, _ANCHORS, bounded, settings))
+    failed = ~path.roots.converged
     _, gap = _saturation(module, path.roots.x)
-    ended = lost & (path.reached > 0.0) & (gap < _SATURATED)
+    ended = failed & (path.reached > 0.0) & (gap < _SATURATED)
     path = replace(path, reached=np.where(ended, SATURATED, path.reached))
-    around = np.flatnonzero(lost & ~ended)
+    around = np.flatnonzero(failed & ~ended)
     if around.size == 0 or not module.TRIVIAL:
         return path
     return improved(path, around, _across(system, module, p[around], bounded, settings))

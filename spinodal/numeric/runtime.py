@@ -183,14 +183,26 @@ def root(variance: Any) -> Any:
     return result
 
 
+#: What is kept of a variance that another one explains completely, and of the distance of a correlation from 1.
+_LEFT, _INDEPENDENT = 1e-14, 1e-6
+#: Iterates may explain this much more of a variance than there is.
+_OVERSHOOT = 0.05
+
+
 def unexplained(variance: Any, explained: Any) -> Any:
-    """What is left of a variance; where that is a rounding error, 1e-14 of the variance, so that its root can divide."""
+    """What is left of a variance, at least 1e-14 of it, so that its root can divide; nan where far more is explained."""
     left = variance - explained
-    least = 1e-14 * variance
+    least = _LEFT * variance
     if _is_number(left):
-        return left if not -1e-12 < left < least else np.float64(least)
-    result: Array = np.where((left > -1e-12) & (left < least), least, left)
+        return left if left >= least else np.float64(least if left > -_OVERSHOOT * variance else np.nan)
+    result: Array = np.where(left >= least, left, np.where(left > -_OVERSHOOT * variance, least, np.nan))
     return result
+
+
+def covariance(value: Any, first: Any, second: Any) -> Any:
+    """A covariance between quantities of two variances, with its correlation inside +-1."""
+    largest = (1.0 - _INDEPENDENT) * np.sqrt(first * second)
+    return np.clip(value, -largest, largest)
 
 
 def log(x: Any) -> Array:

@@ -259,8 +259,9 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
     module = system.module
     current, states = system, x.copy()
     for attempt in range(_REFINEMENTS + 1):
-        error, free_entropy, shift = quadrature_error(current, states, p)
-        if np.all(error <= tolerance) or attempt == _REFINEMENTS:
+        quadrature, rounding, free_entropy, shift = _errors(current, states, p)
+        error = quadrature + rounding
+        if np.all(quadrature <= tolerance) or attempt == _REFINEMENTS:  # more nodes do not make rounding smaller
             break
         current = current.refined()
         again = newton(current, states, p, NewtonSettings(iterations=12))
@@ -314,24 +315,26 @@ def quadrature_error(system: Bound, x: Array, p: Array) -> tuple[Array, Array, A
     phi is stationary, so that an error dx of the state enters to second order, as F . dx; the rounding floor is that of
     the pairing terms, which cancel in phi.
     """
+    quadrature, rounding, phi, shift = _errors(system, x, p)
+    return quadrature + rounding, phi, shift
+
+
+def _errors(system: Bound, x: Array, p: Array) -> tuple[Array, Array, Array, Array]:
+    """As :func:`quadrature_error`, the rounding floor by itself: (quadrature, rounding, phi, shift)."""
     finer = system.refined()
     with np.errstate(all="ignore"):  # a free entropy that is not finite is reported as such
-        return _quadrature_error(system, finer, x, p)
-
-
-def _quadrature_error(system: Bound, finer: Bound, x: Array, p: Array) -> tuple[Array, Array, Array]:
-    coarse = system.module.free_entropy(x, p, system.rule)
-    fine = system.module.free_entropy(x, p, finer.rule)
-    f, j = finer.residual_and_jacobian(x, p)
-    scales = _magnitudes(system.module, x)
-    f, j = f / scales, j * scales[:, None, :] / scales[:, :, None]
-    shift = np.nan_to_num(np.linalg.lstsq(j[0], f[0])[0])[None] if len(x) == 1 else _shifts(j, f)
-    overlap = is_overlap(system.module)
-    size = np.abs(x) / scales
-    pairing = np.sum(size[:, overlap], axis=1) * np.max(size, axis=1)
-    rounding = 8.0 * np.finfo(float).eps * (1.0 + pairing)
-    second = np.sum(np.abs(f * shift) * (1.0 + np.abs(p[:, :1])), axis=1)
-    return np.abs(fine - coarse) + second + rounding, np.asarray(fine), shift * scales
+        coarse = system.module.free_entropy(x, p, system.rule)
+        fine = system.module.free_entropy(x, p, finer.rule)
+        f, j = finer.residual_and_jacobian(x, p)
+        scales = _magnitudes(system.module, x)
+        f, j = f / scales, j * scales[:, None, :] / scales[:, :, None]
+        shift = np.nan_to_num(np.linalg.lstsq(j[0], f[0])[0])[None] if len(x) == 1 else _shifts(j, f)
+        overlap = is_overlap(system.module)
+        size = np.abs(x) / scales
+        pairing = np.sum(size[:, overlap], axis=1) * np.max(size, axis=1)
+        rounding = 8.0 * np.finfo(float).eps * (1.0 + pairing)
+        second = np.sum(np.abs(f * shift) * (1.0 + np.abs(p[:, :1])), axis=1)
+        return np.abs(fine - coarse) + second, rounding, np.asarray(fine), shift * scales
 
 
 def _magnitudes(module: ModuleType, x: Array) -> Array:

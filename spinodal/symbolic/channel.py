@@ -58,7 +58,10 @@ class Root(sp.Function):
 
 
 class Unexplained(sp.Function):
-    """``Unexplained(v, e)`` = v - e: what is left of a variance, and a rounding error of v where nothing is."""
+    """``Unexplained(v, e)`` = v - e: what is left of a variance; where nothing is, a rounding error of v.
+
+    At a saddle point it is not negative, since overlaps are averages; the states on the way there may lie a little outside.
+    """
 
     nargs = 2
 
@@ -69,6 +72,20 @@ class Unexplained(sp.Function):
     def _latex(self, printer: object, exp: object = None) -> str:
         body = printer._print(self.args[0] - self.args[1])  # type: ignore[attr-defined]
         return rf"\left({body}\right)" if exp is None else rf"\left({body}\right)^{{{exp}}}"
+
+
+class Covariance(sp.Function):
+    """``Covariance(c, u, v)`` = c between quantities of variances u and v, whose correlation stays within +-1."""
+
+    nargs = 3
+
+    def doit(self, **hints: object) -> sp.Expr:
+        """The covariance itself."""
+        return self.args[0].doit()
+
+    def _latex(self, printer: object, exp: object = None) -> str:
+        body = printer._print(self.args[0])  # type: ignore[attr-defined]
+        return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
 
 
 @dataclass(frozen=True, slots=True)

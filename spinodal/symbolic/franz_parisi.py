@@ -16,7 +16,7 @@ import sympy as sp
 from spinodal.spec.coupled import given_margin, reference_spec
 from spinodal.spec.types import Spec
 from spinodal.symbolic.action import P_D, Q_D, Q_D_HAT, Action, R
-from spinodal.symbolic.channel import Ratio, Root, Unexplained
+from spinodal.symbolic.channel import Covariance, Ratio, Root, Unexplained
 from spinodal.symbolic.coupled import (
     FIELD_ACROSS,
     FIELD_OWN,
@@ -140,7 +140,8 @@ def _definitions(coupled: Coupled, base: Derived) -> tuple[Definition, ...]:
         own, teacher = _gains(output)
         left = coupled.student.teacher_variance - output.reference.teacher**2 / output.reference.overlap - teacher**2
         found.append(Definition(output.teacher_residual, left, "what is left of the teacher's variance given the others"))
-        found.append(Definition(output.common, -own * teacher, "covariance of teacher and reference given the others"))
+        common = Covariance(-own * teacher, output.residual, output.teacher_residual)
+        found.append(Definition(output.common, common, "covariance of teacher and reference given the others"))
     return tuple(dict.fromkeys(found))
 
 
@@ -163,17 +164,14 @@ def _explained(channel: ProbeChannel) -> sp.Expr:
 
 
 def _conditions(coupled: Coupled) -> list[Condition]:
+    """The probe's domain; that a probe cannot know more of its reference than there is follows from the equations."""
     found = [Condition(VARIANCE_H, "the variance of the probe's field within a state")]
     prior, output = coupled.channels
     free_hat = _free(prior).subs(dict(coupled.uses[0].arguments))
     found.append(Condition(free_hat, "the variance of the probe's conjugate field given the references'"))
     found.append(Condition(_free(output), "the variance of the probe's field given the references'"))
-    left = coupled.rename(VARIANCE_H) - _explained(output)
-    found.append(Condition(left, "the variance of the reference's field given the probe's"))
     if output.probe.branches[0].teacher is not None:
         found.append(Condition(output.teacher_residual, "the variance of the teacher's field given the others"))
-        joint = left * output.teacher_residual - output.common**2
-        found.append(Condition(joint, "the joint variance of teacher and reference given the probe"))
     return found
 
 
@@ -223,14 +221,14 @@ def _follower(coupled: Coupled) -> dict[str, sp.Expr]:
     """A probe that patterns do not pull: t times its reference, and what is left of its norm beside it.
 
     Its weights are tilted by the reference's alone: q_hat = s_hat = 0. For weights whose mean is not linear in the tilt the
-    overlaps are guesses; t_hat is one for all but a sphere.
+    overlaps and t_hat are guesses.
     """
     r = coupled.rename
     norm = r(coupled.reference.diagonal)
     found: dict[sp.Symbol, sp.Expr] = {x: sp.Integer(0) for x in coupled.unknowns}
     found |= {Q: T**2 * norm, S: T * r(Q), R: T * r(R), P: T**2 * r(P_D), P_S: T * r(P), P_T: T * r(P_D)}
     beside = 1 - T**2
-    found |= {P_D: T**2 * r(P_D) + beside, Q_D: T**2 * norm + beside, with_hat(T): T}
+    found |= {P_D: T**2 * r(P_D) + beside, Q_D: T**2 * norm + beside, with_hat(T): sp.atanh(T)}
     if coupled.student.imposed:  # a Gaussian of variance 1 - t^2 around t times the reference
         found |= {with_hat(T): T / beside, Q_D_HAT: 1 - 1 / beside}
     return {str(x): found[x] for x in coupled.unknowns}

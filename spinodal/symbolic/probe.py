@@ -209,6 +209,8 @@ class ProbeChannel:
             )
         elif leaf.kind in ("two-cosh", "discrete"):
             inner = self._summed(leaf, int(order), closed, omega, h, centre, own - across, free)
+        elif leaf.kind == "quadratic":
+            inner = self._beside_gaussian(leaf, int(order), closed, omega, h, (centre, own - across, free))
         else:
             root = Root(free)
             gain = Ratio(own - across, root)
@@ -292,6 +294,31 @@ class ProbeChannel:
             measure = Measure([h], [centre + coupling * value], sp.Matrix([[free]]), sp.Matrix([[Root(free)]]))
             total += value**order * weight * average(integrand, measure)
         return expand_outside(total)
+
+    def _beside_gaussian(
+        self,
+        leaf: Leaf,
+        order: int,
+        integrand: sp.Expr,
+        omega: sp.Symbol,
+        h: sp.Symbol,
+        given: tuple[sp.Expr, sp.Expr, sp.Expr],
+    ) -> sp.Expr:
+        """A Gaussian reference weight w at given omega, of which h = centre + coupling w + noise of variance ``free``.
+
+        Each derivative of Z_ref in its field is a factor w, whose moments at given h follow from Stein's identity. Nothing is
+        singular where h carries no noise.
+        """
+        centre, coupling, free = given
+        mean, variance = (leaf.log_derivative(k, omega, self.reference.variance) for k in (1, 2))
+        spread = free + coupling**2 * variance
+        at_h = mean + coupling * variance / spread * (h - centre - coupling * mean)
+        rest = variance * free / spread
+        moments: list[sp.Expr] = [sp.S.One, at_h]
+        for n in range(1, order):
+            moments.append(at_h * moments[n] + n * rest * moments[n - 1])
+        measure = Measure([h], [centre + coupling * mean], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]))
+        return expand_outside(average(moments[order] * integrand, measure))
 
 
 def _edge(leaf: Leaf, field: sp.Expr, variance: sp.Expr) -> tuple[int, sp.Expr]:

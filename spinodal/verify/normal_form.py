@@ -22,7 +22,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from spinodal.symbolic.averages import Average, averages_in, explicit_fields
-from spinodal.symbolic.channel import Ratio, Root, Unexplained
+from spinodal.symbolic.channel import Covariance, Ratio, Root, Unexplained
 from spinodal.symbolic.functions import Density, LogDensity, LogTail, LogTwoCosh, Tail
 
 Array = NDArray[np.float64]
@@ -136,6 +136,8 @@ class NormalForm:
             return self._rational(quotient)
         if isinstance(node, Unexplained):
             return self._rational(node.args[0] - node.args[1])
+        if isinstance(node, Covariance):
+            return self._rational(node.args[0])
         if isinstance(node, Density):
             return self._rational(sp.exp(-(node.args[0] ** 2) / 2) / sp.sqrt(2 * sp.pi))
         if isinstance(node, LogDensity):

@@ -15,7 +15,7 @@ from sympy.polys.polyerrors import BasePolynomialError
 
 from spinodal.spec.names import BLOCK_SIZE
 from spinodal.symbolic.averages import Average, Measure
-from spinodal.symbolic.channel import Ratio, Root, Unexplained
+from spinodal.symbolic.channel import Covariance, Ratio, Root, Unexplained
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import Density, Tail
 from spinodal.verify.compare import Sides, Target
@@ -136,7 +136,7 @@ class _Dictionary:
 
 
 def _is_algebraic(expression: sp.Expr) -> bool:
-    kinds = (sp.Symbol, sp.Rational, sp.Add, sp.Mul, sp.Pow, Root, Ratio, Unexplained)
+    kinds = (sp.Symbol, sp.Rational, sp.Add, sp.Mul, sp.Pow, Root, Ratio, Unexplained, Covariance)
     return all(isinstance(node, kinds) or node == sp.pi for node in sp.preorder_traversal(expression))
 
 

@@ -119,7 +119,10 @@ class SourcePrinter(NumPyPrinter):
         return f"runtime.root({self._print(expr.args[0])})"
 
     def _print_Unexplained(self, expr: Any) -> str:
-        return f"runtime.unexplained({self._print(expr.args[0])}, {self._print(expr.args[1])})"
+        return f"runtime.unexplained({', '.join(map(self._print, expr.args))})"
+
+    def _print_Covariance(self, expr: Any) -> str:
+        return f"runtime.covariance({', '.join(map(self._print, expr.args))})"
 
     def _print_Tail(self, expr: Any) -> str:
         return f"special.gaussian_tail({self._print(expr.args[0])})"
