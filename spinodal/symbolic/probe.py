@@ -203,6 +203,7 @@ class ProbeChannel:
         slope = across / spread
         centre = mean_h + slope * (omega - mean_omega)
         free = probe - slope * across  # Var[h | omega]
+        outer = Measure([omega], [mean_omega], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]), branch.planted)
         if branch.teacher is not None:
             inner = self._beside_teacher(
                 index, branch, leaf, (int(teacher_order), int(order)), closed, (centre, own - across, free)
@@ -210,7 +211,7 @@ class ProbeChannel:
         elif leaf.kind in ("two-cosh", "discrete"):
             inner = self._summed(leaf, int(order), closed, omega, h, centre, own - across, free)
         elif leaf.kind == "quadratic":
-            inner = self._beside_gaussian(leaf, int(order), closed, omega, h, (centre, own - across, free))
+            return self._beside_gaussian(leaf, int(order), closed, outer, h, (centre, own - across, free))
         else:
             root = Root(free)
             gain = Ratio(own - across, root)
@@ -222,7 +223,6 @@ class ProbeChannel:
             )
             exponent = leaf.log_derivative(0, a, self.residual)
             inner = tilted_average(_bell(int(order), leaf, a, self.residual) * closed, exponent, measure)
-        outer = Measure([omega], [mean_omega], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]), branch.planted)
         return average(inner, outer)
 
     def _beside_teacher(
@@ -300,25 +300,41 @@ class ProbeChannel:
         leaf: Leaf,
         order: int,
         integrand: sp.Expr,
-        omega: sp.Symbol,
+        outer: Measure,
         h: sp.Symbol,
         given: tuple[sp.Expr, sp.Expr, sp.Expr],
     ) -> sp.Expr:
         """A Gaussian reference weight w at given omega, of which h = centre + coupling w + noise of variance ``free``.
 
-        Each derivative of Z_ref in its field is a factor w, whose moments at given h follow from Stein's identity. Nothing is
-        singular where h carries no noise.
+        Each derivative of Z_ref in its field is a factor w, whose moments at given h follow from Stein's identity.
+        Nothing is singular where h carries no noise. Long coefficients are symbols while averages are taken.
         """
         centre, coupling, free = given
+        (omega,) = outer.fields
         mean, variance = (leaf.log_derivative(k, omega, self.reference.variance) for k in (1, 2))
-        spread = free + coupling**2 * variance
-        at_h = mean + coupling * variance / spread * (h - centre - coupling * mean)
-        rest = variance * free / spread
+        known: dict[sp.Symbol, sp.Expr] = {}
+
+        def short(name: str, value: sp.Expr) -> sp.Expr:
+            found = sp.Symbol(f"_gaussian_{name}", real=True)
+            known[found] = value
+            return found
+
+        def linear(name: str, value: sp.Expr) -> sp.Expr:
+            slope = value.diff(omega)
+            start = value.subs(omega, 0)
+            return (short(f"{name}_0", start) if start != 0 else sp.S.Zero) + short(f"{name}_1", slope) * omega
+
+        spread = short("spread", free + coupling**2 * variance)
+        middle = linear("middle", centre + coupling * mean)
+        gain = short("gain", coupling * variance / known[spread])
+        rest = short("rest", variance * free / known[spread])
+        at_h = linear("start", mean - gain * (centre + coupling * mean)) + gain * h
         moments: list[sp.Expr] = [sp.S.One, at_h]
         for n in range(1, order):
             moments.append(at_h * moments[n] + n * rest * moments[n - 1])
-        measure = Measure([h], [centre + coupling * mean], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]))
-        return expand_outside(average(moments[order] * integrand, measure))
+        measure = Measure([h], [middle], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]))
+        found = average(average(moments[order] * integrand, measure), outer)
+        return found.xreplace(known).xreplace(known)
 
 
 def _edge(leaf: Leaf, field: sp.Expr, variance: sp.Expr) -> tuple[int, sp.Expr]:

@@ -6,7 +6,7 @@ probability that a pattern is kept,
 
     phi = S(t) + alpha int dH P_ref(H) log H[(kappa - t H)/sqrt(1 - t^2)],
 
-with the references' density of stabilities P_ref: one integral in their own theory, by Gauss-Legendre and scipy's normal tail.
+with the references' density of stabilities P_ref: one integral in their own theory.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def storage_density(fields: Array, q: float, margin: float) -> Array:
 
 
 def kept(t: float, margin: float, alpha: float, density: Callable[[Array], Array]) -> float:
-    """alpha times the mean logarithm of the probability that a pattern is kept at random changes."""
+    """Alpha times the mean logarithm of the probability that a pattern is kept at random changes."""
     width = np.sqrt(1.0 - t * t)
     nodes, weights = leggauss(300)
     reach = 12.0 * width  # beyond, nothing is lost
@@ -97,10 +97,12 @@ def test_around_isolated_references_the_branch_ends_where_probes_freeze() -> Non
     assert np.array_equal(np.asarray(solution.converged), [True, True, False, False])
     near, nearer = (state for state in solution.states[:2])
     assert nearer.free_entropy < near.free_entropy < 0.0
-    assert nearer.order_parameters["q"] > 0.9999 and nearer.order_parameters["q_hat"] > 1e3
+    assert nearer.order_parameters["q"] > 0.9999
+    assert nearer.order_parameters["q_hat"] > 1e3
     for state in solution.states[2:]:
         assert state.failure is not None
-        assert "ends near t = 0.99908" in state.failure.reason and "q reaches its bound" in state.failure.reason
+        assert "ends near t = 0.99908" in state.failure.reason
+        assert "q reaches its bound" in state.failure.reason
 
 
 def test_a_window_without_solutions_lies_between_probes_and_references_of_a_slightly_larger_margin() -> None:
