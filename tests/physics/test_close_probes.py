@@ -63,6 +63,7 @@ def test_close_to_references_of_larger_margin_weights_are_free() -> None:
     assert np.all(np.asarray(solution.error_estimate) < 1e-10)
 
 
+@pytest.mark.slow
 def test_close_to_references_beside_a_teacher_on_random_features() -> None:
     name, point = "random-features-binary", {"alpha_T": 3.0}
     model = spinodal.load(name, ansatz="franz-parisi")
