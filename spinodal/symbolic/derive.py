@@ -69,8 +69,7 @@ def _derive(spec: Spec) -> Derived:
     action = action_of(gather(spec))
     saddle = saddle_of(action)
     definitions = definitions_of(action)
-    observables, tilts = _observables(action)
-    user = {o.name: _user_observable(action, o) for o in spec.observables}
+    observables, tilts = observables_of(action)
     parameters = tuple(spec.parameter_names())
     unknowns = saddle.system.unknowns
     derivative = parameter_derivative(action, saddle, definitions, parameters)
@@ -85,7 +84,7 @@ def _derive(spec: Spec) -> Derived:
         channel_values=completed(action, saddle, derivative),
         parameter_derivative=derivative,
         textbook=saddle.textbook,
-        observables={**observables, **user},
+        observables=observables,
         tilts=tilts,
         conditions=conditions_of(action),
         leaves={
@@ -184,7 +183,13 @@ def _powers(action: Action, unknowns: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(table.get(name, 0) for name in unknowns)
 
 
-def _observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:
+def observables_of(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:
+    """What can be observed, the spec's own formulas last; and the numerical tilted averages that it uses."""
+    found, tilts = _derived_observables(action)
+    return {**found, **{o.name: _user_observable(action, o) for o in action.given.spec.observables}}, tilts
+
+
+def _derived_observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:
     given = action.given
     loss = given.spec.loss
     if action.ground:
@@ -247,4 +252,4 @@ def _user_observable(action: Action, observable: Observable) -> sp.Expr:
     return expression
 
 
-__all__ = ["derive", "gather"]
+__all__ = ["derive", "gather", "observables_of"]

@@ -72,7 +72,7 @@ def _derive(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> tuple[De
     coupled = coupled_of(spec)
     base: Derived = derive_reference(coupled.reference.given.spec)
     rename = coupled.rename
-    definitions = _definitions(coupled, base)
+    definitions = joint_definitions(coupled, base.definitions)
     saddle = CoupledSaddle(coupled, base)
     values = saddle.channel_values
     observables = _observables(coupled, base, saddle.slope, values)
@@ -112,10 +112,10 @@ def _derive(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> tuple[De
     return derived, coupled.reference, base, rename
 
 
-def _definitions(coupled: Coupled, base: Derived) -> tuple[Definition, ...]:
-    """The reference's, renamed, then the probe's."""
+def joint_definitions(coupled: Coupled, reference: tuple[Definition, ...]) -> tuple[Definition, ...]:
+    """The reference's definitions, renamed, then the probe's."""
     rename = coupled.rename
-    found = [Definition(rename(d.symbol), rename(d.expression), f"{d.meaning} (reference)") for d in base.definitions]
+    found = [Definition(rename(d.symbol), rename(d.expression), f"{d.meaning} (reference)") for d in reference]
     meanings = {
         FIELD_DIAGONAL: "variance of the probe's field",
         FIELD_PROBES: "its covariance between probes of one reference",

@@ -35,9 +35,21 @@ class Saddle:
     gaps: tuple[Alias, ...]
 
 
-def saddle_of(action: Action) -> Saddle:
-    """Derive the equations of an action, and their first and second derivatives."""
-    uses = action.identified_uses
+@dataclass(frozen=True)
+class Updates:
+    """Every order parameter's equation solved for it, in channel symbols.
+
+    Attributes:
+        left: what each equation is about, by the order parameter that is solved for.
+        right: the equations' right sides.
+    """
+
+    left: Mapping[sp.Symbol, sp.Symbol] = field(hash=False)
+    right: Mapping[sp.Symbol, sp.Expr] = field(hash=False)
+
+
+def updates_of(action: Action) -> Updates:
+    """Stationarity in every order parameter."""
     unknowns = tuple(x for x in action.unknowns if x not in action.identify)
     # the equation of an unknown is its own, except for the conjugate of a constrained overlap: it imposes that overlap
     imposed = {action.partner[c]: c for c in action.structure.constrained}
@@ -46,22 +58,34 @@ def saddle_of(action: Action) -> Saddle:
     own = {*action.structure.extremised, multiplier}
     updates = {x: action.identified(update(action, left[x])) for x in unknowns if x not in own}
     if multiplier is not None:  # its equation is the self-overlap that it imposes
-        found = 2 * uses[0].name((multiplier,))
+        found = 2 * action.identified_uses[0].name((multiplier,))
         updates[multiplier] = multiplier - action.diagonal + found
     # a size of blocks is stationary where no complexity is left
     updates |= {x: x - complexity(action, x) for x in action.structure.extremised}
+    return Updates(left, {x: updates[x] for x in unknowns})
+
+
+def textbook_of(action: Action, updates: Updates) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+    """The equations with channel symbols written out, (left, right)."""
+    first = {mark: use.expression(key) for use in action.identified_uses for mark, key in use.names(1)}
+    return tuple((updates.left[x], action.compact(right).xreplace(first)) for x, right in updates.right.items())
+
+
+def saddle_of(action: Action) -> Saddle:
+    """Derive the equations of an action, and their first and second derivatives."""
+    uses = action.identified_uses
+    updates = updates_of(action)
+    unknowns = tuple(updates.right)
     gaps = () if action.ground else (_gap(action),)
-    residual = [_residual(action, left[x], updates[x], gaps) for x in unknowns]
+    residual = [_residual(action, updates.left[x], updates.right[x], gaps) for x in unknowns]
     # where averages are nested, or maximisers stop moving, differences are cheaper than second derivatives
     once = bool(action.structure.finite_sizes) or action.ground
-    plain = assemble(unknowns, [updates[x] for x in unknowns], residual, uses, gaps, second=not once)
+    plain = assemble(unknowns, list(updates.right.values()), residual, uses, gaps, second=not once)
     system = plain.mapped(action.compact)
     marks = _symbols_in(system)
     values = {mark: use.expression(key) for use in uses for mark, key in use.names() if mark in marks}
     values.update({gap.symbol: gap.value for gap in gaps})
-    first = {mark: use.expression(key) for use in uses for mark, key in use.names(1)}
-    textbook = tuple((left[x], action.compact(updates[x]).xreplace(first)) for x in unknowns)
-    return Saddle(system, textbook, values, plain, gaps)
+    return Saddle(system, textbook_of(action, updates), values, plain, gaps)
 
 
 def update(action: Action, x: sp.Symbol) -> sp.Expr:

@@ -8,7 +8,7 @@ free entropy and observables are compared at random states. What is not equal th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -26,7 +26,9 @@ Array = NDArray[np.float64]
 TOLERANCE = 1e-8
 #: Values known less accurately than this are not compared.
 ACCURACY = 1e-6
-_ROUGH = 2e-3
+#: A variant of an equation whose sides differ by more than this at a few points, roughly evaluated, is left out.
+_ROUGH, _FEW = 2e-3, 3
+_ROUGH_LIMIT = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Target:
 
     reference: Reference
     quantity: str
+    _evaluators: dict[tuple[int, bool], tuple[Points, Evaluator]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_equation(self) -> bool:
@@ -94,17 +97,25 @@ class Target:
             found[self.quantity] = self.reference.quantity(self.quantity, at)
         return found
 
-    def compare(self, sides: Sides, at: Points, *, fine: bool = True, limit: int | None = None) -> Comparison:
+    def compare(self, sides: Sides, at: Points) -> Comparison:
         """Evaluate both sides.
 
         Raises:
             UnreadableError: if a side has no finite value.
         """
-        evaluator = Evaluator(self.names(at), fine=fine)
-        if limit is not None:
-            evaluator.limit = limit
-        left, right = evaluator(sides.left), evaluator(sides.right)
-        return Comparison(left, right, evaluator.error + 1e-13, at)
+        return _values(self._evaluator(at), sides, at)
+
+    def _evaluator(self, at: Points, *, fine: bool = True) -> Evaluator:
+        """One that remembers what it has computed at these points (the first few of them, roughly)."""
+        known = self._evaluators.get((id(at), fine))
+        if known is None:
+            if fine:
+                evaluator = Evaluator(self.names(at))
+            else:
+                steps = {key: step for _, other in self._evaluators.values() for key, step in other.steps.items()}
+                evaluator = Evaluator(self.names(at.head(_FEW)), fine=False, limit=_ROUGH_LIMIT, steps=steps)
+            known = self._evaluators[id(at), fine] = (at, evaluator)
+        return known[1]
 
     def stages(self, sides: Sides) -> Iterator[tuple[str, Points, str]]:
         """Where to compare, the strongest statement first: (what equality there means, points, a note)."""
@@ -140,12 +151,17 @@ class Target:
         if len(at) == 0:
             return False
         try:
-            few = at.head(3)
-            if self.compare(sides, few, fine=False, limit=60_000_000).deviation > _ROUGH:
+            if _values(self._evaluator(at, fine=False), sides, at.head(_FEW)).deviation > _ROUGH:
                 return False
             return self.compare(sides, at).equal
         except UnreadableError:
             return False
+
+
+def _values(evaluator: Evaluator, sides: Sides, at: Points) -> Comparison:
+    evaluator.error = 0.0
+    left, right = evaluator(sides.left), evaluator(sides.right)
+    return Comparison(left, right, evaluator.error + 1e-13, at)
 
 
 def _both(missing: tuple[str, ...], equations: tuple[str, ...]) -> bool:

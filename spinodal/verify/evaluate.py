@@ -1,21 +1,21 @@
 """The value of a resolved tree at many points at once.
 
-Arrays carry one leading axis for each variable of integration in scope, innermost first, and the points last, so that
-numpy's broadcasting aligns what depends on fewer variables.
+An integral is taken for every combination of the points and of the nodes of the integrals around it that its integrand
+depends on, each a lane of its own (``integrate.py``): arrays have the lanes as their last axis, and in an integrand the
+nodes as their first. What leaves the range of doubles (tails, powers of partition functions) is carried as
+``value exp(exponent)``.
 
-A Gaussian average over the whole line is a trapezoid sum whose step is halved until nothing changes: for analytic integrands
-it converges geometrically, inside other integrals too. Other integrals, and integrands that are not smooth, take a composite
-Fejér rule, split where a step or an absolute value is and refined by bisection. The disagreement that is left is the error
-estimate. What leaves the range of doubles (tails, powers of partition functions) is carried as ``value exp(exponent)``.
+How errors of integrals act on what is made of them is measured: the formula around them is evaluated again with each
+integral moved by its error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,43 +23,67 @@ from numpy.typing import NDArray
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.extrema import maximise
 from spinodal.verify.functions import FUNCTIONS, KINKED, LOGARITHMS
-from spinodal.verify.quadrature import CUT, ROOT_2PI, Sum, fejer, finite, gaussian_place, lebesgue_place, weighted
+from spinodal.verify.integrate import Effort, Lanes, between, whole_line
+from spinodal.verify.quadrature import ROOT_2PI, Sum, Terms
 from spinodal.verify.tree import Node, free_symbols, integral_depth, walk
 
 Array = NDArray[np.float64]
 _T = TypeVar("_T")
 Scaled = tuple[Array, Array | float]
 
-_MAX_ELEMENTS = 40_000_000
 _MAX_WORK = 1_500_000_000
-#: Steps of the trapezoid rule: this one, halved up to so many times.
-_STEP, _HALVINGS = 0.5, 3
-#: The step of the only, rough sum of a single integral: conjugates of 20 and more make it sharp, and it costs little.
-_ROUGH_STEP = 0.125
-#: Two rules that agree to this are followed by one that is right to its power of 3/2.
-_AGREE = 2e-9
+#: Integrands times nodes evaluated together where there are integrals inside.
+_NESTED_WIDTH = 6_000
+#: Of an integral inside others: halvings of its step, rounds of bisection.
+_INNER_HALVINGS, _INNER_ROUNDS = 3, 12
+#: Of the only, rough sum; finer for a single integral, which costs little, and where an accurate one needed it.
+_ROUGH_STEP, _ROUGH_SINGLE = 0.4, 0.125
+#: Errors of integrals inside others are followed if they are larger than this, relatively.
+_SHAKY = 1e-13
+#: So many integrals are moved by their errors one by one; more of them together, in two groups.
+_ONE_BY_ONE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What an integral or an extremum came to: ``value exp(exponent)``, and its error in the same scale."""
+
+    value: Array
+    exponent: Array | float
+    error: Array
 
 
 @dataclass
 class Evaluator:
     """Evaluates trees at fixed points.
 
+    Integrals over nothing but the points are remembered, so that trees which share parts are evaluated quickly one after
+    the other.
+
     Attributes:
         names: model names to arrays of one shape [B].
         fine: adaptive and accurate; else one coarse rule (to try many variants of an equation quickly).
-        error: the largest relative error estimate of an integral met so far.
-        work: how many values have been computed.
+        error: the largest relative error estimate of a value found so far.
+        limit: how many elementary values one tree may need.
+        scale: of the first steps of rules; another one gives values that are independent in their errors of quadrature.
+        steps: the steps that integrals over a variable needed, by its key; coarse rules follow them.
     """
 
     names: Mapping[str, Array]
     fine: bool = True
     error: float = 0.0
-    work: int = 0
     limit: int = _MAX_WORK
-    _bound: dict[str, Array] = field(default_factory=dict)
+    scale: float = 1.0
+    steps: dict[str, float] = field(default_factory=dict)
+    _scope: dict[str, Array] = field(default_factory=dict)
     _depth: int = 0
-    _importance: Array | float = 1.0
+    _work: int = 0
+    _trace: list[_Item] = field(default_factory=list)
+    _replay: Iterator[_Item] | None = None
     _wild: dict[int, tuple[Node, bool]] = field(default_factory=dict)
+    _free: dict[int, tuple[Node, tuple[str, ...]]] = field(default_factory=dict)
+    _known: dict[tuple[int, ...], tuple[Any, _Item]] = field(default_factory=dict)
+    _arrays: dict[Any, tuple[Any, Array]] = field(default_factory=dict)
 
     def __call__(self, tree: Node) -> Array:
         """The value at every point, shape [B].
@@ -68,22 +92,17 @@ class Evaluator:
             UnreadableError: if it has no real finite value at some point, or costs too much.
         """
         count = len(next(iter(self.names.values())))
-        if integral_depth(tree) < 3:
-            return self._at(tree, count)
-        everything, found = self.names, []
-        try:  # deep integrals point by point: their tables fill the memory
-            for k in range(count):
-                self.names = {name: values[k : k + 1] for name, values in everything.items()}
-                found.append(self._at(tree, 1))
-        finally:
-            self.names = everything
-        return np.concatenate(found)
-
-    def _at(self, tree: Node, count: int) -> Array:
+        self._scope = {f"@{name}": values for name, values in self.names.items()}
+        self._depth, self._work = 0, 0
         with np.errstate(all="ignore"):
-            value = np.broadcast_to(self._value(tree), (count,)).astype(float)
+            terms = self._with_noise(tree, 0.0)
+            scaled = terms.value if isinstance(terms.exponent, float) else _times_exp(terms.value, terms.exponent)
+            value = np.broadcast_to(scaled, (count,)).astype(float)
+            noise = terms.noise * (1.0 if isinstance(terms.exponent, float) else np.exp(terms.exponent))
+            error = np.max(np.where(value == 0.0, 0.0, noise / np.abs(value)), initial=0.0)
         if not np.all(np.isfinite(value)):
             raise UnreadableError("the formula has no finite real value at a random point of the domain", tree.start)
+        self.error = max(self.error, float(error) if np.isfinite(error) else np.inf)
         return value
 
     def _value(self, node: Node) -> Array:
@@ -93,20 +112,19 @@ class Evaluator:
             case "const":
                 return np.float64(np.pi if node.value == "pi" else np.inf)  # type: ignore[return-value]
             case "sym":
-                key = str(node.value)
-                return self.names[key[1:]] if key.startswith("@") else self._bound[key]
+                return self._scope[str(node.value)]
             case "named":
                 return self._value(node.args[0])
             case "let":
-                values = [self._value(a) for a in node.args[:-1]]
-                with self._binding(dict(zip(node.value, values, strict=True))):
+                with self._binding(self._let(node)):
                     return self._value(node.args[-1])
             case "sum":
                 return sum((part for part in self._terms(node, self._value)), start=np.zeros(()))
             case "max":
                 return self._maximum(node)
             case "int":
-                return self._integral(node).plain
+                item = self._integral(node)
+                return item.value if isinstance(item.exponent, float) else _times_exp(item.value, item.exponent)
             case "div" | "mul" if self._is_wild(node):
                 value, exponent = self._scaled(node)
                 return value if isinstance(exponent, float) and exponent == 0.0 else _times_exp(value, exponent)
@@ -131,6 +149,9 @@ class Evaluator:
                 return np.power(arguments[0], arguments[1])
         return FUNCTIONS[str(node.value)](*arguments)
 
+    def _let(self, node: Node) -> dict[str, Array]:
+        return dict(zip(node.value, (self._value(a) for a in node.args[:-1]), strict=True))
+
     def _terms(self, node: Node, evaluate: Callable[[Node], _T]) -> Iterator[_T]:
         for value in node.args[1:]:
             with self._binding({node.value: self._value(value)}):
@@ -138,17 +159,23 @@ class Evaluator:
 
     @contextmanager
     def _binding(self, values: Mapping[str, Array]) -> Iterator[None]:
-        before = dict(self._bound)
-        self._bound.update(values)
+        before = self._scope
+        self._scope = {**before, **values}
         try:
             yield
         finally:
-            self._bound = before
+            self._scope = before
 
     def _worked(self, count: int, node: Node) -> None:
-        self.work += count
-        if count > _MAX_ELEMENTS or self.work > self.limit:
+        self._work += count
+        if self._work > self.limit:
             raise UnreadableError("its integrals are too expensive to evaluate", node.start)
+
+    def _free_in(self, node: Node) -> tuple[str, ...]:
+        known = self._free.get(id(node))
+        if known is None or known[0] is not node:
+            known = self._free[id(node)] = (node, tuple(free_symbols(node)))
+        return known[1]
 
     # ---- numbers that double precision cannot hold
 
@@ -175,8 +202,7 @@ class Evaluator:
             case "named":
                 return self._scaled(node.args[0])
             case "let":
-                values = [self._value(a) for a in node.args[:-1]]
-                with self._binding(dict(zip(node.value, values, strict=True))):
+                with self._binding(self._let(node)):
                     return self._scaled(node.args[-1])
             case "neg":
                 value, exponent = self._scaled(node.args[0])
@@ -198,39 +224,117 @@ class Evaluator:
             case "sum":
                 return _added(list(self._terms(node, self._scaled)))
             case "int":
-                found = self._integral(node)
-                return found.value, found.shift
+                item = self._integral(node)
+                return item.value, item.exponent
         return self._value(node), 0.0
+
+    # ---- errors
+
+    def _with_noise(self, node: Node, shaky: float) -> Terms:
+        """A tree's value, and what the errors of the integrals in it make of it; those below ``shaky`` are passed over."""
+        trace, replay = self._trace, self._replay
+        self._trace, self._replay = [], None
+        try:
+            value, exponent = self._scaled(node)
+            items = self._trace
+            noise: Array | float = 0.0
+            if self.fine:
+                for moved in self._moved(items, shaky):
+                    self._replay = iter(moved)
+                    other, scale = self._scaled(node)
+                    difference = other * np.exp(np.minimum(scale - exponent, 700.0)) - value
+                    noise = noise + np.abs(difference)
+        finally:
+            self._trace, self._replay = trace, replay
+        return Terms(np.asarray(value), exponent, noise)
+
+    @staticmethod
+    def _moved(items: Sequence[_Item], shaky: float) -> Iterator[list[_Item]]:
+        loose = [k for k, item in enumerate(items) if not np.all(item.error <= shaky * np.abs(item.value))]
+        groups = [loose[0::2], loose[1::2]] if len(loose) > _ONE_BY_ONE else [[k] for k in loose]
+        for group in groups:
+            yield [replace(item, value=item.value + item.error) if k in group else item for k, item in enumerate(items)]
 
     # ---- integrals
 
-    def _integral(self, node: Node) -> Sum:
+    def _integral(self, node: Node) -> _Item:
+        if self._replay is not None:
+            return next(self._replay)
+        arrays = [self._scope[s] for s in self._free_in(node)]
+        key = (id(node), *(id(a) for a in arrays))
+        known = self._known.get(key)
+        if known is None:
+            found = self._computed(node, arrays)
+            known = ((node, arrays), found)
+            if self._depth == 0 or not self.fine:
+                self._known[key] = known  # the arrays are kept, too, so that no other can take their place
+        self._trace.append(known[1])
+        return known[1]
+
+    def _computed(self, node: Node, arrays: list[Array]) -> _Item:
         body, low_node, high_node = node.args
         key, gaussian = node.value.key, node.value.gaussian
+        trace, self._trace = self._trace, []
         low, high = self._value(low_node), self._value(high_node)
-        flip = np.where(low <= high, 1.0, -1.0)
-        low, high = np.minimum(low, high), np.maximum(low, high)
-        breaks = self._kinks(body, key)
-        if gaussian and not breaks and np.ndim(low) == np.ndim(high) == 0 and np.isneginf(low) and np.isposinf(high):
-            found = self._trapezoid(body, key)
-            if found is not None:
-                return found
-        edges = [low, *_ordered([np.clip(b, low, high) for b in breaks]), high]
-        total: Sum | None = None
-        for start, stop in pairwise(edges):
-            piece = self._composite(body, key, gaussian, start, stop)
-            total = piece if total is None else total + piece
-        assert total is not None
-        return total.times(flip)
+        shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
+        lanes = {s: self._flat(a, shape) for s, a in zip(self._free_in(node), arrays, strict=True)}
+        count = int(np.prod(shape))
+        effort = self._effort(node, gaussian)
+        outside, depth = self._scope, self._depth
+        self._scope, self._depth = lanes, depth + 1
+        try:
+            low, high = (self._flat(np.asarray(limit), shape) for limit in (low, high))
+            flip = np.where(low <= high, 1.0, -1.0)
+            low, high = np.minimum(low, high), np.maximum(low, high)
+            breaks = self._kinks(body, key)
+
+            def sample(z: Array, some: Lanes) -> Terms:
+                return self._sample(body, key, gaussian, z, lanes, some)
+
+            if gaussian and not breaks and np.all(np.isneginf(low)) and np.all(np.isposinf(high)):
+                found, step = whole_line(sample, count, effort)
+                if self.fine:
+                    self.steps[key] = min(step, self.steps.get(key, step))
+            else:
+                inner = [np.clip(b, low, high) for b in breaks]
+                edges = [low, *_ordered([np.broadcast_to(b, (count,)) for b in inner]), high]
+                pieces = [between(sample, start, stop, gaussian, effort) for start, stop in pairwise(edges)]
+                found = sum(pieces[1:], start=pieces[0]).times(flip)
+        finally:
+            self._scope, self._depth, self._trace = outside, depth, trace
+        return _item(found, shape, wild=self._is_wild(body))
+
+    def _effort(self, node: Node, gaussian: bool) -> Effort:
+        """How an integral is taken: accurately, or by one sum."""
+        nested = integral_depth(node) > 1 or any(n.kind == "max" for n in walk(node.args[0]))
+        width = _NESTED_WIDTH if nested else 200_000
+        if not self.fine:
+            single = self._depth == 0 and not nested
+            step = 2.0 * self.steps.get(node.value.key, np.inf)
+            return Effort(min(step, _ROUGH_SINGLE if single else _ROUGH_STEP), halvings=0, rounds=1, width=width)
+        if self._depth == 0:
+            return Effort(0.8 * self.scale, halvings=5, width=width)
+        return Effort(0.8 * self.scale, halvings=_INNER_HALVINGS, rounds=_INNER_ROUNDS, width=width)
+
+    def _flat(self, array: Array, shape: tuple[int, ...]) -> Array:
+        """An array spread over lanes; the same one again for the same array, so that what depends on it is recognised."""
+        if np.shape(array) == shape and len(shape) == 1:
+            return array
+        known = self._arrays.get((id(array), shape))
+        if known is None:
+            known = (array, np.broadcast_to(array, shape).reshape(-1))
+            if not self.fine:
+                self._arrays[id(array), shape] = known
+        return known[1]
 
     def _kinks(self, body: Node, key: str) -> list[Array]:
         """Where the integrand has a step or a kink whose place is a linear equation in the variable."""
         found: list[Array] = []
         for node in walk(body):
-            if node.kind != "fn" or node.value not in KINKED or key not in free_symbols(node.args[0]):
+            if node.kind != "fn" or node.value not in KINKED or key not in self._free_in(node.args[0]):
                 continue
             (argument,) = node.args
-            if any(name not in self._bound and name != key and not name.startswith("@") for name in free_symbols(argument)):
+            if any(name not in self._scope and name != key for name in self._free_in(argument)):
                 continue  # it depends on a variable of an inner integral, which meets it itself
             values = []
             for place in (0.0, 1.0, 2.0):
@@ -241,144 +345,70 @@ class Evaluator:
                 found.append(-values[0] / slope)
         return found
 
-    def _sample(self, body: Node, key: str, gaussian: bool, z: Array, reference: Array | float) -> Scaled:
-        """The integrand with the variable's weight at nodes z [n, outer.., B], in scaled numbers."""
-        depth, importance = self._depth, self._importance
-        self._depth = depth + 1
-        if gaussian:
-            self._importance = np.exp(-0.5 * z * z + reference) * importance
+    def _sample(self, body: Node, key: str, gaussian: bool, z: Array, lanes: Mapping[str, Array], some: Lanes) -> Terms:
+        """The integrand with the variable's weight at nodes z ([n, 1] or [n, l]) of some lanes."""
+        if not self.fine:
+            mark = (z.shape, z.tobytes())
+            z = self._arrays.setdefault(mark, (None, z))[1]
+        count = len(next(iter(lanes.values()))) if lanes else 1
+        every = len(some) == count and bool(np.all(some[:-1] < some[1:]))
+        scope = dict(lanes) if every else {s: a[some] for s, a in lanes.items()}
+        before = self._scope
+        self._scope = {**scope, key: z}
         try:
-            with self._binding({key: z}):
-                value, exponent = self._scaled(body)
+            terms = self._with_noise(body, _SHAKY)
         finally:
-            self._depth, self._importance = depth, importance
-        shape = np.broadcast_shapes(np.shape(z), np.shape(value), np.shape(exponent))
+            self._scope = before
+        shape = (len(z), len(some))
         self._worked(int(np.prod(shape)), body)
-        if not gaussian:
-            return np.broadcast_to(value, shape), exponent
+        value, exponent, noise = terms.value, terms.exponent, terms.noise
+        if gaussian:
+            if isinstance(exponent, float):
+                density = np.exp(-0.5 * z * z) / ROOT_2PI
+                value, noise = value * density, noise * density
+            else:
+                exponent = exponent - (0.5 * z * z + np.log(ROOT_2PI))
+            # far in a tail: what has underflowed outweighs what has overflowed
+            value = np.where(~np.isfinite(value) & (z * z > 60.0), 0.0, value)
         if not isinstance(exponent, float):
-            weight = exponent - 0.5 * z * z - np.log(ROOT_2PI)
-            gone = ~np.isfinite(value) & (-0.5 * z * z < -30.0)
-            return np.where(gone, 0.0, np.broadcast_to(value, shape)), weight
-        product = value * (np.exp(-0.5 * z * z) / ROOT_2PI)
-        gone = ~np.isfinite(product) & (-0.5 * z * z < -30.0)
-        return np.broadcast_to(np.where(gone, 0.0, product), shape), exponent
-
-    def _column(self, nodes: Array, *others: Array) -> Array:
-        return nodes.reshape((len(nodes),) + (1,) * max(self._depth + 1, *(np.ndim(o) for o in others), 0))
-
-    def _trapezoid(self, body: Node, key: str) -> Sum | None:
-        """The whole line by halved steps; None where that does not converge."""
-        single = self._depth == 0 and integral_depth(body) == 0
-        reach, step = CUT, _ROUGH_STEP if single and not self.fine else _STEP
-
-        def added(nodes: Array) -> Sum:
-            z = self._column(nodes)
-            return weighted(*self._sample(body, key, True, z, 0.0), np.ones(len(nodes)))
-
-        total = added(np.arange(-reach, reach + step / 2, step))
-        while self._is_wild(body) and reach < 48.0 and self._weighs_at_ends(body, key, reach, total):
-            outer = np.arange(reach + step, 2.0 * reach + step / 2, step)
-            total, reach = total + added(np.concatenate([-outer[::-1], outer])), 2.0 * reach
-        if not self.fine:
-            return total.times(step)
-        for _ in range(_HALVINGS if self._depth < 2 else 2):
-            finer = total + added(np.arange(-reach + step / 2, reach, step))
-            scale = np.exp(np.minimum(total.shift - finer.shift, 700.0)) if not isinstance(finer.shift, float) else 1.0
-            gap = np.abs(0.5 * finer.value - total.value * scale) / np.maximum(finer.size, 1e-300)
-            worst = self._worst(gap)
-            total, step = finer, step / 2
-            if worst <= _AGREE:
-                self.error = max(self.error, worst**1.5, 1e-15)
-                return total.times(step)
-        return None
-
-    def _weighs_at_ends(self, body: Node, key: str, reach: float, total: Sum) -> bool:
-        ends = weighted(*self._sample(body, key, True, self._column(np.array([-reach, reach])), 0.0), np.ones(2))
-        scale = np.exp(np.minimum(ends.shift - total.shift, 700.0)) if not isinstance(ends.shift, float) else 1.0
-        return self._worst(ends.size * scale / np.maximum(total.size, 1e-300)) > 1e-13
-
-    def _worst(self, relative: Array) -> float:
-        """The largest of relative deviations, each as far as the outer variables' weight makes it matter."""
-        return float(np.max(np.nan_to_num(relative * self._importance, nan=0.0, posinf=np.inf), initial=0.0))
-
-    def _composite(self, body: Node, key: str, gaussian: bool, low: Array, high: Array) -> Sum:
-        place = gaussian_place(low, high) if gaussian else lebesgue_place(low, high)
-        # the weight is measured against its largest value in the range
-        nearest = np.where(low > 0.0, low, np.where(high < 0.0, high, 0.0))
-        reference = 0.5 * np.minimum(nearest * nearest, 1e4) if gaussian else 0.0
-        panels, order = (6, 31) if self._depth == 0 else (4, 31)
-        if not self.fine:
-            panels, order = (6, 31) if self._depth == 0 else (4, 15)
-        pending = list(pairwise(np.linspace(0.0, 1.0, panels + 1)))
-        total: Sum | None = None
-        whole: Sum | None = None
-        error = 0.0
-        rounds = 1 if not self.fine else (30 if self._depth == 0 else 5)
-        for k in range(rounds):
-            found = [self._panel(body, key, gaussian, place, reference, edges, order) for edges in pending]
-            if whole is None:
-                whole = found[0][0]
-                for value, _ in found[1:]:
-                    whole = whole + value
-            again = []
-            last = k == rounds - 1 or len(pending) > 400
-            for edges, (value, gap) in zip(pending, found, strict=True):
-                scale = np.exp(np.minimum(gap.shift - whole.shift, 700.0)) if not isinstance(gap.shift, float) else 1.0
-                worst = self._worst(np.abs(gap.value) * scale / np.maximum(whole.size, 1e-300))
-                if worst > 1e-13 and not last:
-                    again.append(edges)
-                else:  # where nothing more is gained, the disagreement is the error
-                    total = value if total is None else total + value
-                    error += worst
-            if not again:
-                break
-            pending = [half for a, b in again for half in ((a, (a + b) / 2), ((a + b) / 2, b))]
-        if self.fine:
-            self.error = max(self.error, error)
-        assert total is not None
-        return total
-
-    def _panel(
-        self,
-        body: Node,
-        key: str,
-        gaussian: bool,
-        place: Callable[[Array], tuple[Array, Array]],
-        reference: Array | float,
-        edges: tuple[float, float],
-        order: int,
-    ) -> tuple[Sum, Sum]:
-        """One panel, and what it differs by from the rule of half the order."""
-        nodes, weights, embedded = fejer(order)
-        low, high = edges
-        z, width = place(self._column(low + (high - low) * (nodes + 1.0) / 2.0))
-        value, exponent = self._sample(body, key, gaussian, z, reference)
-        half = (high - low) / 2.0
-        value = value * width * half
-        both = np.stack([weights, weights], axis=1)
-        both[1::2, 1] -= embedded
-        return weighted(value, exponent, both[:, 0]), weighted(value, exponent, both[:, 1])
+            exponent = np.broadcast_to(exponent, shape)
+        if not isinstance(noise, float):
+            noise = np.broadcast_to(noise, shape)
+        return Terms(np.broadcast_to(value, shape), exponent, noise)
 
     # ---- extrema
 
     def _maximum(self, node: Node) -> Array:
         """The extremum over one real variable, or where it is attained."""
+        if self._replay is not None:
+            return next(self._replay).value
         word, (key,) = node.value
-        depth, importance = self._depth, self._importance
+        (body,) = node.args
+        arrays = [self._scope[s] for s in self._free_in(node)]
+        shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
+        lanes = {s: np.broadcast_to(a, shape).reshape(-1) for s, a in zip(self._free_in(node), arrays, strict=True)}
+        outside, depth = self._scope, self._depth
         self._depth = depth + 1
 
-        def value(points: Array) -> Array:
-            with self._binding({key: points}):
-                found = np.asarray(self._value(node.args[0]))
-            found = np.broadcast_to(found, np.broadcast_shapes(points.shape, found.shape))
-            self._worked(found.size, node)
-            return found
+        def value(tree: Node, points: Array, some: Lanes) -> Array:
+            self._scope = {**{s: a[some] for s, a in lanes.items()}, key: points}
+            self._worked(points.shape[0] * len(some), node)
+            found = self._with_noise(tree, _SHAKY)
+            plain = found.value if isinstance(found.exponent, float) else _times_exp(found.value, found.exponent)
+            return np.broadcast_to(plain, (points.shape[0], len(some)))
 
         try:
-            return maximise(word, key, value, depth + 1, node.start)
+            found, error = maximise(word, key, body, value, int(np.prod(shape)))
         finally:
-            self._depth, self._importance = depth, importance
+            self._scope, self._depth = outside, depth
+        item = _Item(found.reshape(shape), 0.0, error.reshape(shape))
+        self._trace.append(item)
+        return item.value
+
+
+def _item(found: Sum, shape: tuple[int, ...], *, wild: bool) -> _Item:
+    exponent = found.shift.reshape(shape) if wild else 0.0
+    return _Item(found.value.reshape(shape), exponent, found.error.reshape(shape))
 
 
 def _times_exp(value: Array, exponent: Array | float) -> Array:
@@ -392,7 +422,7 @@ def _added(terms: list[Scaled]) -> Scaled:
     shift = terms[0][1]
     for value, exponent in terms[1:]:
         shift = np.maximum(shift, np.where(value == 0.0, -np.inf, exponent))
-    shift = finite(np.asarray(shift))
+    shift = np.where(np.isfinite(shift), shift, 0.0)
     return sum((v * np.exp(e - shift) for v, e in terms), start=np.zeros(())), shift
 
 

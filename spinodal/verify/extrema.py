@@ -1,4 +1,8 @@
-"""The global extremum of a function of one variable, for many functions at once."""
+"""The global extremum of a function of one variable, for many functions at once.
+
+A grid finds local extrema; whichever of them may be the best one are followed to their places, and compared there: on the
+grid alone two competing ones would be told apart only to the square of its spacing.
+"""
 
 from __future__ import annotations
 
@@ -7,64 +11,142 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from spinodal.verify.derivatives import derivative
 from spinodal.verify.errors import UnreadableError
+from spinodal.verify.tree import Node
 
 Array = NDArray[np.float64]
+Lanes = NDArray[np.intp]
+#: A tree's values at points [n, l] or [n, 1] of a variable, for some of the functions [l].
+Value = Callable[[Node, Array, Lanes], Array]
 
 _GRID, _SPACING = 40.0, 0.25
+_WIDENINGS = 3
+#: Local extrema that are followed.
+_RIVALS = 3
+_ZOOMS, _BISECTIONS = 4, 48
 #: Central differences of order six for the first and second derivative, on a seven-point stencil.
 _FIRST = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0
 _SECOND = np.array([2.0, -27.0, 270.0, -490.0, 270.0, -27.0, 2.0]) / 180.0
 _STENCIL = 0.02
+_CHUNK = 600
 
 
-def maximise(word: str, key: str, value: Callable[[Array], Array], axes: int, start: int) -> Array:
-    """``max``, ``min``, ``argmax`` or ``argmin`` of functions over the real line: a grid, zoomed in on its best point.
+def maximise(word: str, key: str, body: Node, value: Value, count: int) -> tuple[Array, Array]:
+    """``max``, ``min``, ``argmax`` or ``argmin`` of functions over the real line, and the errors of what is found.
 
     Args:
         word: which of them (``sup`` and ``inf`` are max and min).
-        key: the variable, for messages.
-        value: the functions on points [n, outer.., B].
-        axes: how many axes the points have besides the first.
-        start: offset for messages.
+        key: the variable.
+        body: the function.
+        value: evaluates it, or its derivative.
+        count: how many functions.
 
     Raises:
         UnreadableError: if the extremum is not attained.
     """
     sign = -1.0 if word in ("min", "inf", "argmin") else 1.0
+    try:
+        slope: Node | None = derivative(body, key)
+    except UnreadableError:
+        slope = None
+    places, tops, errors = np.zeros(count), np.zeros(count), np.zeros(count)
+    for start in range(0, count, _CHUNK):
+        lanes = np.arange(start, min(start + _CHUNK, count))
+        for rivals, centres, spacing in _candidates(sign, word, key, body, value, lanes):
+            place, error = _followed(sign, body, slope, value, rivals, centres, spacing)
+            top = sign * value(body, place[None, :], rivals)[0]
+            first = errors[rivals] == 0.0
+            better = first | (top > tops[rivals])
+            chosen = rivals[better]
+            places[chosen], tops[chosen], errors[chosen] = place[better], top[better], error[better] + 1e-300
+    if word.startswith("arg"):
+        return places, errors
+    return np.asarray(sign * tops), 1e-16 * np.abs(tops)
+
+
+def _candidates(
+    sign: float, word: str, key: str, body: Node, value: Value, lanes: Lanes
+) -> list[tuple[Lanes, Array, float]]:
+    """The grid's local maxima that may be the global one: (lanes, places, spacing), the best of each lane first."""
     reach, spacing = _GRID, _SPACING
-    for _ in range(3):
-        count = 2 * round(reach / spacing) + 1
-        points = np.linspace(-reach, reach, count).reshape((count,) + (1,) * axes)
-        found = sign * value(points)
+    for _ in range(_WIDENINGS):
+        points = np.linspace(-reach, reach, 2 * round(reach / spacing) + 1)
+        found = sign * value(body, points[:, None], lanes)
         found = np.where(np.isnan(found), -np.inf, found)
         best = np.argmax(found, axis=0)
-        if not np.any((best == 0) | (best == count - 1)):
+        if not np.any((best == 0) | (best == len(points) - 1)):
             break
         reach, spacing = 4.0 * reach, 2.0 * spacing
     else:
-        raise UnreadableError(f"{word} over {key} is not attained within {reach / 4.0:g}", start)
-    top = np.take_along_axis(found, best[None], axis=0)[0]
-    centre = np.take_along_axis(np.broadcast_to(points, found.shape), best[None], axis=0)[0]
-    for _ in range(8):
-        points = centre + np.linspace(-2.0 * spacing, 2.0 * spacing, 17).reshape((17,) + (1,) * np.ndim(centre))
-        found = sign * value(points)
+        raise UnreadableError(f"{word} over {key} is not attained within {reach / 4.0:g}", body.start)
+    middle = found[1:-1]
+    with np.errstate(invalid="ignore"):
+        rise = np.abs(found[2:] - 2.0 * middle + found[:-2])
+    local = np.where((middle >= found[2:]) & (middle >= found[:-2]), middle, -np.inf)
+    result = []
+    columns = np.arange(len(lanes))
+    for k in range(_RIVALS):
+        index = best - 1 if k == 0 else np.argmax(local, axis=0)
+        # at its place a maximum exceeds its grid point by a fraction of the second difference
+        height, gain = local[index, columns], rise[index, columns]
+        if k == 0:
+            highest, margin = height, gain
+        able = height + gain + margin >= highest
+        if np.any(able):
+            result.append((lanes[able], points[index + 1][able], spacing))
+        local[index, columns] = -np.inf
+    return result
+
+
+def _followed(
+    sign: float, body: Node, slope: Node | None, value: Value, lanes: Lanes, centre: Array, spacing: float
+) -> tuple[Array, Array]:
+    """The places of local maxima near grid points, and their errors."""
+    for _ in range(_ZOOMS if slope is not None else 2 * _ZOOMS):
+        points = centre + np.linspace(-2.0 * spacing, 2.0 * spacing, 17)[:, None]
+        found = sign * value(body, points, lanes)
         best = np.argmax(np.where(np.isnan(found), -np.inf, found), axis=0)
-        top = np.take_along_axis(found, best[None], axis=0)[0]
-        centre = np.take_along_axis(points, best[None], axis=0)[0]
+        centre = points[best, np.arange(len(lanes))]
         spacing /= 4.0
-    if word.startswith("arg"):
-        return _polished(sign, value, centre)
-    return np.asarray(sign * top)
+    if slope is None:
+        return _polished(sign, body, value, lanes, centre)
+    return _root(sign, slope, value, lanes, centre, 2.0 * spacing)
 
 
-def _polished(sign: float, value: Callable[[Array], Array], centre: Array) -> Array:
+def _root(sign: float, slope: Node, value: Value, lanes: Lanes, centre: Array, width: float) -> tuple[Array, Array]:
+    """Where the slope changes sign: the secant's point (Illinois), and now and then the middle."""
+    low, high = centre - width, centre + width
+    ends = sign * value(slope, np.stack([low, high]), lanes)
+    left, right = ends[0], ends[1]
+    inside = (left > 0.0) & (right < 0.0)
+    for k in range(_BISECTIONS):
+        if k % 3 == 2:
+            point = 0.5 * (low + high)
+        else:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                point = np.where(left == right, 0.5 * (low + high), low - left * (high - low) / (right - left))
+        point = np.clip(point, low, high)
+        here = sign * value(slope, point[None, :], lanes)[0]
+        above, below = inside & (here > 0.0), inside & (here < 0.0)
+        done = inside & (here == 0.0)
+        right = np.where(above, 0.5 * right, np.where(below, here, right))
+        left = np.where(below, 0.5 * left, np.where(above, here, left))
+        low, high = np.where(above | done, point, low), np.where(below | done, point, high)
+        if np.all((high - low <= 4e-16 * (1.0 + np.abs(low))) | ~inside):
+            break
+    found = np.where(inside, 0.5 * (low + high), centre)
+    return found, np.where(inside, high - low, width)
+
+
+def _polished(sign: float, body: Node, value: Value, lanes: Lanes, centre: Array) -> tuple[Array, Array]:
     """Newton on a difference quotient: a maximum's place is known only to the root of its value's accuracy."""
-    offsets = (_STENCIL * np.arange(-3, 4)).reshape((7,) + (1,) * np.ndim(centre))
+    offsets = (_STENCIL * np.arange(-3, 4))[:, None]
+    start = centre
     for _ in range(3):
-        table = sign * value(centre + offsets)
-        slope = np.tensordot(_FIRST, table, axes=(0, 0)) / _STENCIL
-        curvature = np.tensordot(_SECOND, table, axes=(0, 0)) / _STENCIL**2
+        table = sign * value(body, centre + offsets, lanes)
+        slope, curvature = _FIRST @ table / _STENCIL, _SECOND @ table / _STENCIL**2
         step = np.where(curvature < 0.0, slope / np.where(curvature < 0.0, curvature, -1.0), 0.0)
         centre = centre - np.clip(np.nan_to_num(step), -_STENCIL, _STENCIL)
-    return centre
+    # the differences' own error shows in how far they have moved what bisection has found
+    return centre, np.abs(centre - start)

@@ -130,7 +130,12 @@ def read_letters(
             if key not in headers or rank > ranks[key]:
                 headers[key], ranks[key] = (statement, arguments), rank
     differences = difference_keys([*names, *derived])
-    plain = [key for key, (_, arguments) in headers.items() if arguments is None]
+    # elsewhere G may be a free entropy; before a bracket it is a function unless the claim's own equation defines it
+    plain = [
+        key
+        for key, (_, arguments) in headers.items()
+        if arguments is None and (key not in LETTER_FUNCTIONS or ranks[key][0] == 2)
+    ]
     declared = Declared(
         frozenset([*author, *refused, *differences, *plain]),
         frozenset(key for key, (_, arguments) in headers.items() if arguments is not None),

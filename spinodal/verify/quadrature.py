@@ -1,8 +1,7 @@
-"""Rules for one variable of integration, and sums whose terms no double holds."""
+"""Nodes and weights for one variable of integration, and sums whose terms no double holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,79 +10,95 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-#: A Gaussian variable is cut at this many standard deviations (further out where the integrand still weighs there).
-CUT = 12.0
 ROOT_2PI = float(np.sqrt(2.0 * np.pi))
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """An integrand at nodes, its weight included: ``value exp(exponent)``, known to ``noise exp(exponent)``.
+
+    Attributes:
+        value: [n, l], one column for each integrand.
+        exponent: [n, l], or 0 where everything is in the range of doubles.
+        noise: [n, l], or 0: what the errors of integrals inside make of it.
+    """
+
+    value: Array
+    exponent: Array | float = 0.0
+    noise: Array | float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Sum:
-    """``value exp(shift)``, beside the sum of the terms' absolute values in the same scale."""
+    """``value exp(shift)``, an array [l]; sum of the terms' absolute values, and error, in the same scale."""
 
     value: Array
     size: Array
-    shift: Array | float = 0.0
+    shift: Array
+    error: Array
 
     def __add__(self, other: Sum) -> Sum:
-        if isinstance(self.shift, float) and isinstance(other.shift, float) and self.shift == other.shift:
-            return Sum(self.value + other.value, self.size + other.size, self.shift)
-        shift = finite(np.maximum(self.shift, other.shift))
-        a, b = np.exp(self.shift - shift), np.exp(other.shift - shift)
-        return Sum(self.value * a + other.value * b, self.size * a + other.size * b, shift)
+        shift = np.maximum(np.where(self.size > 0.0, self.shift, -np.inf), np.where(other.size > 0.0, other.shift, -np.inf))
+        shift = np.where(np.isfinite(shift), shift, 0.0)
+        a, b = _exp(self.shift - shift), _exp(other.shift - shift)
+        return Sum(self.value * a + other.value * b, self.size * a + other.size * b, shift, self.error * a + other.error * b)
 
     def times(self, factor: float | Array) -> Sum:
         """The sum times a plain number."""
-        return Sum(self.value * factor, self.size * np.abs(factor), self.shift)
+        positive = np.abs(factor)
+        return Sum(self.value * factor, self.size * positive, self.shift, self.error * positive)
 
-    @property
-    def plain(self) -> Array:
-        """The value itself."""
-        return self.value if isinstance(self.shift, float) and self.shift == 0.0 else self.value * np.exp(self.shift)
+    def at(self, lanes: NDArray[np.intp]) -> Sum:
+        """Some of the sums."""
+        return Sum(self.value[lanes], self.size[lanes], self.shift[lanes], self.error[lanes])
 
-
-def weighted(values: Array, exponents: Array | float, weights: Array) -> Sum:
-    """``sum_k weights[k] values[k] exp(exponents[k])`` over the first axis."""
-    if isinstance(exponents, float):
-        column = weights.reshape((-1,) + (1,) * (np.ndim(values) - 1))
-        return Sum(np.sum(column * values, axis=0), np.sum(np.abs(column * values), axis=0), exponents)
-    values, exponents = np.broadcast_arrays(values, exponents)
-    shift = finite(np.max(np.where(values != 0.0, exponents, -np.inf), axis=0))
-    column = weights.reshape((-1,) + (1,) * (values.ndim - 1))
-    terms = column * np.where(values != 0.0, values * np.exp(np.minimum(exponents - shift, 700.0)), 0.0)
-    return Sum(np.sum(terms, axis=0), np.sum(np.abs(terms), axis=0), shift)
+    def put(self, lanes: NDArray[np.intp], other: Sum) -> None:
+        """Replace some of the sums."""
+        self.value[lanes], self.size[lanes] = other.value, other.size
+        self.shift[lanes], self.error[lanes] = other.shift, other.error
 
 
-def finite(shift: Array) -> Array:
-    """Zero where every term vanishes."""
-    return np.where(np.isfinite(shift), shift, 0.0)
+def zeros(count: int) -> Sum:
+    """Empty sums."""
+    return Sum(np.zeros(count), np.zeros(count), np.zeros(count), np.zeros(count))
 
 
-Place = Callable[[Array], tuple[Array, Array]]
+def _exp(exponent: Array) -> Array:
+    return np.exp(np.minimum(exponent, 700.0))
 
 
-def gaussian_place(low: Array, high: Array) -> Place:
-    """From the unit interval to ordered limits: (z, dz); a half line ends where the Gaussian weight does."""
-    start = np.maximum(low, np.where(np.isfinite(high), np.minimum(high, 0.0), 0.0) - CUT)
-    stop = np.maximum(start, np.minimum(high, np.maximum(start, 0.0) + CUT))
-    return lambda t: (start + (stop - start) * t, stop - start)
+def summed(terms: Terms, weights: Array) -> tuple[Sum, Array]:
+    """Sums over nodes under several rows of weights.
 
+    Args:
+        terms: [n, l].
+        weights: [n, k]; the first column is the rule.
 
-def lebesgue_place(low: Array, high: Array) -> Place:
-    """From the unit interval to ordered limits; infinity by a rational map."""
-    if np.all(np.isfinite(low)) and np.all(np.isfinite(high)):
-        return lambda t: (low + (high - low) * t, high - low)
-    if np.all(np.isfinite(low)) and not np.any(np.isfinite(high)):
-        return lambda t: (low + t / (1.0 - t), (1.0 - t) ** -2.0)
-    if np.all(np.isfinite(high)) and not np.any(np.isfinite(low)):
-        return lambda t: (high - t / (1.0 - t), (1.0 - t) ** -2.0)
-    return lambda t: ((t - 0.5) / (t * (1.0 - t)), (t * t - t + 0.5) / (t * (1.0 - t)) ** 2)
+    Returns:
+        The sums under the rule, and the values under every column in the same scale, [k, l].
+    """
+    values = terms.value
+    if isinstance(terms.exponent, float):
+        shift = np.full(values.shape[1], terms.exponent)
+        scaled, noise = values, terms.noise
+    else:
+        exponent = np.where(values != 0.0, terms.exponent, -np.inf)
+        shift = np.max(exponent, axis=0)
+        shift = np.where(np.isfinite(shift), shift, 0.0)
+        weight = _exp(exponent - shift)
+        # what vanishes must not meet an exponent that is no number
+        scaled, noise = np.where(values != 0.0, values * weight, 0.0), terms.noise * weight
+    every = weights.T @ scaled
+    size = np.abs(weights[:, 0]) @ np.abs(scaled)
+    error = np.zeros_like(size) if isinstance(noise, float) else np.abs(weights[:, 0]) @ np.broadcast_to(noise, scaled.shape)
+    return Sum(every[0], size, shift, error), every
 
 
 @lru_cache(maxsize=8)
-def fejer(order: int) -> tuple[Array, Array, Array]:
-    """Fejér's second rule on [-1, 1]: nodes, weights, and the weights of the embedded rule on every second node.
+def fejer(order: int) -> tuple[Array, Array]:
+    """Fejér's second rule on [-1, 1] and the rules of a half and a quarter of its order, on some of its nodes.
 
-    Waldvogel, BIT 46, 195 (2006); ``order`` is 2^k - 1.
+    Waldvogel, BIT 46, 195 (2006); ``order`` is 2^k - 1. Nodes [order], weights [order, 3].
     """
 
     def weights(n: int) -> Array:
@@ -93,4 +108,7 @@ def fejer(order: int) -> tuple[Array, Array, Array]:
         return np.asarray(4.0 * np.sin(theta) / (n + 1) * sums)
 
     nodes = -np.cos(np.arange(1, order + 1) * np.pi / (order + 1))
-    return nodes, weights(order), weights((order - 1) // 2)
+    table = np.zeros((order, 3))
+    for column, step in enumerate((1, 2, 4)):
+        table[step - 1 :: step, column] = weights((order + 1) // step - 1)
+    return nodes, table

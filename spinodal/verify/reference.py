@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from spinodal.numeric.quadrature import Automatic
 from spinodal.spec import SpecError
 from spinodal.spec.names import BLOCK_SIZE
 
+if TYPE_CHECKING:
+    from spinodal.symbolic.formulation import Formulation
+
 Array = NDArray[np.float64]
 
 SADDLE_POINTS = 5
@@ -27,7 +30,8 @@ FREE_POINTS = 6
 _SEED = 1988
 #: Definitions whose names are the derivation's own.
 _INTERNAL = frozenset(["A", "B", "teacher_rms"])
-_NODES = 300
+#: Nodes of the rules for values that are compared, and for what only leads to them.
+_NODES, _FEW_NODES = 300, 64
 #: Attempts without any solved state after which no more are made.
 _HOPELESS = 9
 #: Random states that are tried where none is solved.
@@ -73,7 +77,7 @@ class Reference:
         self.order_parameters: tuple[str, ...] = tuple(self.module.ORDER_PARAMETERS)
         self.parameters: tuple[str, ...] = tuple(self.module.PARAMETERS)
         self.observables: tuple[str, ...] = tuple(self.module.OBSERVABLES)
-        self.rule = Automatic(_NODES)
+        self.rule, self._coarse = Automatic(_NODES), Automatic(_FEW_NODES)
 
     # ---- values
 
@@ -114,15 +118,22 @@ class Reference:
         return found
 
     @cached_property
+    def formulation(self) -> Formulation:
+        """The derivation's expressions."""
+        from spinodal.symbolic.formulation import formulate
+
+        return formulate(self.model.spec)
+
+    @cached_property
     def _definitions(self) -> tuple[tuple[str, Any], ...]:
         """Auxiliary quantities in order of evaluation, named as a reader would name them."""
         from spinodal.symbolic.formulas import symbol
 
-        derived = self.model.derive().derived
-        pairs = [(symbol(k), v) for k, v in derived.fixed.items()]
-        pairs += [(d.symbol, d.expression) for d in derived.definitions]
-        if derived.moments is not None:
-            pairs.append((symbol("_kappa_0"), derived.moments.mean))
+        stated = self.formulation
+        pairs = [(symbol(k), v) for k, v in stated.fixed.items()]
+        pairs += [(d.symbol, d.expression) for d in stated.definitions]
+        if stated.moments is not None:
+            pairs.append((symbol("_kappa_0"), stated.moments.mean))
         table: dict[Any, Any] = {}
         found: list[tuple[str, Any]] = []
         import sympy as sp
@@ -194,9 +205,9 @@ class Reference:
 
     def _polished(self, at: Points) -> Points:
         x = at.x.copy()
+        jacobian = np.asarray(self.module.jacobian(x, at.p, self._coarse))
         for _ in range(3):
             f = np.asarray(self.module.residual(x, at.p, self.rule))
-            jacobian = np.asarray(self.module.jacobian(x, at.p, self.rule))
             step = np.linalg.solve(jacobian, f[..., None])[..., 0]
             good = np.all(np.isfinite(step), axis=1) & (np.max(np.abs(step), axis=1) < 1e-4)
             x = np.where(good[:, None], x - step, x)
@@ -259,7 +270,9 @@ class Reference:
             margins = np.asarray(self.module.conditions(point.x, point.p))
             if not np.all(margins > 0.0):
                 return False
-            return bool(np.all(np.isfinite(self.residual(point))) and np.all(np.isfinite(self.free_entropy(point))))
+            residual = np.asarray(self.module.residual(point.x, point.p, self._coarse))
+            phi = np.asarray(self.module.free_entropy(point.x, point.p, self._coarse))
+            return bool(np.all(np.isfinite(residual)) and np.all(np.isfinite(phi)))
 
     def on_surface(self, equations: tuple[str, ...], unknowns: tuple[str, ...] | None = None) -> Points:
         """The free points moved onto the surface where some order parameters' equations hold.
@@ -272,22 +285,27 @@ class Reference:
         columns = rows if unknowns is None else [self.order_parameters.index(name) for name in unknowns]
         x, p = self.free.x.copy(), self.free.p
         with np.errstate(all="ignore"):
-            moving = np.arange(len(x))
-            for _ in range(_STEPS):
-                f = np.asarray(self.module.residual(x[moving], p[moving], self.rule))[:, rows]
-                still = ~np.all(np.abs(f) < 1e-13 * (1.0 + np.abs(x[moving][:, rows])), axis=1)
-                moving, f = moving[still], f[still]
-                if len(moving) == 0:
-                    break
-                jacobian = np.asarray(self.module.jacobian(x[moving], p[moving], self.rule))[:, rows][:, :, columns]
-                step = _solved(jacobian, f)
-                at = x[np.ix_(moving, columns)]
-                damp = np.minimum(1.0, 0.5 * (0.1 + np.abs(at)) / np.maximum(np.abs(step), 1e-300))
-                x[np.ix_(moving, columns)] = at - step * np.min(damp, axis=1, keepdims=True)
+            for rule, tolerance in ((self._coarse, 1e-8), (self.rule, 1e-13)):
+                self._newton(x, p, rows, columns, rule, tolerance)
             f = np.asarray(self.module.residual(x, p, self.rule))[:, rows]
             good = np.all(np.abs(f) < 1e-12 * (1.0 + np.abs(x[:, rows])), axis=1)
             kept = [i for i in range(len(x)) if good[i] and self._inside(Points(x[i : i + 1], p[i : i + 1]))]
         return Points(x[kept], p[kept])
+
+    def _newton(self, x: Array, p: Array, rows: list[int], columns: list[int], rule: Automatic, tolerance: float) -> None:
+        """Move points to where some equations hold under a rule; the derivatives need fewer nodes."""
+        moving = np.arange(len(x))
+        for _ in range(_STEPS):
+            f = np.asarray(self.module.residual(x[moving], p[moving], rule))[:, rows]
+            still = ~np.all(np.abs(f) < tolerance * (1.0 + np.abs(x[moving][:, rows])), axis=1)
+            moving, f = moving[still], f[still]
+            if len(moving) == 0:
+                break
+            jacobian = np.asarray(self.module.jacobian(x[moving], p[moving], self._coarse))[:, rows][:, :, columns]
+            step = _solved(jacobian, f)
+            at = x[np.ix_(moving, columns)]
+            damp = np.minimum(1.0, 0.5 * (0.1 + np.abs(at)) / np.maximum(np.abs(step), 1e-300))
+            x[np.ix_(moving, columns)] = at - step * np.min(damp, axis=1, keepdims=True)
 
     def partner(self, name: str) -> str | None:
         """The order parameter that is conjugate to another, if it is one."""
@@ -301,11 +319,10 @@ class Reference:
         """
         if name in self.order_parameters:
             return name
-        derived = self.model.derive().derived
         if name in self.parameters:  # a given overlap: its equation determines the order parameter of that row
-            rows = [str(left) for left, _ in derived.textbook]
+            rows = [str(left) for left, _ in self.formulation.textbook]
             return self.order_parameters[rows.index(name)] if name in rows else name
-        value = str(derived.fixed.get(name, name))
+        value = str(self.formulation.fixed.get(name, name))
         return value if value in self.order_parameters else name
 
 

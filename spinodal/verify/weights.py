@@ -24,9 +24,8 @@ def _weights(reference: Reference) -> tuple[Node, ...]:
     from spinodal.symbolic.functions import Tail
 
     found: dict[Node, None] = {}
-    derived = reference.model.derive().derived
     z = sp.Symbol("$", real=True)
-    for average in averages_in(derived.free_entropy):
+    for average in averages_in(reference.formulation.free_entropy):
         normals = standard_normals(average.measure)
         if len(normals) != 1:
             continue

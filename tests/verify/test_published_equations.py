@@ -14,9 +14,7 @@ from spinodal.verify.run import Session
 
 FOLDER = Path(__file__).parent / "documents"
 DOCUMENTS: dict[str, tuple[Planted, ...]] = {"published.tex": TYPICAL, "atypical.tex": ATYPICAL}
-#: Of the nested integrals, those whose diagnosis takes seconds; each of the others takes a minute of quadrature and more.
-QUICK = {"atypical.tex": (0, 1, 2, 7)}
-CASES = [(name, index) for name, planted in DOCUMENTS.items() for index in QUICK.get(name, range(len(planted)))]
+CASES = [(name, index) for name, planted in DOCUMENTS.items() for index in range(len(planted))]
 
 
 @pytest.fixture(scope="module")
