@@ -53,14 +53,15 @@ def check_identity(latex: str, letters: list[str]) -> Checked:
     if not document.equations or document.equations[0].unreadable:
         raise IdentityError(f"it is not read: {document.equations[0].unreadable if document.equations else 'empty'}")
     statements = document.equations[0].statements
-    headers = [(s.header(), s) for s in statements[1:]]
-    defined = {h[0]: s for h, s in headers if h is not None and h[1] is None}
-    declared = Declared(frozenset([*ranges, *defined]))
-    meaning = Meaning(
-        author={key: sym(f"@{key}") for key in ranges},
-        names=list(ranges),
-        definitions={key: Definition(key, None, s.parse(1, declared)) for key, s in defined.items()},
-    )
+    defined = {h[0]: (h[1], s) for s in statements[1:] if (h := s.header()) is not None}
+    plain = [key for key, (arguments, _) in defined.items() if arguments is None]
+    functions = frozenset(key for key, (arguments, _) in defined.items() if arguments is not None)
+    declared = Declared(frozenset([*ranges, *plain]), functions)
+    definitions = {}
+    for key, (arguments, statement) in defined.items():
+        own = Declared(declared.symbols | frozenset(arguments or ()), functions)
+        definitions[key] = Definition(key, arguments, statement.parse(1, own))
+    meaning = Meaning(author={key: sym(f"@{key}") for key in ranges}, names=list(ranges), definitions=definitions)
     generator = np.random.default_rng(_SEED)
     names = {key: generator.uniform(low, high, _POINTS) for key, (low, high) in ranges.items()} or {"": np.zeros(1)}
     first = statements[0]

@@ -35,7 +35,7 @@ _MAX_WORK = 1_500_000_000
 #: Integrands times nodes evaluated together where there are integrals inside.
 _NESTED_WIDTH = 6_000
 #: Of an integral inside others: halvings of its step, rounds of bisection.
-_INNER_HALVINGS, _INNER_ROUNDS = 3, 12
+_INNER_HALVINGS, _INNER_ROUNDS = 3, 20
 #: Of the only, rough sum; finer for a single integral, which costs little, and where an accurate one needed it.
 _ROUGH_STEP, _ROUGH_SINGLE = 0.4, 0.125
 #: Errors of integrals inside others are followed if they are larger than this, relatively.

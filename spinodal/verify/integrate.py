@@ -26,9 +26,11 @@ Sample = Callable[[Array, Lanes], Terms]
 _AGREE = 2e-9
 #: Terms at the ends of the range that weigh less than this, relative to the sum, are its last.
 _END = 1e-15
-#: A panel is accepted where two orders of its rule agree to this, relative to the whole integral; both are far better.
-_PANEL = 1e-10
+#: A panel is accepted where the next order of its rule would change it by less than this, relative to the whole integral.
+_PANEL = 1e-12
 _ORDER = 31
+#: The change is believed to shrink by no more than this factor from one order to the next.
+_TRUST = 0.01
 _HALF_WIDTH, _FARTHEST = 8.8, 80.0
 #: Panels that a lane may have pending, on average.
 _CROWD = 24
@@ -229,13 +231,14 @@ def _panels(sample: Sample, lanes: Lanes, place: Place, edges: Array, effort: Ef
             gaps[some], before[some] = np.abs(every[0] - every[1]), np.abs(every[1] - every[2])
         with np.errstate(invalid="ignore", divide="ignore"):
             # geometric where the integrand is analytic, a factor where it has a kink: what the next order would change
-            rate = np.clip(np.where(before > 0.0, gaps / before, 1.0), 1e-4, 1.0)
+            change = gaps * np.clip(np.where(before > 0.0, gaps / before, 1.0), _TRUST, 1.0)
         whole = _gathered(total, values, lane)
         share = np.exp(np.minimum(values.shift - whole.shift[lane], 700.0))
         with np.errstate(invalid="ignore"):
-            good = (gaps * share <= _PANEL * whole.size[lane]) | (gaps <= 2.0 * values.error) | ~np.isfinite(gaps) | last
+            good = (change * share <= _PANEL * whole.size[lane]) | (gaps <= 2.0 * values.error) | ~np.isfinite(gaps)
         if effort.fine:
-            values.error[:] += gaps * rate
+            values.error[:] += np.where(good, change, gaps)
+        good |= last
         accepted = np.flatnonzero(good)
         total = _gathered(total, values.at(accepted), lane[accepted])
         again = np.flatnonzero(~good)

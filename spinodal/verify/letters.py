@@ -117,10 +117,9 @@ def read_letters(
             key, arguments = header
             if key in author or default_name(key, names) is not None:
                 continue
-            if arguments is not None and all(default_name(a, names) or a in author for a in arguments):
-                if key in LETTER_FUNCTIONS:  # G(q), of an order parameter: a name, not the Gaussian density
-                    continue
-                arguments = None
+            of_names = arguments is not None and all(default_name(a, names) or a in author for a in arguments)
+            if of_names and key in LETTER_FUNCTIONS:  # G(q), of an order parameter: a name, not the Gaussian density
+                continue
             if not equation.display and (arguments is None and _is_relabelling(statement)):
                 continue
             # the claim's own equation wins, then the nearest above, then the first below
@@ -131,10 +130,12 @@ def read_letters(
                 headers[key], ranks[key] = (statement, arguments), rank
     differences = difference_keys([*names, *derived])
     # elsewhere G may be a free entropy; before a bracket it is a function unless the claim's own equation defines it
+    # G(q), of order parameters, is also written G
     plain = [
         key
         for key, (_, arguments) in headers.items()
-        if arguments is None and (key not in LETTER_FUNCTIONS or ranks[key][0] == 2)
+        if (arguments is None or all(default_name(a, names) or a in author for a in arguments))
+        and (key not in LETTER_FUNCTIONS or ranks[key][0] == 2)
     ]
     declared = Declared(
         frozenset([*author, *refused, *differences, *plain]),

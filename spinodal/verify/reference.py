@@ -167,7 +167,7 @@ class Reference:
             NoStatesError: if none converges.
         """
         generator = np.random.default_rng(_SEED)
-        defaults = {d.name: d.default for d in self.model.spec.parameters}
+        defaults = self._defaults
         rows: list[list[float]] = []
         states: list[list[float]] = []
         reason = "no parameters in the model's domain"
@@ -194,6 +194,13 @@ class Reference:
         if not states:
             raise NoStatesError(f"no state of {self.model.name} was found to compare at: {reason}")
         return self._polished(Points(np.array(states), np.array(rows)))
+
+    @cached_property
+    def _defaults(self) -> dict[str, float | None]:
+        """Of every parameter; a reference's own, which has none, is drawn like the student's."""
+        declared: dict[str, float | None] = {d.name: d.default for d in self.model.spec.parameters}
+        found = {name: declared.get(name) for name in self.parameters}
+        return {k: declared.get(k.removesuffix("_ref")) if v is None else v for k, v in found.items()}
 
     @property
     def solved(self) -> Points:
@@ -253,7 +260,7 @@ class Reference:
 
     def _drawn_states(self, generator: np.random.Generator) -> Points:
         """Random states inside the domain, where none was solved: overlaps in (0, 1), conjugates in (0, 2)."""
-        defaults = {d.name: d.default for d in self.model.spec.parameters}
+        defaults = self._defaults
         x = generator.uniform(0.05, 0.95, (_DRAWS, len(self.order_parameters)))
         x *= np.array([2.0 if name.endswith("_hat") else 1.0 for name in self.order_parameters])
         p = np.array([[self._drawn(n, defaults.get(n), generator, 0) for n in self.parameters] for _ in range(_DRAWS)])

@@ -33,7 +33,8 @@ class Functions(Core):
         first = self.peek()
         key = self.symbol_key()
         end = self.peek(-1).end
-        if key in self.declared.functions and (self.at("mark", "(", "[") or self._power_then_bracket()):
+        opens = self.at("mark", "(", "[") or self.at("command", "{")
+        if key in self.declared.functions and (opens or self._power_then_bracket()):
             return self._applied(lambda arguments: Node("call", key, arguments, start, self.peek(-1).end))
         if key in self.declared.symbols:
             return sym(key, start, end)
