@@ -32,6 +32,9 @@ _ORDER = 31
 #: The change is believed to shrink by no more than this factor from one order to the next.
 _TRUST = 0.01
 _HALF_WIDTH, _FARTHEST = 8.8, 80.0
+#: First panels. No simple numbers: a step that lies on an edge, as where nodes of an outer integral put it, is not seen.
+_EDGES = np.array([0.0, 0.2371, 0.4837, 0.7419, 1.0])
+_GAUSSIAN_EDGES = np.array([0.0, 0.1263, 0.3719, 1.0])
 #: Panels that a lane may have pending, on average.
 _CROWD = 24
 
@@ -90,7 +93,7 @@ def whole_line(sample: Sample, count: int, effort: Effort) -> tuple[Sum, float]:
                 hard.append((unresolved, reach))
     for lanes, reach in hard:
         place = Place(np.full(count, -reach), np.full(count, reach))
-        panels = _panels(sample, lanes, place, np.linspace(0.0, 1.0, 5), effort, count)
+        panels = _panels(sample, lanes, place, _EDGES, effort, count)
         found.put(lanes, panels.at(lanes))
         smallest = min(smallest, effort.step / 2.0**effort.halvings)
     return found, smallest
@@ -179,7 +182,7 @@ def between(sample: Sample, low: Array, high: Array, gaussian: bool, effort: Eff
     A Gaussian variable's infinite limit is replaced by one where the integrand no longer weighs.
     """
     count = len(low)
-    edges = np.array([0.0, 0.125, 0.375, 1.0]) if gaussian else np.linspace(0.0, 1.0, 5)
+    edges = _GAUSSIAN_EDGES if gaussian else _EDGES
     found = zeros(count)
     lanes = np.arange(count)
     reach = _HALF_WIDTH

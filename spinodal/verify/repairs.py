@@ -214,7 +214,9 @@ def _mixed_up(node: Node, others: Sequence[tuple[str, Node]]) -> Iterator[_Chang
 
 def _symbol_changes(node: Node, names: Sequence[str]) -> Iterator[_Change]:
     key = str(node.value)
-    if not key.startswith("@"):
+    if not key.startswith("@"):  # an argument of the document's function
+        yield "wrong argument", f"the square root of {key} is missing", fn("sqrt", node)
+        yield "wrong power", f"the square of {key} is missing", power(node, num(2))
         return
     name = key[1:]
     if name.endswith("_hat"):

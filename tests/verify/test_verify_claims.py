@@ -213,3 +213,46 @@ def test_an_equation_without_the_quantity_claims_nothing(session: Session, equat
 def test_a_remark_in_brackets_and_a_box_are_no_part_of_an_equation(session: Session) -> None:
     equation = r"\boxed{ q = \int Dz \tanh^2(\sqrt{\hat q} z) } \qquad (\alpha = 1)"
     assert check(session, claim("q", equation)).status is Status.VERIFIED
+
+
+U = r"u(x) = \frac{\kappa-\sqrt q x}{\sqrt{1-q}}"
+CHI = r"\chi(x) = \frac{G(u(x))}{H(u(x))}, \quad " + U
+FUNCTIONS = [
+    (r"g(z)^2", r"g(z) = \chi(X(z)), \quad X(z) = \frac{\kappa-\sqrt q z}{\sqrt{1-q}}, \quad \chi(X) = \frac{G(X)}{H(X)}"),
+    (r"g(z)^2", r"g(z) = \chi_\kappa(z), \quad \chi_\kappa(x) = \frac{G(u(x))}{H(u(x))}, \quad " + U),
+    (r"\Gamma(\chi(z))", r"\Gamma(x) = x^2, \quad " + CHI),
+    (r"g^2", r"g = \chi(z), \quad " + CHI),
+    (r"g(z,q)^2", r"g(z,q) = \chi(\frac{\kappa-\sqrt q z}{\sqrt{1-q}}), \quad \chi(\kappa) = \frac{G(\kappa)}{H(\kappa)}"),
+    (r"\hat g^2(z)", r"\hat g(z) = \hat\chi\{u(z)\}, \quad \hat\chi(x) = \frac{G(x)}{H(x)}, \quad " + U),
+]
+
+
+@pytest.mark.parametrize(("body", "definitions"), FUNCTIONS)
+def test_functions_of_the_document_may_use_one_another(session: Session, body: str, definitions: str) -> None:
+    equation = rf"\hat q = \frac{{\alpha}}{{1-q}} \int Dz\, {body}, \quad {definitions}"
+    assert check(session, claim("q_hat", equation)).status is Status.VERIFIED
+    wrong = equation.replace(r"\sqrt q", "q")
+    assert check(session, claim("q_hat", wrong)).kind == "wrong argument"
+
+
+@pytest.mark.parametrize("energy", [r"\mathcal{G}_E(q)", r"\mathcal{G}_E"])
+def test_a_function_of_order_parameters_is_also_written_without_them(session: Session, energy: str) -> None:
+    equation = rf"\phi = -\frac{{\hat q}}{{2}}(1-q) + \mathcal{{G}}_S(\hat q) + \alpha {energy}, "
+    equation += r"\mathcal{G}_S(x) = \int Dz \log 2\cosh(\sqrt{x} z), \mathcal{G}_E(q) = \int Dz \log H(X)" + X
+    assert check(session, claim("free-entropy", equation)).status is Status.VERIFIED
+
+
+def test_a_letter_that_is_defined_elsewhere_is_still_a_function_before_a_bracket(session: Session) -> None:
+    before = r"The free entropy is \[ G = \frac{1}{N} \log Z . \]"
+    equation = r"\hat q (1-q) = \alpha \int Dz \left[\frac{G(X)}{H(X)}\right]^2" + X
+    assert check(session, claim("q_hat", equation, before=before)).status is Status.VERIFIED
+
+
+def test_infinitely_many_replicas_far_from_their_centre(session: Session) -> None:
+    """States with dq = 20, where the maximiser follows a function as narrow as 0.07."""
+    equation = (
+        r"\hat q_1 = \frac{\alpha}{\delta q}\int Dz\, t^\star(z)^2, \quad t^\star(z) = \arg\max_t\left[ -\frac{t^2}{2} +"
+    )
+    equation += r" \log H\left(\frac{\kappa - \sqrt{q_1} z - \sqrt{\delta q}\, t}{\sqrt{1-q_1}}\right)\right]"
+    outcome = check(session, claim("q1_hat ansatz=real-replicas", equation))
+    assert outcome.status is Status.VERIFIED, outcome.detail
