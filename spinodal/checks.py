@@ -23,6 +23,7 @@ from spinodal.codegen.cache import execute
 from spinodal.codegen.lower import lower
 from spinodal.codegen.numpy_target.emit import emit
 from spinodal.ground_checks import ground_free_entropy
+from spinodal.numeric.ground_breaking import at_size
 from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.quadrature import Automatic
 from spinodal.numeric.results import Array
@@ -69,6 +70,10 @@ def run_checks(derived: Derived) -> tuple[Check, ...]:
         symmetric = derive(replace(derived.spec, ansatz=Ansatz("replica-symmetric"), observables=()))
         base = emit(lower(symmetric), identity="check", equations={})
         vars(module)["SYMMETRIC_MODULE"] = execute(base, "spinodal_check_origin", Path("<check>"))
+    if derived.ground and derived.breaking is not None:
+        symmetric = derive(replace(derived.spec, ansatz=Ansatz("replica-symmetric"), observables=()))
+        base = emit(lower(symmetric), identity="check", equations={})
+        vars(module)["SYMMETRIC_MODULE"] = execute(base, "spinodal_check_symmetric", Path("<check>"))
     x, p = _points(derived, module)
     if len(x) == 0:
         return (Check("no state inside the domain was found at the default parameters", float("nan"), 0.0, made=False),)
@@ -100,6 +105,9 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
     p[:, column] = generator.uniform(0.2, 0.9, len(p))
     if derived.ground:  # with few patterns the ground state may not be unique
         p[:, column] = generator.uniform(2.5, 4.0, len(p))
+    if derived.ground and derived.breaking is not None:
+        x, p = _broken_ground_states(module, p[:2])
+        return x * (1.0 + 0.005 * generator.uniform(-1.0, 1.0, x.shape)), p
     if begins_inside(module) or derived.ground:
         return _near_the_branch(module, p[:count], generator)
     x = trivial_state(module, len(p))
@@ -152,6 +160,19 @@ def _near_the_branch(module: ModuleType, p: Array, generator: np.random.Generato
     return x[good], p[good]
 
 
+def _broken_ground_states(module: ModuleType, p: Array) -> tuple[Array, Array]:
+    """Ground states of broken symmetry, with their parameters."""
+    system = Bound(module, module.RULE)
+    base = from_small_alpha(Bound(module.SYMMETRIC_MODULE, module.RULE), p, NewtonSettings()).roots
+    found, points = [], []
+    for row, point, good in zip(base.x, p, base.converged, strict=True):
+        x = at_size(system, row, point) if good else None
+        if x is not None:
+            found.append(x)
+            points.append(point)
+    return np.array(found).reshape(-1, len(module.ORDER_PARAMETERS)), np.array(points).reshape(-1, p.shape[1])
+
+
 def _default(value: float | None) -> float:
     return 0.7 if value is None else value
 
@@ -170,18 +191,25 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
     """
     name = "gradient of the free entropy at the state that solves the equations (differences)"
     system = Bound(module, Automatic(200))
-    path = from_small_alpha(system, p, NewtonSettings())
-    roots = path.roots if path.roots.converged.any() else newton(system, x, p)
-    good = roots.converged & (np.max(np.abs(roots.x), axis=1) < 1e3)
-    if not good.any():
+    held = getattr(module, "GROUND_STATE", False) and hasattr(module, "BREAKING")  # sizes of blocks are not stationary
+    if held:
+        states, points = _broken_ground_states(module, p)
+    else:
+        path = from_small_alpha(system, p, NewtonSettings())
+        roots = path.roots if path.roots.converged.any() else newton(system, x, p)
+        good = roots.converged & (np.max(np.abs(roots.x), axis=1) < 1e3)
+        states, points = roots.x[good], p[good]
+    if len(states) == 0:
         return Check(name, float("nan"), 1e-8, made=False)
-    states, points = roots.x[good], p[good]
     # the saddle point of a reference belongs to the order below: phi is not stationary there
     own = [j for j, name in enumerate(module.ORDER_PARAMETERS) if "_ref" not in name]
     slopes = [difference(lambda s: module.free_entropy(s, points, Automatic(200)), states, j) for j in own]
+    if held:  # their equation is the complexity
+        for j in (module.ORDER_PARAMETERS.index(size) for size in module.BREAKING["sizes"]):
+            slopes[j] += system.residual(states, points)[:, j] / states[:, j] ** 2
     usable = np.isfinite(np.array(slopes))
     # the differences see the quadrature error of phi divided by their step
-    noise = float(np.max(quadrature_error(system, states, points)[0])) / (2e-3 * 1e-2)
+    noise = 0.0 if held else float(np.max(quadrature_error(system, states, points)[0])) / (2e-3 * 1e-2)
     largest = float(np.max(np.abs(np.array(slopes)[usable]), initial=0.0))
     # where a kink is born phi has a finite number of derivatives, which differences feel
     smooth = 1e-6 if getattr(module, "UNBOUNDED", ()) else 1e-7

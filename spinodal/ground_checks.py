@@ -2,7 +2,8 @@
 
 * pairing and feature block: the replica algebra at temperatures T, 2T, 4T with the overlaps and conjugates that the scaling
   says, times T, extrapolated to T = 0;
-* channels: E_omega of the largest value of minus energy and pull on a dense grid of fields and of maximisers.
+* channels: E_omega of the largest value of minus energy and pull on a dense grid of fields and of maximisers; in blocks of
+  mu T copies (1/mu) log of its exponential's average over a grid.
 """
 
 from __future__ import annotations
@@ -58,11 +59,33 @@ def _channel(channel: Channel, table: Table) -> float | None:
             return None
         mean = teacher * number(branch.mean_slope)
         omega = mean + np.sqrt(overlap + teacher**2 * number(branch.smeared)) * z
-        heights = _heights(channel.leaves[branch.student], omega, variance, table)
+        if len(channel.levels) == 1:
+            heights = _heights(channel.leaves[branch.student], omega, variance, table)
+        else:
+            spread = number(channel.levels[1]) - number(channel.levels[0])
+            heights = _in_blocks(channel.leaves[branch.student], omega, variance, table, spread, number(channel.sizes[0]))
         if heights is None:
             return None
         total += number(branch.weight) * float(np.sum(weight * _seen(channel, branch, z, table) * heights))
     return total
+
+
+def _in_blocks(leaf: Leaf, centres: Array, variance: float, table: Table, spread: float, size: float) -> Array | None:
+    """(1/mu) log E e^(mu Lambda) over fields of variance ``spread`` around the centres, by sums over a grid."""
+    reach = 12.0 * np.sqrt(spread)
+    ends = _heights(leaf, np.array([centres[-1], centres[-1] + reach]), variance, table)
+    if ends is not None:  # the weight pulls its field outwards
+        reach += 2.0 * size * spread * max(0.0, float(ends[1] - ends[0]) / reach)
+    omega = np.linspace(centres[0] - reach, centres[-1] + reach, 4 * _FIELDS + 1)
+    heights = _heights(leaf, omega, variance, table)
+    if heights is None:
+        return None
+    found = np.empty_like(centres)
+    for part in np.array_split(np.arange(centres.size), 20):
+        exponent = size * heights - (omega - centres[part][:, None]) ** 2 / (2.0 * spread)
+        top = exponent.max(axis=1)
+        found[part] = top + np.log(np.exp(exponent - top[:, None]).sum(axis=1))
+    return np.asarray((found + np.log((omega[1] - omega[0]) / np.sqrt(2.0 * np.pi * spread))) / size)
 
 
 def _seen(channel: Channel, branch: Branch, z: Array, table: Table) -> Array:

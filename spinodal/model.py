@@ -134,8 +134,9 @@ class Model:
                 vars(module)["INFINITE_MODULE"] = Model(many).solver()
         if getattr(module, "BREAKING", None) is not None:  # the state is looked for from that of one level less
             vars(module)["SYMMETRIC_MODULE"] = Model(with_fewer_levels(self.spec)).solver()
-            if module.BREAKING["size"]:
-                vars(module)["SIZED_MODULE"] = Model(with_copies(self.spec)).solver()
+            if module.BREAKING["size"] or self.spec.ansatz.mu is not None:
+                sized = with_copies(self.spec)
+                vars(module)["SIZED_MODULE"] = module if sized is self.spec else Model(sized).solver()
             if (frozen := frozen_spec(self.spec)) is not None:
                 vars(module)["FROZEN_MODULE"] = Model(frozen).solver()
         if self.spec.ansatz.kappa_ref_max:

@@ -34,6 +34,7 @@ def spec_text(
     teacher: dict[str, Any] | None = None,
     loss: dict[str, Any] | None = None,
     scheme: str = "replica-symmetric",
+    ansatz: dict[str, Any] | None = None,
     **parameters: float,
 ) -> str:
     """The text of a spec file."""
@@ -43,7 +44,8 @@ def spec_text(
     if teacher is not None:
         lines += ["[teacher]", *(f"{k} = {toml_value(v)}" for k, v in teacher.items())]
     lines += ["[loss]", *(f"{k} = {toml_value(v)}" for k, v in (loss or {"constraint": "y*h >= kappa"}).items())]
-    lines += ["[ansatz]", f'scheme = "{scheme}"', "[parameters]"]
+    lines += ["[ansatz]", f'scheme = "{scheme}"', *(f"{k} = {toml_value(v)}" for k, v in (ansatz or {}).items())]
+    lines.append("[parameters]")
     lines += [f"{k} = {toml_value(v)}" for k, v in parameters.items()]
     return "\n".join(lines) + "\n"
 

@@ -48,7 +48,7 @@ def ground_kernel(
     kink_body, kink_values = named(kink_builder, [kink_builder.rewrite(_at_kink(found)) for _, found in sums])
     mean, variance = builder.scalar(group.mean), builder.scalar(site.variance)
     root = builder.scalar(sp.sqrt(group.variance))
-    potential, cuts, points = _site(leaf, site.label)
+    potential, cuts, points = site_of(leaf, site.label)
     bound = {variable for variable, _ in group.planted}
     planted = tuple(Planted(variable, str(kind), splits[variable]) for variable, kind in group.planted)
     t_steps = tuple(StepInZ(-split, sp.Integer(1)) for split in leaf.splits) or (StepInZ(sp.Integer(0), sp.Integer(1)),)
@@ -89,7 +89,7 @@ def ground_kernel(
     )
 
 
-def _site(
+def site_of(
     leaf: Leaf, label: sp.Expr
 ) -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...], tuple[tuple[sp.Expr, sp.Expr], ...]]:
     """Minus the energy with its derivatives in ``T``, where its pieces meet, and a discrete weight's points."""

@@ -8,7 +8,8 @@ What this representation does *not* support, and where it would go:
 
 * several quadrature variables at one level besides planted ones: a kernel has at most one standard normal ``z``, and so
   has every pass inside it (:class:`Inner`, to any depth);
-* control flow: a maximum over a field (y -> infinity) is a kernel of its own, :class:`PeakKernel`.
+* control flow: a maximum over a field (y -> infinity) is a kernel of its own, :class:`PeakKernel`;
+* ground states more than one level inside a pass (:class:`GroundBlocksKernel`).
 """
 
 from __future__ import annotations
@@ -255,6 +256,44 @@ class GroundKernel:
     def data(self) -> tuple[sp.Expr, ...]:
         """Expressions that say what the site is."""
         return (*self.potential, *self.cuts, *(part for point in self.points for part in point))
+
+
+@dataclass(frozen=True, slots=True)
+class GroundBlocksKernel(GroundKernel):
+    """One pass over an outer field ``z``, with one inner pass over ground states in blocks of copies at each of its nodes.
+
+    The inner field has the mean ``mean + root z``; a node reads z, log E[e^w] and the inner pass's results.
+
+    Attributes:
+        spread: the standard deviation of the inner field.
+        size: mu in w = mu Lambda.
+        inner_variables: the field, its displacement, the share of positive maximisers, Lambda and its first two derivatives.
+        signed: whether a mean reads the share of positive maximisers.
+        inner_body: assignments and calls on inner nodes.
+        inner_means: (array of outer nodes, expression on inner nodes whose tilted mean it is).
+        inner_sums: (array of outer nodes, expression at a jump); ``kink_variables`` are the field, its displacement, Lambda'
+            below and above.
+    """
+
+    spread: sp.Expr
+    size: sp.Expr
+    inner_variables: tuple[sp.Symbol, ...]
+    signed: bool
+    inner_body: tuple[Assign | Call | Inner, ...]
+    inner_means: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    inner_sums: tuple[tuple[sp.Symbol, sp.Expr], ...]
+
+    @property
+    def items(self) -> tuple[Assign | Call | Inner, ...]:
+        """Everything that is computed at nodes."""
+        return (*self.body, *self.inner_body, *self.kink_body)
+
+    @property
+    def data(self) -> tuple[sp.Expr, ...]:
+        """Expressions that say what the site is, and what is averaged inside."""
+        inside = (e for _, e in (*self.inner_means, *self.inner_sums))
+        site = (*self.potential, *self.cuts, *(part for point in self.points for part in point))
+        return (*site, *inside)
 
 
 @dataclass(frozen=True, slots=True)

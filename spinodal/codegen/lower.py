@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from spinodal.codegen.ground import ground_kernel
+from spinodal.codegen.ground_blocks import ground_blocks_kernel, has_blocks
 from spinodal.codegen.ir import Assign, Call, GroundKernel, Inner, Kernel, PeakKernel, Planted, Program, Result, Routine
 from spinodal.codegen.nodes import NodeBuilder, reads, targets
 from spinodal.codegen.peaks import PeakGroup, peak_group, peak_kernel
@@ -210,6 +211,9 @@ class _Context:
                 splits = {v: self._planted_splits(v, [n for _, n in nodes]) for v, _ in key.planted}
                 lowered = ground_kernel if isinstance(key.peak, Ground) else peak_kernel
                 found.append(lowered(self, index, key, nodes, splits))
+            elif has_blocks(nodes):
+                splits = {v: self._planted_splits(v, [n for _, n in nodes]) for v, _ in key.planted}
+                found.append(ground_blocks_kernel(self, index, key, nodes, splits))
             else:
                 found.append(self._kernel(index, key, [(mark, node.integrand) for mark, node in nodes]))
         return found

@@ -18,9 +18,9 @@ from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import ConditionalTail, Density, LogDensity, LogTail, LogTwoCosh, Primitive, Tail, Tilted
 from spinodal.symbolic.leaves import Leaf
-from spinodal.symbolic.nested import LogAverage, TiltedAverage
+from spinodal.symbolic.nested import LogAverage, TiltedAverage, TiltedKinks
 
-NESTED = (LogAverage, TiltedAverage, Average)
+NESTED = (LogAverage, TiltedAverage, TiltedKinks, Average)
 #: How sharply H and G themselves change: they are entire, where the others have poles at the distance of their step's width.
 _ENTIRE = sp.Rational(1, 2)
 _SPECIAL = (LogTail, Tail, Density, LogDensity, ConditionalTail, LogTwoCosh, Primitive, Tilted)

@@ -15,6 +15,7 @@ blocks is an order parameter, also the one with m given (``SIZED_MODULE``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import ModuleType
@@ -65,9 +66,15 @@ class Broken:
 
 def spread(module: ModuleType, x: Array) -> Array:
     """The largest difference between the two innermost overlaps of a kind, of states [B, n]."""
-    names = module.ORDER_PARAMETERS
-    rows = [x[:, names.index(levels[-1])] - x[:, names.index(levels[-2])] for levels in module.BREAKING["levels"]]
+    rows = [level_of(module, x, levels[-1]) - level_of(module, x, levels[-2]) for levels in module.BREAKING["levels"]]
     return np.asarray(np.max(rows, axis=0))
+
+
+def level_of(module: ModuleType, x: Array, name: str) -> Array:
+    """A level of overlaps of states [B, n], as [B]: an order parameter, or a number that the prior fixes."""
+    if name in module.BREAKING["fixed"]:
+        return np.full(len(x), module.BREAKING["fixed"][name])
+    return x[:, module.ORDER_PARAMETERS.index(name)]
 
 
 def search(system: ModuleSystem, sized: ModuleSystem | None, base: Array, p: Array) -> Broken:
@@ -90,12 +97,13 @@ def search(system: ModuleSystem, sized: ModuleSystem | None, base: Array, p: Arr
         return Broken(None, "there are no states with a larger overlap inside them (at m = 1)")
     best = Broken(None)
     for x in found:
-        value = _complexity(sized, x, unit)
+        value = complexity_of(sized, x, unit)
         if value >= 0.0:
             inner = float(x[sized.module.ORDER_PARAMETERS.index(sized.module.BREAKING["levels"][0][-1])])
             best = Broken(None, f"the complexity of its states is not negative at m = 1 ({value:.6g})", value, inner)
             continue
-        state = _extremised(system, sized, x, p)
+        bracket = _sign_change(sized, x, p)
+        state = None if bracket is None else without_complexity(system, sized, bracket, p, most=1.0, moved=moved_to_size)
         if state is not None:
             return Broken(state)
         best = Broken(None, "the complexity is negative at m = 1 and was not followed to a zero at smaller m", value)
@@ -110,11 +118,11 @@ def clusters(system: ModuleSystem, base: Array, p: Array) -> list[Array]:
     """
     module = system.module
     inner = module.ORDER_PARAMETERS.index(module.BREAKING["levels"][0][-1])
-    coarse = _Coarse(system)
+    coarse = Coarse(system)
     x = _starts(coarse, base, p, np.array(_SHARES))
     points = np.repeat(p[None], len(x), axis=0)
     others = np.arange(x.shape[1]) != inner
-    x = _matched(coarse, x, points, others)
+    x = matched(coarse, x, points, others)
     with np.errstate(all="ignore"):
         f, _ = coarse.residual_and_jacobian(x, points)
     usable = np.max(np.abs(f[:, others]) / (1.0 + np.abs(x[:, others])), axis=1) < 1e-3
@@ -132,7 +140,7 @@ def clusters(system: ModuleSystem, base: Array, p: Array) -> list[Array]:
     return sorted(states, key=lambda state: float(spread(module, state[None])[0]))
 
 
-class _Coarse:
+class Coarse:
     """A system with fewer nodes: what a scan needs."""
 
     def __init__(self, system: ModuleSystem) -> None:
@@ -163,7 +171,7 @@ def freezes(sized: ModuleSystem, base: Array, p: Array) -> bool:
     module = sized.module
     inner = module.ORDER_PARAMETERS.index(module.BREAKING["levels"][0][-1])
     gaps = np.array(_FROZEN_GAPS)
-    x = _starts(_Coarse(sized), base, p, 1.0 - gaps)
+    x = _starts(Coarse(sized), base, p, 1.0 - gaps)
     points = np.repeat(p[None], len(gaps), axis=0)
     top = _self_overlap(module, x, module.BREAKING["levels"][0][-1])
     conjugates = np.array([name in module.CONJUGATES for name in module.ORDER_PARAMETERS])
@@ -187,7 +195,7 @@ def _starts(system: ModuleSystem, base: Array, p: Array, shares: Array) -> Array
         top = _self_overlap(module, x, levels[-1])
         x[:, names.index(levels[-1])] = symmetric + shares * (top - symmetric)
     conjugates = np.array([name in module.CONJUGATES for name in names])
-    return _matched(system, x, np.repeat(p[None], len(shares), axis=0), conjugates)
+    return matched(system, x, np.repeat(p[None], len(shares), axis=0), conjugates)
 
 
 def _self_overlap(module: ModuleType, x: Array, name: str) -> Array:
@@ -197,7 +205,7 @@ def _self_overlap(module: ModuleType, x: Array, name: str) -> Array:
     return x[:, names.index(bound)] if bound in names else np.full(len(x), float(bound))
 
 
-def _matched(system: ModuleSystem, x: Array, p: Array, chosen: Mask) -> Array:
+def matched(system: ModuleSystem, x: Array, p: Array, chosen: Mask) -> Array:
     """States with the chosen unknowns solved from their own equations, as far as Newton's steps stay inside."""
     rows, columns = np.ix_(chosen, chosen)
     for _ in range(6):
@@ -222,52 +230,64 @@ def _matched(system: ModuleSystem, x: Array, p: Array, chosen: Mask) -> Array:
     return x
 
 
-def _extremised(system: ModuleSystem, sized: ModuleSystem, x: Array, p: Array) -> Array | None:
-    """The state without complexity, from one of negative complexity at m = 1."""
+#: A state at a size of blocks, that size, and its complexity.
+Visited = tuple[Array, float, float]
+#: ``(sized, x, p, origin, target)``: the state x followed from one size of blocks to another, or None.
+Mover = Callable[[ModuleSystem, Array, Array, float, float], Array | None]
+
+
+def without_complexity(
+    system: ModuleSystem, sized: ModuleSystem, bracket: tuple[Visited, Visited], p: Array, *, most: float, moved: Mover
+) -> Array | None:
+    """The state [n] without complexity, between two states of opposite complexity.
+
+    Args:
+        system: the module, whose size of blocks is an order parameter.
+        sized: the module with that size given as its last parameter.
+        bracket: the two states.
+        p: parameters [k].
+        most: the size of blocks is smaller.
+        moved: follows a state of ``sized`` from one size to another.
+    """
     column = system.module.ORDER_PARAMETERS.index(system.module.BREAKING["size"])
-    bracket = _sign_change(sized, x, p)
-    if bracket is None:
-        return None
     (xa, a, fa), (xb, b, fb) = bracket
     side = 0
     for _ in range(_SECANTS):
         m = (a * fb - b * fa) / (fb - fa)
         near, origin = (xa, a) if abs(m - a) < abs(m - b) else (xb, b)
-        moved = _moved(sized, near, p, origin, m)
-        if moved is None:
+        here = moved(sized, near, p, origin, m)
+        if here is None:
             return None
-        roots = newton(system, np.insert(moved, column, m)[None], p[None], NewtonSettings())
-        if roots.converged[0] and spread(system.module, roots.x)[0] > COINCIDENT and 0.0 < roots.x[0, column] < 1.0:
+        roots = newton(system, np.insert(here, column, m)[None], p[None], NewtonSettings())
+        between = min(a, b) <= roots.x[0, column] <= max(a, b) and roots.x[0, column] < most
+        if roots.converged[0] and spread(system.module, roots.x)[0] > COINCIDENT and between:
             return np.asarray(roots.x[0])
-        value = _complexity(sized, moved, np.append(p, m))
+        value = complexity_of(sized, here, np.append(p, m))
         if value * fb > 0.0:
-            xb, b, fb = moved, m, value
+            xb, b, fb = here, m, value
             fa, side = (0.5 * fa, 1) if side == 1 else (fa, 1)
         else:
-            xa, a, fa = moved, m, value
+            xa, a, fa = here, m, value
             fb, side = (0.5 * fb, -1) if side == -1 else (fb, -1)
     return None
 
 
-_Visited = tuple[Array, float, float]
-
-
-def _sign_change(sized: ModuleSystem, x: Array, p: Array) -> tuple[_Visited, _Visited] | None:
-    """States (x, m, complexity) between which the complexity vanishes, as m falls from 1."""
-    before: _Visited = (x, 1.0, _complexity(sized, x, np.append(p, 1.0)))
+def _sign_change(sized: ModuleSystem, x: Array, p: Array) -> tuple[Visited, Visited] | None:
+    """States between which the complexity vanishes, as m falls from 1."""
+    before: Visited = (x, 1.0, complexity_of(sized, x, np.append(p, 1.0)))
     while before[1] > _LEAST:
         m = _FALL * before[1]
-        moved = _moved(sized, before[0], p, before[1], m)
+        moved = moved_to_size(sized, before[0], p, before[1], m)
         if moved is None or spread(sized.module, moved[None])[0] < COINCIDENT:
             return None
-        here = (moved, m, _complexity(sized, moved, np.append(p, m)))
+        here = (moved, m, complexity_of(sized, moved, np.append(p, m)))
         if here[2] >= 0.0:
             return here, before
         before = here
     return None
 
 
-def _moved(sized: ModuleSystem, x: Array, p: Array, origin: float, target: float) -> Array | None:
+def moved_to_size(sized: ModuleSystem, x: Array, p: Array, origin: float, target: float) -> Array | None:
     """A state followed from one size of the blocks to another."""
     module = sized.module
     bounded = np.array([name not in module.CONJUGATES for name in module.ORDER_PARAMETERS])
@@ -275,6 +295,7 @@ def _moved(sized: ModuleSystem, x: Array, p: Array, origin: float, target: float
     return np.asarray(path.roots.x[0]) if path.roots.converged[0] else None
 
 
-def _complexity(sized: ModuleSystem, x: Array, p: Array) -> float:
+def complexity_of(sized: ModuleSystem, x: Array, p: Array) -> float:
+    """The complexity of the innermost blocks of a state [n] at parameters [k]."""
     name = [name for name in sized.module.OBSERVABLES if name.startswith("complexity")][-1]  # of the innermost blocks
     return float(sized.module.observables(x[None], p[None], sized.rule)[name][0])

@@ -11,6 +11,7 @@ from types import ModuleType
 import numpy as np
 
 from spinodal.numeric.breaking import COINCIDENT, Broken, freezes, search, spread
+from spinodal.numeric.ground_breaking import followed, freezes_in_ground_state, search_ground
 from spinodal.numeric.remarks import REPLICON_NOISE
 from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, multi_start
@@ -25,6 +26,10 @@ _COINCIDE = "levels coincide"
 _FEWEST = 1e-3
 #: ... by this factor, and located to this relative accuracy: the free entropy is stationary in it.
 _FALL, _ACCURACY = 0.7, 1e-13
+#: Of a ground state up to this, in the inverse units of its energy.
+_MOST = 200.0
+#: Multiples of alpha at which a unique ground state is looked for.
+_LARGER = (1.2, 1.5, 2.0, 3.0)
 
 
 def broken_points(system: Bound, p: Array, tolerance: float) -> list[State]:
@@ -33,6 +38,8 @@ def broken_points(system: Bound, p: Array, tolerance: float) -> list[State]:
     Where no broken state exists the levels coincide: the replica-symmetric state, whose sizes of blocks have no value (nan),
     with a warning that says so and why.
     """
+    if getattr(system.module, "GROUND_STATE", False):
+        return [_ground_point(system, row, tolerance) for row in p]
     bases = solve_points(system.module.SYMMETRIC_MODULE, p, tolerance=tolerance)
     return [_broken_point(system, base, row, tolerance) for base, row in zip(bases, p, strict=True)]
 
@@ -90,6 +97,93 @@ def _broken_point(system: Bound, base: State, p: Array, tolerance: float) -> Sta
             return _frozen(module, p, tolerance)
         broken = Broken(None, f"the states are frozen, single configurations, and the complexity at m = 1 is {entropy:.6g}")
     return _symmetric(system, base, p, broken)
+
+
+def _ground_point(system: Bound, p: Array, tolerance: float) -> State:
+    """The ground state of broken symmetry: frozen blocks, a state found from the symmetric one here or at larger alpha."""
+    module = system.module
+    mu = float(module.block_size(p[None])[0]) if hasattr(module, "block_size") else None
+    if hasattr(module, "FROZEN_MODULE"):
+        frozen = _frozen_ground(system, p, mu, tolerance)
+        if frozen is not None:
+            return frozen
+    sized = Bound(module.SIZED_MODULE, system.rule)
+    (base,) = solve_points(module.SYMMETRIC_MODULE, p[None], tolerance=tolerance)
+    if not base.converged:
+        x = _from_larger_alpha(system, sized, p, mu)
+        if x is not None:
+            (state,) = finish(system, x[None], p[None], tolerance, "followed from a larger alpha")
+            if state.converged:
+                return state
+        failure = base.failure or Failure("it was not found", "lower alpha")
+        reason = f"there is no replica-symmetric state to look for a broken one from: {failure.reason}"
+        return failed(module, p, Failure(reason, f"{failure.advice}; or give a start (--start)"))
+    broken = search_ground(system, sized, _order(module.SYMMETRIC_MODULE, base), p, mu)
+    if broken.x is not None:
+        (state,) = finish(system, broken.x[None], p[None], tolerance, "found from the replica-symmetric state")
+        if state.converged:
+            return state
+    if not np.isfinite(base.observables.get("replicon", -np.inf)):
+        reason = f"the replica-symmetric ground state is unstable, but no broken one was found: {broken.reason}"
+        return failed(module, p, Failure(reason, "give a start (--start), or mu"))
+    return _coinciding(system, base, p, broken.reason)
+
+
+def _order(module: ModuleType, state: State) -> Array:
+    """The order parameters [n] of a state."""
+    return np.array([state.order_parameters[name] for name in module.ORDER_PARAMETERS])
+
+
+def _from_larger_alpha(system: Bound, sized: Bound, p: Array, mu: float | None) -> Array | None:
+    """The broken state [n] where the symmetric one is not unique, followed from larger alpha; None if it ends before."""
+    module = system.module
+    column = module.PARAMETERS.index("alpha")
+    for factor in _LARGER:
+        far = p.copy()
+        far[column] *= factor
+        (base,) = solve_points(module.SYMMETRIC_MODULE, far[None], tolerance=1e-6)
+        if base.converged:
+            broken = search_ground(system, sized, _order(module.SYMMETRIC_MODULE, base), far, mu)
+            return None if broken.x is None else followed(system, broken.x, far, p, column)
+    return None
+
+
+def _frozen_ground(system: Bound, p: Array, mu: float | None, tolerance: float) -> State | None:
+    """Single configurations in blocks, if they are frozen: replica symmetry at the temperature 1/mu; else None.
+
+    Without a given mu it is where the entropy, which is the complexity, vanishes; a failure where it stays positive.
+    """
+    module = system.module
+
+    def state(size: float) -> State:
+        (found,) = solve_points(module.FROZEN_MODULE, np.append(p, size)[None], tolerance=tolerance)
+        return found
+
+    def entropy(size: float) -> float:
+        return float(state(size).observables.get("entropy", np.nan))
+
+    if mu is None:
+        low = high = 1.0
+        while high < _MOST and entropy(high) > 0.0:
+            low, high = high, high / _FALL
+        if high >= _MOST:
+            reason = (
+                f"the ground state is not unique: the complexity of single configurations is positive up to mu = {low:.4g}"
+            )
+            return failed(module, p, Failure(reason, "take more patterns, or count configurations with a constraint"))
+        while low > _FEWEST and not entropy(low) > 0.0:
+            low, high = _FALL * low, low
+        below, above = state(low), state(high)
+        if not below.observables.get("entropy", -1.0) > 0.0 >= above.observables.get("entropy", 1.0):
+            return None
+        mu = _vanishing(entropy, low, high, below, above)
+    copy = state(mu)
+    if not copy.converged or copy.method.startswith("limit"):
+        return None
+    sized = Bound(module.SIZED_MODULE, system.rule)
+    if not freezes_in_ground_state(sized, _order(module.FROZEN_MODULE, copy), np.append(p, mu)):
+        return None
+    return _in_blocks(module, copy, mu, p)
 
 
 def _symmetric(system: Bound, base: State, p: Array, broken: Broken) -> State:
@@ -184,6 +278,8 @@ def _in_blocks(module: ModuleType, copy: State, m: float, p: Array) -> State:
         letter = name.removesuffix("_hat")
         if name in module.BREAKING["sizes"]:
             return m
+        if letter in ("dq", "dp"):
+            return float("nan") if name.endswith("_hat") else 0.0
         if letter in inner or letter in (f"{x}_d" for x in inner.values()):
             if name.endswith("_hat"):
                 return float("nan")
@@ -197,10 +293,13 @@ def _in_blocks(module: ModuleType, copy: State, m: float, p: Array) -> State:
     observables = {name: copy.observables[name] for name in kept if name in copy.observables and name in module.OBSERVABLES}
     if "generalization_error_barycentre" in observables:  # the centre of a block is the configuration itself
         observables["generalization_error_barycentre"] = observables["generalization_error"]
-    observables |= {"entropy": 0.0, "complexity": 0.0}
+    observables |= {name: 0.0 for name in ("entropy", "complexity") if name in module.OBSERVABLES}
     if "replicon" in copy.observables:
         observables["replicon_q0"] = copy.observables["replicon"]
     note = f"frozen: every state is one configuration (conjugates of the inner level are infinite), m = {m:.6g}"
+    if getattr(module, "GROUND_STATE", False):  # the entropy of a copy is that of configurations of one energy
+        observables["complexity"] = copy.observables["entropy"]
+        note = f"frozen: every state is one configuration (its conjugate is infinite, and dq is 0), mu = {m:.6g}"
     return replace(
         copy,
         parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),

@@ -82,7 +82,7 @@ def averages(
         chosen = slice(start, min(start + size, count))
         part = [c[chosen] if isinstance(c, np.ndarray) and len(c) > 1 else c for c in columns]
         rows = chosen.stop - chosen.start
-        field = _Field(site, [np.broadcast_to(np.asarray(c, float), (rows, 1)) for c in part[: 3 + len(data)]])
+        field = Field(site, [np.broadcast_to(np.asarray(c, float), (rows, 1)) for c in part[: 3 + len(data)]])
         field.arguments = tuple(part[3 + len(data) + len(steps) :])
         moving = part[3 + len(data) : 3 + len(data) + len(steps)]
         pieces.append(_block(field, integrands, summands, list(zip(moving[::2], moving[1::2], strict=True)), rule))
@@ -92,7 +92,7 @@ def averages(
 
 
 def _block(
-    field: _Field,
+    field: Field,
     integrands: Callable[..., tuple[Any, ...]] | None,
     summands: Callable[..., tuple[Any, ...]] | None,
     z_steps: Sequence[Step],
@@ -110,7 +110,7 @@ def _block(
     return tuple(results)
 
 
-class _Field:
+class Field:
     """One block of rows."""
 
     def __init__(self, site: Site, columns: Sequence[Array]) -> None:
@@ -120,7 +120,7 @@ class _Field:
         data = list(columns[3:])
         self.cuts = [data.pop(0) for _ in site.cuts]
         self.points = [(data.pop(0), data.pop(0)) for _ in site.points]
-        self.t_steps = [_centre_and_width(data.pop(0), data.pop(0)) for _ in site.steps]
+        self.t_steps = [centre_and_width(data.pop(0), data.pop(0)) for _ in site.steps]
         self.arguments: tuple[Any, ...] = ()
 
     # ---- the maximand
@@ -390,9 +390,12 @@ class _Field:
 
     def at(self, z: Array) -> tuple[Array, Array, Array, Array]:
         """(share of positive t, Lambda, Lambda', Lambda'') at nodes z [b, n]."""
-        omega = self.mean + self.root * z
+        return self.at_fields(self.mean + self.root * z)
+
+    def at_fields(self, omega: Array) -> tuple[Array, Array, Array, Array]:
+        """The same at fields omega [b, n]."""
         begin, _end, wins = self.winners
-        index = np.broadcast_to(np.argmax(wins, axis=1)[:, None], z.shape)
+        index = np.broadcast_to(np.argmax(wins, axis=1)[:, None], omega.shape)
         for e in range(1, wins.shape[1]):
             index = np.where(wins[:, e : e + 1] & (omega >= begin[:, e : e + 1]), e, index)
         chosen = self.elements.take(index)
@@ -419,7 +422,7 @@ class _Field:
         with np.errstate(all="ignore"):
             cut = np.where(valid, (omega - self.mean) / self.root, EDGE)
         cut = np.clip(np.nan_to_num(cut, nan=EDGE), -EDGE, EDGE)
-        steps = [_centre_and_width(*(np.broadcast_to(np.asarray(p, float), (self.rows, 1)) for p in s)) for s in z_steps]
+        steps = [centre_and_width(*(np.broadcast_to(np.asarray(p, float), (self.rows, 1)) for p in s)) for s in z_steps]
         grids = [np.broadcast_to(np.linspace(-EDGE, EDGE, _UNIFORM), (self.rows, _UNIFORM)), cut]
         for centre, width in steps:
             a, b = (np.arcsinh((edge - centre) / width) for edge in (-EDGE, EDGE))
@@ -427,11 +430,11 @@ class _Field:
         grid = np.sort(np.concatenate(grids, axis=1), axis=1)
         lengths = self._lengths(grid, steps)
         if not self.site.quadratic:
-            grid = np.sort(np.concatenate([_divided(grid, lengths, _REFINED), cut], axis=1), axis=1)
+            grid = np.sort(np.concatenate([divided(grid, lengths, _REFINED), cut], axis=1), axis=1)
             lengths = self._lengths(grid, steps)
         longest = float(np.max(np.nan_to_num(lengths.sum(axis=1)), initial=1.0))
         panels = int(np.ceil(resolution * min(max(longest / _UNIT, float(_FEWEST)), float(_MOST))))
-        edges = np.sort(np.concatenate([_divided(grid, lengths, panels + 1), cut], axis=1), axis=1)
+        edges = np.sort(np.concatenate([divided(grid, lengths, panels + 1), cut], axis=1), axis=1)
         x, w = gauss_legendre(_ORDER)
         half = 0.5 * np.diff(edges, axis=1)[..., None]
         z = (0.5 * (edges[:, 1:] + edges[:, :-1])[..., None] + half * x).reshape(self.rows, -1)
@@ -444,13 +447,19 @@ class _Field:
         for centre, width in steps:
             square += np.diff(np.arcsinh((z - centre) / width), axis=1) ** 2
         if not self.site.quadratic and self.site.potential is not None:
-            _share_of, _height, first, second = self.at(z)
-            t = first if self.site.weight else self.mean + self.root * z + self.variance * first
-            for centre, width in self.t_steps:
-                square += np.clip(np.diff(np.arcsinh((t - centre) / width), axis=1), -3.0, 3.0) ** 2
-            gain = second if self.site.weight else 1.0 + self.variance * second
-            square += np.clip(0.5 * np.diff(np.log(np.abs(gain) + 1e-12), axis=1), -3.0, 3.0) ** 2
+            square += self.variation(self.mean + self.root * z)
         return np.sqrt(np.nan_to_num(square))
+
+    def variation(self, omega: Array) -> Array:
+        """The squared units of variation of the maximiser between neighbouring fields of a grid, [b, n - 1]."""
+        _share_of, _height, first, second = self.at_fields(omega)
+        t = first if self.site.weight else omega + self.variance * first
+        square = np.zeros((len(omega), omega.shape[1] - 1))
+        for centre, width in self.t_steps:
+            square += np.clip(np.diff(np.arcsinh((t - centre) / width), axis=1), -3.0, 3.0) ** 2
+        gain = second if self.site.weight else 1.0 + self.variance * second
+        square += np.clip(0.5 * np.diff(np.log(np.abs(gain) + 1e-12), axis=1), -3.0, 3.0) ** 2
+        return square
 
 
 def _share(left: Array, right: Array) -> Array:
@@ -460,7 +469,7 @@ def _share(left: Array, right: Array) -> Array:
     return np.where(np.isinf(left), 1.0, np.where(np.isinf(right), 0.0, np.nan_to_num(part, nan=0.5)))
 
 
-def _divided(grid: Array, lengths: Array, count: int) -> Array:
+def divided(grid: Array, lengths: Array, count: int) -> Array:
     """``count`` points [b, count] that divide a grid's length evenly."""
     total = np.concatenate([np.zeros((len(grid), 1)), np.cumsum(lengths, axis=1)], axis=1)
     share = total / np.maximum(total[:, -1:], 1e-300)
@@ -469,11 +478,11 @@ def _divided(grid: Array, lengths: Array, count: int) -> Array:
     return np.asarray(np.interp(wanted.ravel(), (share + offset).ravel(), grid.ravel()).reshape(len(grid), count))
 
 
-def _centre_and_width(offset: Array, slope: Array) -> tuple[Array, Array]:
+def centre_and_width(offset: Array, slope: Array) -> tuple[Array, Array]:
     """Centre and width [b, 1] of ``offset + slope t``."""
     size = np.maximum(np.abs(slope), 1e-9)
     centre = -offset / np.where(slope < 0.0, -size, size)
     return np.nan_to_num(centre), np.nan_to_num(1.0 / size, nan=1.0)
 
 
-__all__ = ["Site", "averages"]
+__all__ = ["Field", "Site", "averages", "centre_and_width", "divided"]

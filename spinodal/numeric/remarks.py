@@ -35,9 +35,10 @@ def warnings_of(values: Mapping[str, float], error: float, tolerance: float) -> 
     broken = "complexity" in values
     for name, value in values.items():
         if name == "replicon" and value == -math.inf:
+            what = "the symmetry between replicas breaks further" if broken else "the replica-symmetric state is unstable"
             found.append(
                 "the ground state of a pattern or a weight jumps as its field varies, so that the replicon goes to minus "
-                "infinity as T goes to 0: the replica-symmetric state is unstable (de Almeida-Thouless)"
+                f"infinity as T goes to 0: {what} (de Almeida-Thouless)"
             )
         elif name.startswith("replicon") and value < -REPLICON_NOISE:
             what = "the symmetry between replicas breaks further" if broken else "the replica-symmetric state is unstable"

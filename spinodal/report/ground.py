@@ -16,6 +16,14 @@ REPLICAS = (
     "As T goes to 0 the replicas are ground states, and differ by thermal fluctuations: q_d = q + T dq (and "
     "likewise p), while conjugates grow, of levels as q_hat/T^2, of the differences as dq_hat/T, of the teacher as r_hat/T."
 )
+BLOCKS = (
+    "Replicas form blocks that hold a number of them that vanishes with T, m = mu T: level 1 is the self-overlap, which "
+    "two in a block have as well, level 0 the overlap across blocks."
+)
+COPIES = (
+    " In blocks of mu T copies the maximum Lambda of one of them stands for T log Z: (1/mu) log of the average of "
+    "exp(mu Lambda) over the field that a block shares."
+)
 ENTROPY = "T times the free entropy per weight as T goes to 0, at leading order: minus the energy of the ground state."
 EQUATIONS = (
     "phi is stationary in every order parameter. Averages are differentiated by Stein's identity and the "

@@ -29,7 +29,7 @@ class Step:
 
 def steps_of(derived: Derived, symbols: Mapping[str, str] | None = None) -> list[Step]:
     """The steps, in an author's letters ``{name: LaTeX}`` where they are given."""
-    scribe = Scribe(symbols, BLOCK_SIZE.get(derived.spec.ansatz.scheme, "m"))
+    scribe = Scribe(symbols, r"\mu" if derived.ground else BLOCK_SIZE.get(derived.spec.ansatz.scheme, "m"))
     found = [_notation(derived), _declared(derived, scribe)]
     if derived.moments is not None:
         found.append(_features(derived, scribe))
@@ -163,7 +163,9 @@ def _replicas(derived: Derived, scribe: Scribe) -> Step:
             "blocks overlaps are smaller by a difference of order 1/y (delta). Overlaps "
             "are introduced with their conjugates (hats):"
         )
-    if derived.ground:
+    if derived.ground and derived.breaking is not None:
+        reason = f"{ground.REPLICAS} {ground.BLOCKS} Overlaps are introduced with their conjugates (hats):"
+    elif derived.ground:
         reason = f"{ground.REPLICAS} {reason}"
     elif "q_d" in derived.fixed:
         reason = f"{reason[:-1]}; the self-overlap is fixed by the prior:"
@@ -215,7 +217,7 @@ def _copies(channel: Channel) -> str:
         "; the teacher weighs the common field." if channel.teacher != 0 else "."
     )
     if channel.ground:
-        reason += " As T goes to 0 each is in its ground state."
+        reason += " As T goes to 0 each is in its ground state." + (ground.COPIES if channel.sizes else "")
     if channel.concentrated:
         reason += " Infinitely many coupled copies concentrate at the maximum of their weight (Laplace's method)."
     return reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -21,7 +22,7 @@ SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 ENTRIES: dict[Scheme, tuple[str, ...]] = {
     "replica-symmetric": (),
     "bayes-optimal": (),
-    "1rsb": ("m",),
+    "1rsb": ("m", "mu"),
     "2rsb": ("m1", "m2"),
     "real-replicas": ("replicas", "overlap"),
     "franz-parisi": ("reference", "kappa_ref", "overlap"),
@@ -52,8 +53,14 @@ def read_ansatz(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]
             for entry, owner in owners.items()
         },
     )
+    if scheme == "1rsb" and is_ground(loss):
+        return Ansatz(scheme, mu=_scaled_size(table)), ()
     if scheme in ("1rsb", "2rsb"):
-        sizes = {key: _word_or_formula(table, key, ("extremised",), at_most_one=True) for key in ENTRIES[scheme]}
+        if "mu" in table:
+            message = "mu = m/T belongs to ground states (temperature = 0)"
+            raise table.error("mu", message, "give the Parisi parameter m", at_key=True)
+        entries = tuple(entry for entry in ENTRIES[scheme] if entry != "mu")
+        sizes = {key: _word_or_formula(table, key, ("extremised",), at_most_one=True) for key in entries}
         _check_order(table, *sizes.values())
         return Ansatz(scheme, **sizes), ()
     if scheme == "real-replicas":
@@ -62,6 +69,19 @@ def read_ansatz(table: Table, loss: Loss) -> tuple[Ansatz, tuple[Parameter, ...]
     if scheme == "franz-parisi":
         return _franz_parisi(table, loss)
     return Ansatz(scheme), ()
+
+
+def is_ground(loss: Loss) -> bool:
+    """Whether an energy is to be minimised: its temperature is the number 0."""
+    return loss.temperature is not None and loss.temperature.root == Number(Fraction(0))
+
+
+def _scaled_size(table: Table) -> Any:
+    """Mu = m/T of a ground state: m itself vanishes with the temperature."""
+    if "m" in table and table.data["m"] != "extremised":
+        message = "m vanishes in a ground state (temperature = 0)"
+        raise table.error("m", message, "give mu, the limit of m/T", at_key=True)
+    return _word_or_formula(table, "mu", ("extremised",))
 
 
 def _overlap(table: Table, scheme: Scheme) -> tuple[Literal["given", "extremised"], tuple[Parameter, ...]]:
@@ -93,12 +113,16 @@ def with_overlap(spec: Spec, overlap: Literal["given", "extremised"]) -> Spec:
 
 
 def with_copies(spec: Spec) -> Spec:
-    """The same ansatz with the size of its innermost blocks, which it leaves free, a parameter: the last one."""
-    entry = next(name for name in ("replicas", "m", "m2") if getattr(spec.ansatz, name) in _FREE)
+    """The same ansatz with the size of its innermost blocks the last parameter: a free size, or mu of a ground state."""
+    given = getattr(spec.ansatz.mu, "root", None)
+    if isinstance(given, Name) and given.name == spec.parameter_names()[-1]:
+        return spec
+    free = (name for name in ("replicas", "m", "m2") if getattr(spec.ansatz, name) in _FREE)
+    entry = "mu" if spec.ansatz.mu is not None else next(free)
     name = fresh_name(spec, "copies" if entry == "replicas" else f"block_{entry}")
     parameters = (*spec.parameters, Parameter(name, None, "number of replicas in a block"))
-    given: dict[str, Any] = {entry: Formula(name, Name(name))}
-    return replace(spec, ansatz=replace(spec.ansatz, **given), parameters=parameters, observables=())
+    sized: dict[str, Any] = {entry: Formula(name, Name(name))}
+    return replace(spec, ansatz=replace(spec.ansatz, **sized), parameters=parameters, observables=())
 
 
 def with_fewer_levels(spec: Spec) -> Spec:

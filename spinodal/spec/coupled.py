@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from spinodal.spec.ansatz import fresh_name
+from spinodal.spec.ansatz import fresh_name, is_ground
 from spinodal.spec.ast import Arithmetic, Name, Number
 from spinodal.spec.formula import to_text
 from spinodal.spec.types import Ansatz, Formula, Loss, Parameter, Spec
@@ -31,15 +31,16 @@ def given_margin(spec: Spec) -> Spec:
 def frozen_spec(spec: Spec) -> Spec | None:
     """The replica-symmetric model of blocks of m copies frozen in one configuration: one copy at the temperature T/m.
 
-    Their number m is the last parameter. None where blocks of frozen copies are no such model: weights that are not counted
-    (their probabilities would be raised to a power), constraints (which do not feel m) and ground states.
+    Their number m is the last parameter; of a ground state it is mu = m/T. None where blocks of frozen copies are no such
+    model: weights that are not counted (their probabilities would be raised to a power), constraints (they do not feel m).
     """
     weights, temperature = spec.student.weights, spec.loss.temperature
     counted = weights.kind == "binary" or (weights.kind == "discrete" and weights.probabilities is None)
-    if not counted or temperature is None or temperature.root == Number(Fraction(0)):
+    if not counted or temperature is None:
         return None
     copies = Parameter(fresh_name(spec, "copies"), None, "number of frozen copies")
-    root = Arithmetic("/", temperature.root, Name(copies.name))
+    scale = Number(Fraction(1)) if is_ground(spec.loss) else temperature.root
+    root = Arithmetic("/", scale, Name(copies.name))
     loss = replace(spec.loss, temperature=Formula(to_text(root), root, temperature.place))
     ansatz = Ansatz("replica-symmetric")
     return replace(spec, ansatz=ansatz, loss=loss, parameters=(*spec.parameters, copies), observables=())

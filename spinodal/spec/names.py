@@ -8,6 +8,8 @@ _OVERLAPS = (
 
 #: Order parameters of every ansatz, their conjugates, and the Parisi parameters.
 ORDER_PARAMETERS = frozenset([*_OVERLAPS, *(f"{name}_hat" for name in _OVERLAPS), "m", "m1", "m2"])
+#: The Parisi parameter of a ground state, in units of the temperature.
+SCALED_SIZE = "mu"
 
 #: The overlap that a scheme constrains: a parameter of its models.
 CONSTRAINED = {"real-replicas": "q1", "franz-parisi": "t"}
@@ -20,16 +22,17 @@ _PROJECTED = ("p", "p_d", "p_hat", "p_d_hat")
 _TEACHER = ("r", "r_hat")
 
 
-def order_parameters(scheme: str, *, random_features: bool, teacher: bool) -> frozenset[str]:
+def order_parameters(scheme: str, *, random_features: bool, teacher: bool, ground: bool = False) -> frozenset[str]:
     """The order parameters (and Parisi parameters) that a model has; every other name is the user's.
 
     Args:
         scheme: the ansatz' scheme.
         random_features: whether the student acts on random features.
         teacher: whether there is a teacher.
+        ground: whether an energy is minimised.
     """
     if scheme not in ("replica-symmetric", "bayes-optimal"):
-        return ORDER_PARAMETERS - {CONSTRAINED.get(scheme, "")}
+        return (ORDER_PARAMETERS | ({SCALED_SIZE} if ground else set())) - {CONSTRAINED.get(scheme, "")}
     return frozenset((*_RS, *(_PROJECTED if random_features else ()), *(_TEACHER if teacher else ())))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-from spinodal.spec.ansatz import check_ansatz, read_ansatz
+from spinodal.spec.ansatz import check_ansatz, is_ground, read_ansatz
 from spinodal.spec.checks import check_meaning, default_values
 from spinodal.spec.documents import parse_document, read_text
 from spinodal.spec.errors import SpecError, clip
@@ -130,7 +130,12 @@ def _build(
     chosen, added = read_ansatz(ansatz_table, loss)
     refuse_order_parameters(
         root.table("parameters"),
-        order_parameters(chosen.scheme, random_features=student.features == "random", teacher=teacher is not None),
+        order_parameters(
+            chosen.scheme,
+            random_features=student.features == "random",
+            teacher=teacher is not None,
+            ground=chosen.scheme == "1rsb" and is_ground(loss),
+        ),
     )
     known = {parameter.name for parameter in parameters}
     parameters += tuple(parameter for parameter in added if parameter.name not in known)

@@ -113,6 +113,7 @@ def _features() -> dict[str, Any]:
 def _ansatz() -> dict[str, Any]:
     entries: dict[str, Any] = {
         "m": _FORMULA,
+        "mu": _FORMULA,
         "m1": _FORMULA,
         "m2": _FORMULA,
         "replicas": _FORMULA,

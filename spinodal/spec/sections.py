@@ -9,7 +9,7 @@ import re
 
 from spinodal.spec.ast import names
 from spinodal.spec.errors import clip
-from spinodal.spec.names import OBSERVABLES, ORDER_PARAMETERS
+from spinodal.spec.names import OBSERVABLES, ORDER_PARAMETERS, SCALED_SIZE
 from spinodal.spec.parameters import why_not_a_name
 from spinodal.spec.tables import Table, describe
 from spinodal.spec.types import FeatureMap, Formula, Loss, Observable, Student, Teacher, WeightKind, Weights
@@ -175,5 +175,5 @@ def read_observables(table: Table) -> tuple[Observable, ...]:
             reason = "already the name of a parameter"
         if reason is not None:
             raise table.error(name, f"{clip(name)}: {reason}", "choose another name", at_key=True)
-        found.append(Observable(name, table.formula(name, variables=ORDER_PARAMETERS)))
+        found.append(Observable(name, table.formula(name, variables=ORDER_PARAMETERS | {SCALED_SIZE})))
     return tuple(found)

@@ -92,12 +92,14 @@ class Reference:
 class Ansatz:
     """The replica ansatz. ``m`` (``m1``, ``m2``), ``replicas`` and ``reference`` belong to the schemes that take them.
 
-    Parisi parameters count the replicas of a block, outermost blocks first. ``overlap`` says whether the constrained overlap
+    Parisi parameters count the replicas of a block, outermost blocks first; in a ground state ``mu``, the limit of m/T as T
+    goes to 0, takes the place of ``m``. ``overlap`` says whether the constrained overlap
     (of real replicas with one another, of a probe with its reference) is a parameter or extremised.
     """
 
     scheme: Scheme
     m: Formula | Literal["extremised"] | None = None
+    mu: Formula | Literal["extremised"] | None = None
     m1: Formula | Literal["extremised"] | None = None
     m2: Formula | Literal["extremised"] | None = None
     replicas: Formula | Literal["inf", "zero-complexity"] | None = None

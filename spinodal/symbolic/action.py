@@ -135,10 +135,11 @@ class Action:
     def unknowns(self) -> tuple[sp.Symbol, ...]:
         """The order parameters solved for, overlaps first."""
         overlaps = [x for x, _ in self.pairs if x not in self.structure.constrained]
-        multipliers = (Q_D_HAT,) if self.imposed and not self.eliminated else ()
+        multipliers = (self.diagonal_conjugate,) if self.imposed and not self.eliminated else ()
         hats = [with_hat(x) for x, _ in self.pairs]
         if self.ground and not self.free_diagonal:  # crosswise partners: that of the fixed level is left
-            hats[0] = self.pairs[0][1]
+            spread = self.structure.names("q")[-1]
+            hats = [partner if x == spread else with_hat(x) for x, partner in self.pairs]
         return (*overlaps, *hats, *multipliers, *self.structure.extremised)
 
     @cached_property

@@ -106,7 +106,7 @@ class Average(Evaluated):
         from spinodal.symbolic.maximisers import derivative_of_average, follower_in
 
         integrand, measure = self.integrand, self.measure
-        if follower_in(integrand) is not None:  # not smooth, and not differentiated twice
+        if follower_in(integrand, measure.fields) is not None:  # not smooth, and not differentiated twice
             return derivative_of_average(integrand, measure, symbol)
         total = average(integrand.diff(symbol), measure)
         for field, mean in zip(measure.fields, measure.means, strict=True):

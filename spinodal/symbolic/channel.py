@@ -25,7 +25,7 @@ from spinodal.symbolic.functions import FieldDensity, LinearPartition, LogPartit
 from spinodal.symbolic.ground import InfiniteAtJump
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.maximisers import HIGHEST, UNIQUE, Edge, follower_in
-from spinodal.symbolic.nested import log_average, renested, tilted_average
+from spinodal.symbolic.nested import log_average, renested, tilted_average, tilted_kinks
 from spinodal.symbolic.peaks import Peak, Peaked, T, closed_peaks
 
 
@@ -269,7 +269,13 @@ class Channel:
         """
         if not self.sizes:
             return {}
-        return dict(zip(self.levels, size_steps(self.sizes), strict=True))
+        steps = size_steps(self.sizes)
+        # as T -> 0 the innermost level moves with the self-covariance: its slope has no step in front
+        return (
+            dict(zip(self.levels, steps, strict=True))
+            if not self.ground
+            else dict(zip(self.levels[:-1], steps[:-1], strict=True))
+        )
 
     def keys(self, order: int) -> tuple[tuple[sp.Symbol, ...], ...]:
         """The derivatives of one order, as ordered tuples of variables."""
@@ -304,6 +310,8 @@ class Channel:
                 found = divided(slope, self.weights[ordered[0]]) if ordered[0] in self.weights else slope
             else:
                 found = expand_outside(self.derivative(ordered[:-1]).diff(ordered[-1]))
+                if self.ground and self.sizes:  # what cancels stands over differences of levels, written both ways round
+                    found = divided(found, sp.Integer(1), factored=True)
             self._derivatives[ordered] = found
         return self._derivatives[ordered]
 
@@ -314,7 +322,7 @@ class Channel:
         :meth:`replicon_curvature_at` for the derivation. In a ground state it is infinite as soon as the maximiser jumps:
         then two replicas are far apart as often as their fields are within T of the jump.
         """
-        if self.ground:
+        if self.ground and level == len(self.levels) - 1:
             return self._ground_curvature()
         total: sp.Expr = sp.Integer(0)
         for index, branch in enumerate(self.branches):
@@ -330,10 +338,25 @@ class Channel:
             return leaf.log_derivative(2, omega, self.diagonal) ** 2
 
         total: sp.Expr = self.tilted(bend)
+        if self.sizes:
+            return total + self._infinite_at_jumps()
         for node in averages_in(self.value):
             point = follower_in(node.integrand)
             if point is not None:
                 total += Edge(node.measure, point).term(InfiniteAtJump(point.jump_of_height(point.omega)))
+        return total
+
+    def _infinite_at_jumps(self) -> sp.Expr:
+        """Infinite where the maximiser jumps at a field that occurs inside a block of copies."""
+        total: sp.Expr = sp.Integer(0)
+        for index, branch in enumerate(self.branches):
+            fields, heights, measures = self._levels_of(branch, index, self.levels, self.sizes)
+            point = follower_in(heights[-1])
+            if point is None:
+                continue
+            jump = InfiniteAtJump(point.jump_of_height(fields[-1]))
+            inner = tilted_kinks(jump, point, self.sizes[-1] * heights[-1], measures[-1])
+            total += branch.weight * average(*self._outermost(branch, fields[0], self.overlap, inner, self._suffix(index)))
         return total
 
     def replicon_curvature_at(self, k: sp.Expr, level: int = 0) -> sp.Expr:
@@ -415,14 +438,18 @@ def size_steps(sizes: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
     return tuple(inner - outer for outer, inner in pairwise(bounds))
 
 
-def divided(expression: sp.Expr, divisor: sp.Expr) -> sp.Expr:
-    """A linear combination of averages divided by an expression that all of its coefficients contain."""
+def divided(expression: sp.Expr, divisor: sp.Expr, *, factored: bool = False) -> sp.Expr:
+    """A linear combination of averages divided by an expression that all of its coefficients contain.
+
+    ``factored``: write coefficients as products, so that powers of differences are not expanded.
+    """
+    simplest = sp.factor if factored else sp.cancel
     coefficients: dict[sp.Expr, list[sp.Expr]] = {}
     for term in sp.Add.make_args(expression):
         averaged = [f for f in sp.Mul.make_args(term) if f.has(Average)]
         key = sp.Mul(*averaged)
         coefficients.setdefault(key, []).append(sp.Mul(*(f for f in sp.Mul.make_args(term) if f not in averaged)))
-    return sp.Add(*(sp.cancel(sp.Add(*terms) / divisor) * key for key, terms in coefficients.items()))
+    return sp.Add(*(simplest(sp.Add(*terms) / divisor) * key for key, terms in coefficients.items()))
 
 
 def collapse(expression: sp.Expr) -> sp.Expr:

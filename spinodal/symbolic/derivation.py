@@ -66,6 +66,8 @@ class Breaking:
         state: every other order parameter there, as one of the theory of a level less or a number.
         guessed: those of them that the replica-symmetric theory eliminates, whose value there is a guess.
         counted: whether weights are counted, so that states may freeze to single configurations.
+        fixed: levels that are no order parameters: a self-overlap that the prior fixes, which a ground state's innermost is.
+        given: of a ground state, the size of its blocks over T where that is given.
     """
 
     levels: tuple[tuple[str, ...], ...]
@@ -74,6 +76,8 @@ class Breaking:
     state: Mapping[str, str | float] = field(hash=False)
     guessed: tuple[str, ...] = ()
     counted: bool = False
+    fixed: Mapping[str, float] = field(hash=False, default_factory=dict)
+    given: sp.Expr | None = None
 
 
 @dataclass(frozen=True)

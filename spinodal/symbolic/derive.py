@@ -36,6 +36,8 @@ from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER, KAPP
 #: Theories by all of their spec but the activation; the oldest makes room.
 _ALIKE: dict[str, Derived] = {}
 _MOST_ALIKE = 8
+#: The multiplier of a ground state that Newton's method begins from: weights that are nearly free.
+_GUESSED_MULTIPLIER = sp.Float(-0.01)
 
 
 def derive(spec: Spec) -> Derived:
@@ -131,10 +133,15 @@ def _breaking(action: Action, unknowns: tuple[str, ...]) -> Breaking | None:
     structure = action.structure
     if not structure.breaks:
         return None
-    levels = tuple(tuple(str(x) for x in structure.names(letter)) for letter in (("q", "p") if action.random else ("q",)))
+    count, letters = len(structure.labels), ("q", "p") if action.random else ("q",)
+    levels = tuple(tuple(str(x) for x in structure.names(letter)[:count]) for letter in letters)
     *outer, inner = structure.sizes
     table: dict[sp.Symbol, sp.Expr] = {**structure.merged("q"), **structure.merged("p")}
     table |= {size: symbol("m") for size in outer if size in structure.extremised}
+    fixed: dict[str, float] = {}
+    if action.ground and not action.free_diagonal:  # the innermost level is the self-overlap
+        fixed[str(action.top)] = float(action.diagonal)
+        table = {x: action.diagonal if value == symbol("q") else value for x, value in table.items()}
     state, guessed = _state_of_fewer_levels(action, unknowns, table)
     return Breaking(
         levels,
@@ -143,6 +150,8 @@ def _breaking(action: Action, unknowns: tuple[str, ...]) -> Breaking | None:
         state,
         guessed,
         action.given.prior.is_counted,
+        fixed,
+        next(iter(structure.given_sizes.values()), None) if action.ground else None,
     )
 
 
@@ -160,8 +169,11 @@ def _state_of_fewer_levels(
             action.imposed and symmetric and value == Q_D_HAT
         ):  # eliminated in the replica-symmetric theory: a guess is enough
             value = table[with_hat(action.top)]
+        if action.ground and action.imposed and symbol(name) == action.diagonal_conjugate:
+            value = _GUESSED_MULTIPLIER
         state[name] = float(value) if value.is_number else str(value)
-    return state, (str(Q_D_HAT),) if action.imposed and symmetric else ()
+    eliminated = action.imposed and (symmetric or action.ground)
+    return state, (str(action.diagonal_conjugate),) if eliminated else ()
 
 
 def _powers(action: Action, unknowns: tuple[str, ...]) -> tuple[int, ...]:

@@ -10,13 +10,14 @@ from spinodal.symbolic.action import P_D_HAT, Action
 from spinodal.symbolic.averages import Measure, average
 from spinodal.symbolic.channel import Ratio, Root
 from spinodal.symbolic.derivation import Condition, Definition
-from spinodal.symbolic.replicas import hierarchical
+from spinodal.symbolic.replicas import hierarchical, nested_copies
 from spinodal.symbolic.symbols import (
     FIELD_DIAGONAL,
     FIELD_SPREAD,
     FIELD_TEACHER,
     KAPPA_1,
     KAPPA_STAR_SQ,
+    N_REPLICAS,
     VARIANCE_H,
     VARIANCE_U,
     VARIANCE_W,
@@ -40,7 +41,8 @@ def definitions_of(action: Action) -> tuple[Definition, ...]:
         found.append(Definition(KAPPA_1, moments.linear, "E[x sigma(x)]"))
         found.append(Definition(KAPPA_STAR_SQ, moments.nonlinear, "E[sigma(x)^2] - E[sigma(x)]^2 - kappa_1^2"))
     for size, value in structure.given_sizes.items():
-        found.append(Definition(size, value, "number of replicas in an inner block"))
+        unit = " over T" if action.ground else ""
+        found.append(Definition(size, value, f"number of replicas in an inner block{unit}"))
     levels = structure.names("_Q")
     meanings = {FIELD_DIAGONAL: "variance of the student's field", FIELD_TEACHER: "its covariance with the teacher's field"}
     if action.ground:
@@ -92,7 +94,11 @@ def conditions_of(action: Action) -> tuple[Condition, ...]:
         if prior_leaf.kind == "pieces":
             found.append(Condition(-VARIANCE_W, "the stiffness of the weights"))
     if prior_leaf.kind == "quadratic":
-        found.append(Condition(prior_leaf.quadratic[1] - VARIANCE_W, "the inverse variance of a weight"))
+        stiffness = prior_leaf.quadratic[1] - VARIANCE_W
+        found.append(Condition(stiffness, "the inverse variance of a weight"))
+        if action.ground and not action.structure.is_replica_symmetric:
+            (size,), (outer, inner) = action.structure.sizes, action.prior.levels
+            found.append(Condition(stiffness - size * (inner - outer), "the inverse variance of a weight between levels"))
     for leaf in channel.leaves.values():
         if leaf.kind == "quadratic":
             found.append(Condition(1 + leaf.quadratic[1] * residual, "the curvature of the loss"))
@@ -121,9 +127,13 @@ def _between_levels(action: Action) -> list[Condition]:
 def _block_determinants(action: Action) -> list[sp.Expr]:
     """The sectors of 1 - q P^, but for the trivial one, whose limit n -> 0 is among them."""
     structure = action.structure
-    if action.ground:
-        (_p, spread), hat = structure.names("q"), with_hat(structure.names("p")[-1])
-        return [1 - spread * hat]
+    if action.ground:  # the powers of T cancel: at T = 1
+        tree = nested_copies(N_REPLICAS, structure.sizes)
+        *outer, _top, spread = structure.names("q")
+        *outer_hat, top_hat, spread_hat = (with_hat(x) for x in structure.names("p"))
+        q = hierarchical(tree, (*outer, action.diagonal, action.diagonal + spread))
+        p_hat = hierarchical(tree, (*outer_hat, top_hat, top_hat + spread_hat))
+        return [sp.factor(sector.block[0, 0]) for sector in (q.identity() - q @ p_hat).sectors[1:]]
     q = hierarchical(structure.tree, (*structure.levels("q"), action.diagonal))
     p_hat = hierarchical(structure.tree, (*structure.levels("p", hat=True), P_D_HAT))
     kernel = q.identity() - q @ p_hat

@@ -19,7 +19,8 @@ from spinodal.symbolic.labels import RealLabels
 from spinodal.symbolic.leaves import Leaf, LeafKind
 from spinodal.symbolic.maximisers import HIGHEST
 from spinodal.symbolic.observables import generalization_errors
-from spinodal.symbolic.replicon import replicon_of
+from spinodal.symbolic.replicon import replicons_of
+from spinodal.symbolic.stationarity import complexity
 from spinodal.symbolic.symbols import ALPHA, FIELD_TEACHER
 
 
@@ -40,9 +41,13 @@ def ground_observables(action: Action) -> dict[str, sp.Expr]:
     if action.given.prior.leaf.log_weight != 0:
         found["energy"] += prior_use.finish(prior_use.channel.tilted(penalty))
     found |= _training_error(action)
-    covariance = (channel.overlap, channel.overlap, FIELD_TEACHER)
+    innermost = channel.levels[-1]
+    covariance = (innermost, innermost, FIELD_TEACHER)
     found |= generalization_errors(action.output, covariance, action.teacher_variance)
-    found["replicon"] = replicon_of(action, 0)
+    found.update(replicons_of(action))
+    for size in action.structure.sizes:
+        first = {mark: use.expression(key) for use in action.identified_uses for mark, key in use.names(1)}
+        found["complexity"] = complexity(action, size).xreplace(first)
     return found
 
 

@@ -8,6 +8,7 @@ identity instead of Price's second derivative.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import sympy as sp
@@ -114,9 +115,10 @@ def kinks(summand: sp.Expr, omega: sp.Symbol, point: Follower, mean: sp.Expr, va
     return Kinks(summand, omega, point, mean, variance) if summand != 0 else sp.Integer(0)
 
 
-def follower_in(expression: sp.Expr) -> Follower | None:
-    """The maximiser that an integrand contains, if any."""
-    return next((node.point for node in expression.atoms(Follower) if node.which in (UNIQUE, HIGHEST)), None)
+def follower_in(expression: sp.Expr, fields: Sequence[sp.Symbol] | None = None) -> Follower | None:
+    """The maximiser that an integrand contains, if any; given fields, one that follows one of these."""
+    found = (node for node in expression.atoms(Follower) if node.which in (UNIQUE, HIGHEST))
+    return next((node.point for node in found if fields is None or node.omega in fields), None)
 
 
 def derivative_of_average(integrand: sp.Expr, measure: Measure, symbol: sp.Symbol) -> sp.Expr:
@@ -126,7 +128,7 @@ def derivative_of_average(integrand: sp.Expr, measure: Measure, symbol: sp.Symbo
 
         dE[F] = E[F_s] + m' E[F_omega] + (1/2)(C'/C) ( E[(omega - m) F_omega] - C_{f omega} E[F_{f omega}] ) + ...
     """
-    point = follower_in(integrand)
+    point = follower_in(integrand, measure.fields)
     assert point is not None
     omega = point.omega
     position = measure.fields.index(omega)

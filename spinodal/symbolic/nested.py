@@ -9,6 +9,13 @@ summed in the log domain when they are evaluated. They are differentiated by Pri
 
 primes being derivatives of the means and covariances of the fields. As polynomials in tilted means the results are
 canonical: what the heat equation makes cancel (d/dq0 of the outer average against that of the inner one) does cancel.
+
+Where w is a number of replicas times a ground state (``ground.py``), its slope jumps with the maximiser at isolated fields.
+With the displacement f - m of the field, whose variance is C, the derivatives are then taken of the Gaussian density,
+
+    D_s 1 = w_s + m' w_f + (C'/2C) (f - m) w_f,      D_s g = g_s + g w_s + (m'/C) (f - m) g + (C'/2) [(f - m)^2/C^2 - 1/C] g,
+
+and where what is differentiated explicitly jumps itself, the fields at which it does are summed: :class:`TiltedKinks`.
 """
 
 from __future__ import annotations
@@ -18,6 +25,7 @@ from typing import Any
 import sympy as sp
 
 from spinodal.symbolic.averages import Average, Measure, average, expand_outside, explicit_fields, standard_normals
+from spinodal.symbolic.maximisers import UNIQUE, Follower, follower_in
 
 
 class _Nested(sp.Expr):
@@ -84,8 +92,65 @@ class TiltedAverage(_Nested):
         return text if exp is None else rf"\left[{text}\right]^{{{exp}}}"
 
 
+class Displacement(sp.Function):
+    """``Displacement(f, m)`` = f - m: a field less its mean, kept together since both may be large."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, field: sp.Expr, mean: sp.Expr) -> sp.Expr | None:
+        """0 where the field does not fluctuate."""
+        return sp.Integer(0) if field == mean else None
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """1 in the field, -1 in its mean."""
+        return sp.Integer(1 if argindex == 1 else -1)
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        body = rf"\left({printer._print(self.args[0] - self.args[1])}\right)"
+        return body if exp is None else rf"{body}^{{{exp}}}"
+
+
+class TiltedKinks(_Nested):
+    """``TiltedKinks(F, point, w, measure)``: the sum of F over the fields where a maximiser jumps, times the tilted density.
+
+    F is an expression in the measure's field and in the maximisers on the two sides. It is not differentiated.
+    """
+
+    @property
+    def integrand(self) -> sp.Expr:
+        """F."""
+        return self.args[0]
+
+    @property
+    def point(self) -> Follower:
+        """The maximiser that jumps."""
+        return self.args[1]
+
+    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
+        raise NotImplementedError("second derivatives at a maximum that jumps inside a block of copies")
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"sum_kinks({printer._print(self.integrand)} density)"
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        (field,) = self.measure.fields
+        body = rf"\sum_{{\text{{kinks}}}} \rho\!\left({printer._print(field)}\right) {printer._print(self.integrand)}"
+        return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
+
+
+def tilted_kinks(summand: sp.Expr, point: Follower, exponent: sp.Expr, measure: Measure) -> sp.Expr:
+    """The sum over kinks in a tilted measure, 0 where there is none."""
+    if summand == 0 or point.which == UNIQUE:
+        return sp.Integer(0)
+    return TiltedKinks(summand, point, _split(exponent, measure)[1], measure)
+
+
 def _flow(g: sp.Expr, w: sp.Expr, measure: Measure, symbol: sp.Symbol) -> sp.Expr:
     """``<D_s g>`` of the module's formula: d/ds E[g e^w] over E[e^w]."""
+    point = follower_in(w, measure.fields)
+    if point is not None:
+        return _flow_with_kinks(g, w, measure, symbol, point)
     total = tilted_average(g.diff(symbol) + g * w.diff(symbol), w, measure)
     for field, mean in zip(measure.fields, measure.means, strict=True):
         slope = mean.diff(symbol)
@@ -96,6 +161,25 @@ def _flow(g: sp.Expr, w: sp.Expr, measure: Measure, symbol: sp.Symbol) -> sp.Exp
             slope = measure.covariance[i, j].diff(symbol)
             if slope != 0:
                 total += slope / 2 * tilted_average(_second(g, w, first, second), w, measure)
+    return total
+
+
+def _flow_with_kinks(g: sp.Expr, w: sp.Expr, measure: Measure, symbol: sp.Symbol, point: Follower) -> sp.Expr:
+    """The same where w contains a maximiser: no derivative in the field of what jumps, but for terms at the jumps."""
+    (field,), (mean,), spread = measure.fields, measure.means, measure.covariance[0, 0]
+    moved, widened = mean.diff(symbol), spread.diff(symbol)
+    away = Displacement(field, mean)
+    total = tilted_average(g.diff(symbol) + g * w.diff(symbol), w, measure)
+    along = point.retreat(symbol)
+    if along != 0 and (jump := point.jump(g)) != 0:
+        total += tilted_kinks(jump * along, point, w, measure)
+    if g == 1:  # w is continuous: its first derivative in the field is enough
+        return total + tilted_average(w.diff(field) * (moved + widened * away / (2 * spread)), w, measure)
+    if moved != 0:
+        total += moved / spread * tilted_average(g * away, w, measure)
+    if widened != 0:
+        square = tilted_average(g * away**2, w, measure) / spread**2
+        total += widened / 2 * (square - tilted_average(g, w, measure) / spread)
     return total
 
 
@@ -191,13 +275,15 @@ def renested(expression: sp.Expr) -> sp.Expr:
 
     Closed forms that have become possible are used, and averages whose covariance vanishes are evaluated.
     """
-    if not expression.has(LogAverage, TiltedAverage, Average):
+    if not expression.has(LogAverage, TiltedAverage, TiltedKinks, Average):
         return expression
     match expression:
         case LogAverage():
             return log_average(renested(expression.exponent), expression.measure)
         case TiltedAverage():
             return tilted_average(renested(expression.integrand), renested(expression.exponent), expression.measure)
+        case TiltedKinks():
+            return tilted_kinks(renested(expression.integrand), expression.point, expression.exponent, expression.measure)
         case Average():
             return average(renested(expression.integrand), expression.measure)
     return expression.func(*(renested(argument) for argument in expression.args))

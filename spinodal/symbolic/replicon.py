@@ -95,11 +95,11 @@ def replicon_of(action: Action, level: int) -> sp.Expr:
         if structure.is_replica_symmetric:
             written = sp.factor(action.compact(written))
         total += action.identified(written) * sp.Mul(*(v**n for v, n in zip(values, powers, strict=True)))
-    return total
+    return total.subs(action.fixed()) if action.ground else total
 
 
 def _diagonal(action: Action, letter: str, *, hat: bool) -> sp.Expr:
     """The self-overlap, or its conjugate."""
     if action.ground:
-        return sp.Add(*(with_hat(x) if hat else x for x in action.structure.names(letter)))
+        return sp.Add(*(with_hat(x) if hat else x for x in action.structure.names(letter)[-2:]))
     return {"q": (action.diagonal, Q_D_HAT), "p": (P_D, P_D_HAT)}[letter][hat]

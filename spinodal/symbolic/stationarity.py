@@ -54,7 +54,7 @@ def updates_of(action: Action) -> Updates:
     # the equation of an unknown is its own, except for the conjugate of a constrained overlap: it imposes that overlap
     imposed = {action.partner[c]: c for c in action.structure.constrained}
     left = {x: imposed.get(x, x) for x in unknowns}
-    multiplier = Q_D_HAT if action.imposed and not action.eliminated else None
+    multiplier = action.diagonal_conjugate if action.imposed and not action.eliminated else None
     own = {*action.structure.extremised, multiplier}
     updates = {x: action.identified(update(action, left[x])) for x in unknowns if x not in own}
     if multiplier is not None:  # its equation is the self-overlap that it imposes

@@ -6,9 +6,10 @@
     real replicas       Copies(n, Copies(y, Replica))    levels  q0, q1 (q1 given)
     the same, y -> inf  q0 = q1 - dq/y                   levels  q1, dq (q1 given)
     RS, T -> 0          q_d = q + T dq                   levels  q, dq
+    1RSB, T -> 0        q_d = q1 + T dq, m = mu T        levels  q0, q1, dq
 
 At T -> 0 conjugates of levels grow as 1/T^2, the conjugate of a difference ``d`` and the free entropy as 1/T: ``limit``
-takes its coefficient, minus the ground-state energy.
+takes its coefficient, minus the ground-state energy. Blocks weigh if they hold a number of replicas that vanishes as T does.
 
 Everything else (pairing, feature block, channels, stationarity) is derived on the tree, for any number of levels.
 """
@@ -16,7 +17,7 @@ Everything else (pairing, feature block, channels, stationarity) is derived on t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
@@ -47,7 +48,7 @@ class Structure:
         given_sizes: sizes that are given, with their declared values.
         breaks: whether levels differ because the symmetry breaks by itself (and may coincide).
         ground: whether the temperature goes to 0: the self-overlap then exceeds the innermost level by ``T d``, and the
-            order parameters are the levels and ``d``.
+            order parameters are the levels and ``d``, and sizes of blocks are in units of T.
     """
 
     tree: Copies
@@ -129,7 +130,7 @@ class Structure:
         """The order parameters where the two innermost levels coincide, in terms of those of one level less."""
         last = len(self.labels) - 2
         table: dict[sp.Symbol, sp.Symbol] = {}
-        for level, name in enumerate(self.names(letter)):
+        for level, name in enumerate(self.names(letter)[: len(self.labels)]):
             merged = symbol(letter + (str(min(level, last)) if last > 0 else ""))
             table |= {name: merged, with_hat(name): with_hat(merged)}
         return table
@@ -137,16 +138,33 @@ class Structure:
     def limit(self, expression: sp.Expr) -> sp.Expr:
         """Take an inner size to infinity where it does so: rational terms and logarithms, each at 1/size = 0.
 
-        As T -> 0: the coefficient of 1/T, to which logarithms of finite determinants do not contribute.
+        As T -> 0: the coefficient of 1/T, to which logarithms of determinants contribute as often as there are blocks.
         """
         if self.ground:
-            temperature = sp.Dummy("temperature", positive=True)
-            terms = sp.Add.make_args(sp.expand(expression.subs(INVERSE_TEMPERATURE, 1 / temperature)))
-            leading = sp.Add(*(temperature * term for term in terms if not term.has(sp.log)))
-            return sp.cancel(sp.together(leading)).subs(temperature, 0)
+            return self._per_temperature(expression)
         if self.infinite is None:
             return expression
         return self._expanded(expression)[0]
+
+    @staticmethod
+    def _per_temperature(expression: sp.Expr) -> sp.Expr:
+        """The coefficient of 1/T, of rational terms and of logarithms times rational factors."""
+        temperature = sp.Dummy("temperature", positive=True)
+        rest: list[sp.Expr] = []
+        factors: dict[sp.Expr, sp.Expr] = {}
+        for term in sp.Add.make_args(sp.expand(expression.subs(INVERSE_TEMPERATURE, 1 / temperature))):
+            logs = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.log)]
+            if logs:
+                (log,) = logs
+                factors[log] = factors.get(log, sp.Integer(0)) + term / log
+            else:
+                rest.append(temperature * term)
+        total = sp.cancel(sp.together(sp.Add(*rest))).subs(temperature, 0)
+        for log, factor in factors.items():
+            leading = sp.cancel(sp.together(temperature * factor)).subs(temperature, 0)
+            if leading != 0:
+                total += leading * sp.log(sp.cancel(sp.together(log.args[0])).subs(temperature, 0))
+        return total
 
     def first_correction(self, expression: sp.Expr) -> sp.Expr:
         """The coefficient of 1/size where an inner size goes to infinity."""
@@ -175,11 +193,11 @@ def structure_of(ansatz: Ansatz, *, ground: bool = False) -> Structure:
         DerivationError: for a scheme that is not derived here.
     """
     replica: Tree = Replica()
-    if ground and ansatz.scheme != "replica-symmetric":
+    if ground and ansatz.scheme not in ("replica-symmetric", "1rsb"):
         raise DerivationError(
             f"the ground state (temperature 0) is not derived under the ansatz {ansatz.scheme}",
             place="loss.temperature",
-            cure='use the ansatz "replica-symmetric", or a small positive temperature',
+            cure='use the ansatz "replica-symmetric" or "1rsb", or a small positive temperature',
         )
     match ansatz.scheme:
         case "replica-symmetric" | "bayes-optimal":
@@ -191,6 +209,9 @@ def structure_of(ansatz: Ansatz, *, ground: bool = False) -> Structure:
                 tree = Copies(N_REPLICAS, Copies(size, replica))
                 return Structure(tree, ("0", "1"), (size,), infinite=size, constrained=constrained)
             return _nested((ansatz.replicas,), (symbol("y"),), (COPIES,), constrained)
+        case "1rsb" if ground:
+            found = _nested((ansatz.mu,), (symbol("mu"),), (COPIES,), breaks=True)
+            return replace(found, tree=nested_copies(N_REPLICAS, (found.sizes[0] / INVERSE_TEMPERATURE,)), ground=True)
         case "1rsb":
             return _nested((ansatz.m,), (symbol("m"),), (COPIES,), breaks=True)
         case "2rsb":

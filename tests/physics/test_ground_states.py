@@ -250,7 +250,7 @@ def test_errors_appear_at_the_replica_symmetric_capacity(weights: str, alpha: fl
     assert abs(point.parameters["alpha"] - alpha) <= point.error_estimate
 
 
-@pytest.mark.parametrize("scheme", ["real-replicas", "1rsb", "franz-parisi"])
+@pytest.mark.parametrize("scheme", ["real-replicas", "2rsb", "franz-parisi"])
 def test_other_ansaetze_refuse_the_ground_state_where_it_stands(scheme: str) -> None:
     model = ground("refused", "step(-y*h)", scheme=scheme, alpha=1.0)
     with pytest.raises(SpecError, match="ground state") as refusal:

@@ -8,9 +8,21 @@ from importlib.metadata import version
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, Call, GroundKernel, Inner, Kernel, PeakKernel, Program, Result, Routine, StepInZ
+from spinodal.codegen.ir import (
+    Assign,
+    Call,
+    GroundBlocksKernel,
+    GroundKernel,
+    Inner,
+    Kernel,
+    PeakKernel,
+    Program,
+    Result,
+    Routine,
+    StepInZ,
+)
 from spinodal.codegen.nodes import reads
-from spinodal.codegen.numpy_target.ground import ground_kernel
+from spinodal.codegen.numpy_target.ground import ground_blocks_kernel, ground_kernel
 from spinodal.codegen.numpy_target.leaves import (
     free_symbols_of,
     leaf_function,
@@ -54,6 +66,8 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
         parts.append(_origin(program))
     if program.follower:
         parts.append(_follower(program))
+    if program.breaking is not None and program.breaking.given is not None:
+        parts.append(_block_size(program, program.breaking.given))
     parts.append(_interface(program))
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -79,7 +93,8 @@ def _header(program: Program, identity: str, equations: Mapping[str, str]) -> st
 
 import numpy as np
 
-from spinodal.numeric import bivariate, envelope, ground, interval, nested, pieces, quadrature, runtime, special, tilted
+from spinodal.numeric import bivariate, envelope, ground, ground_blocks, interval, nested, pieces, quadrature, runtime
+from spinodal.numeric import special, tilted
 
 MODEL = {program.name!r}
 ANSATZ = {program.scheme!r}
@@ -119,6 +134,7 @@ def _symmetric_lines(program: Program) -> str:
             "state": dict(program.breaking.state),
             "guessed": program.breaking.guessed,
             "counted": program.breaking.counted,
+            "fixed": dict(program.breaking.fixed),
         }
         return f"\nBREAKING = {broken!r}  # levels of overlaps, and the state of one level less"
     if program.symmetric is None:
@@ -244,6 +260,8 @@ def _kernel(
     read = _read(kernel, leaves, tilts)
     arguments = "".join(f", {name_of(symbol)}" for symbol in dict.fromkeys(outer) if symbol in read)
     owner = f"_{routine.name}_{kernel.name}"
+    if isinstance(kernel, GroundBlocksKernel):
+        return ground_blocks_kernel(kernel, lines, weights, arguments, lambda items: _body(items, leaves, tilts, owner))
     if isinstance(kernel, GroundKernel):
         return ground_kernel(kernel, lines, weights, arguments, lambda items: _body(items, leaves, tilts, owner))
     if isinstance(kernel, PeakKernel):
@@ -315,6 +333,14 @@ def _follower(program: Program) -> str:
         if name in values:
             lines.append(f"    out_follower[:, {j}] = {source(sp.sympify(values[name]))}")
     return "\n".join([*lines, "    return out_follower"])
+
+
+def _block_size(program: Program, size: sp.Expr) -> str:
+    """The size of blocks over T that a ground state is given."""
+    used = {str(s) for s in size.free_symbols}
+    lines = ["def block_size(p):", '    """mu at parameters p [B, k], [B]."""']
+    lines += [f"    {name_of(sp.Symbol(name))} = p[:, {j}]" for j, name in enumerate(program.parameters) if name in used]
+    return "\n".join([*lines, f"    return np.full(len(p), {source(size)})"])
 
 
 def _inner_functions(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import sympy as sp
 
-from spinodal.codegen.ir import GroundKernel
+from spinodal.codegen.ir import GroundBlocksKernel, GroundKernel
 from spinodal.codegen.numpy_target.peaks import Body, function, steps_of
-from spinodal.codegen.numpy_target.printer import source
+from spinodal.codegen.numpy_target.printer import name_of, source
 
 
 def ground_kernel(
@@ -27,14 +27,8 @@ def ground_kernel(
         arguments: what does not depend on nodes, as ``, a, b``.
         body_of: the lines of a body.
     """
-    lines = list(head)
+    lines = [*head, *_potential(kernel, arguments)]
     functions = ["None", "None"]
-    potential = "None"
-    if kernel.potential:
-        shared, reduced = sp.cse(list(kernel.potential), symbols=sp.numbered_symbols("_u"), order="none")
-        body = [f"{target} = {source(expression)}" for target, expression in shared]
-        lines += function("potential", [kernel.t, kernel.place], arguments, body, [source(e) for e in reduced])
-        potential = "potential"
     if kernel.averages:
         values = [f"runtime.dot(weight, {source(e)})" for _, e in kernel.averages]
         nodes = [*kernel.node_variables, sp.Symbol("weight")]
@@ -44,15 +38,65 @@ def ground_kernel(
         values = [source(e) for _, e in kernel.kink_sums]
         lines += function("summands", kernel.kink_variables, arguments, body_of(kernel.kink_body), values)
         functions[1] = "summands"
-    cuts = ", ".join(source(cut) for cut in kernel.cuts)
-    points = ", ".join(f"({source(value)}, {source(level)})" for value, level in kernel.points)
-    lines += [
-        "",
-        f"    site = ground.Site({potential}, [{cuts}], [{points}], weight={kernel.weight}, quadratic={kernel.quadratic},"
-        f" steps={steps_of(kernel.t_steps)})",
-    ]
+    lines += _site(kernel)
     scale = ", ".join(source(sp.sympify(e)) for e in (kernel.mean, kernel.root, kernel.variance))
     call = f"ground.averages({', '.join(functions)}, site, rule, {scale}, {steps_of(kernel.z_steps)}{arguments})"
     if weights:
         call = f"[runtime.gather(b, average, {' * '.join(weights)}) for average in {call}]"
     return "\n".join([*lines, "", f"    return {call}"])
+
+
+def ground_blocks_kernel(
+    kernel: GroundBlocksKernel,
+    head: Sequence[str],
+    weights: Sequence[str],
+    arguments: str,
+    body_of: Callable[[Body], list[str]],
+) -> str:
+    """The function of a kernel with ground states inside blocks; arguments as for :func:`ground_kernel`."""
+    lines = [*head, *_potential(kernel, arguments)]
+    functions = ["integrands", "None", "None"]
+    if kernel.inner_means:
+        values = [source(e) for _, e in kernel.inner_means]
+        lines += function("inner", kernel.inner_variables, arguments, body_of(kernel.inner_body), values)
+        functions[1] = "inner"
+    if kernel.inner_sums:
+        values = [source(e) for _, e in kernel.inner_sums]
+        lines += function("jumps", kernel.kink_variables, arguments, body_of(kernel.kink_body), values)
+        functions[2] = "jumps"
+    results = [name_of(mark) for mark, _ in (*kernel.inner_means, *kernel.inner_sums)]
+    z, log_norm = kernel.node_variables
+    opened = [f"{', '.join(results)}, = found"] if results else []
+    values = [f"runtime.dot(weight, {source(e)})" for _, e in kernel.averages]
+    nodes = [z, sp.Symbol("weight"), log_norm, sp.Symbol("found")]
+    lines += function("integrands", nodes, arguments, [*opened, *body_of(kernel.body)], values)
+    lines += _site(kernel)
+    signed = ", signed=True" if kernel.signed else ""
+    mean = f"({source(kernel.mean)}, {source(kernel.root)})"
+    scale = ", ".join(source(sp.sympify(e)) for e in (kernel.spread, kernel.size, kernel.variance))
+    call = f"ground_blocks.averages({', '.join(functions)}, site, rule, {mean}, {scale}, {steps_of(kernel.z_steps)}"
+    call += f"{arguments}{signed})"
+    if weights:
+        call = f"[runtime.gather(b, average, {' * '.join(weights)}) for average in {call}]"
+    return "\n".join([*lines, "", f"    return {call}"])
+
+
+def _potential(kernel: GroundKernel, arguments: str) -> list[str]:
+    """The lines of the function of minus the energy and its derivatives."""
+    if not kernel.potential:
+        return []
+    shared, reduced = sp.cse(list(kernel.potential), symbols=sp.numbered_symbols("_u"), order="none")
+    body = [f"{target} = {source(expression)}" for target, expression in shared]
+    return function("potential", [kernel.t, kernel.place], arguments, body, [source(e) for e in reduced])
+
+
+def _site(kernel: GroundKernel) -> list[str]:
+    """The lines that say what is maximised."""
+    cuts = ", ".join(source(cut) for cut in kernel.cuts)
+    points = ", ".join(f"({source(value)}, {source(level)})" for value, level in kernel.points)
+    potential = "potential" if kernel.potential else "None"
+    return [
+        "",
+        f"    site = ground.Site({potential}, [{cuts}], [{points}], weight={kernel.weight}, quadratic={kernel.quadratic},"
+        f" steps={steps_of(kernel.t_steps)})",
+    ]
