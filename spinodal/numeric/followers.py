@@ -30,37 +30,41 @@ _HELD = 1e-10
 _REACH = 0.1
 
 
-def from_reference(system: Bound, p: Array, chosen: Mask, settings: NewtonSettings) -> Path:
+def nowhere(p: Array, n: int, reached: float) -> Path:
+    """No states of n unknowns at p [B, k]: rows in which others are put; ``reached`` says why."""
+    unknown, count = np.full(len(p), np.inf), np.zeros(len(p), dtype=int)
+    nothing = np.zeros(len(p), dtype=bool)
+    roots = Roots(np.full((len(p), n), np.nan), nothing, unknown, unknown, count, 0.0 * count, np.zeros((len(p), n, n)))
+    return Path(roots, np.full(len(p), reached), nothing)
+
+
+def from_reference(system: Bound, p: Array, base: Array, chosen: Mask, settings: NewtonSettings) -> Path:
     """The states at p [B, k] that Newton's method reaches from followers without leaving their neighbourhood.
 
     Args:
         system: a module bound to a rule.
         p: parameters [B, k].
+        base: the references' states [B, m].
         chosen: the rows that are tried [B].
         settings: of Newton's method.
     """
-    start = np.zeros((len(p), len(system.module.ORDER_PARAMETERS)))
+    path = nowhere(p, len(system.module.ORDER_PARAMETERS), 0.0)
     rows = np.flatnonzero(chosen)
-    if rows.size:
-        start[rows] = followers(system, p[rows])
-    usable = chosen & np.isfinite(start).all(axis=1)
+    if rows.size == 0:
+        return path
+    start = followers(system, p[rows], base[rows])
+    good = np.isfinite(start).all(axis=1)
     near = replace(settings, iterations=12, halvings=0, fall_back=False, reach=_REACH, contraction=1.0)
-    unknown, n = np.full(len(p), np.inf), start.shape[1]
-    count = np.zeros(len(p), dtype=int)
-    roots = Roots(start, np.zeros(len(p), dtype=bool), unknown, unknown, count, 0.0 * count, np.zeros((len(p), n, n)))
-    good = np.flatnonzero(usable)
-    if good.size:
-        roots = roots.replaced(good, newton(system, start[good], p[good], near), np.ones(good.size, dtype=bool))
-    roots = replace(roots, converged=roots.converged & usable)
-    return Path(roots, roots.converged.astype(float), np.zeros(len(p), dtype=bool))
+    found = newton(system, start[good], p[rows[good]], near)
+    roots = path.roots.replaced(rows[good], found, np.ones(int(good.sum()), dtype=bool))
+    return Path(roots, roots.converged.astype(float), path.fold)
 
 
-def followers(system: Bound, p: Array) -> Array:
-    """Probes that follow their references at p [B, k]; nan where there is no reference, [B, n]."""
+def followers(system: Bound, p: Array, base: Array) -> Array:
+    """Probes at p [B, k] that follow references whose states are base [B, m], [B, n]."""
     module = system.module
     names = list(module.ORDER_PARAMETERS)
     x = np.full((len(p), len(names)), np.nan)
-    base = _references(system, p)
     for name, own in module.REFERENCE.items():
         x[:, names.index(name)] = base[:, module.REFERENCE_MODULE.ORDER_PARAMETERS.index(own)]
     x = module.follower(x, p)
@@ -79,7 +83,7 @@ def followers(system: Bound, p: Array) -> Array:
     return np.asarray(x)
 
 
-def _references(system: Bound, p: Array) -> Array:
+def references(system: Bound, p: Array) -> Array:
     """States of the references at p [B, k], nan where they were not found; those at equal parameters are found once."""
     from spinodal.numeric.solve import from_small_alpha  # which imports this module
 

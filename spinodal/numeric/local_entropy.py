@@ -25,6 +25,7 @@ import numpy as np
 from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.module_problem import ModuleProblem
+from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.path import follow
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, SpecialPoint
@@ -35,6 +36,8 @@ from spinodal.numeric.tracking import Line, named
 KIND, ENERGETIC = "local-entropy-transition", "energetic-barrier"
 #: 1 - overlap of a profile's points: phi varies on all scales of the distance.
 _GAPS = (0.8, 0.6, 0.45, 0.33, 0.25, 0.18, 0.13, 0.09, 0.06, 0.04, 0.025, 0.015, 0.008)
+#: More of them around references: those of a slightly larger margin are felt at very small distances alone.
+_CLOSER = (4e-3, 2e-3, 1e-3, 4e-4, 1.5e-4, 5e-5, 1.5e-5)
 #: Values of the parameter at which the search begins, and the factor between further ones.
 _STARTS = (0.7, 0.4, 1.2, 0.25, 2.0, 0.15, 4.0)
 _FACTOR = 1.35
@@ -132,8 +135,8 @@ class Search:
 
     def profile(self, value: float) -> Profile | None:
         """The slope along the overlap, where at least a few states are found."""
-        overlaps = 1.0 - np.array(_GAPS)
         system = self.system
+        overlaps = 1.0 - np.array((*_GAPS, *_CLOSER) if begins_inside(system.module) else _GAPS)
         points = np.array([self.point(value, overlap) for overlap in overlaps])
         path = from_small_alpha(system, points, NewtonSettings(tolerance=1e-7))
         good = path.roots.converged

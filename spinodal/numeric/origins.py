@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinodal.numeric.followers import from_reference
+from spinodal.numeric.followers import from_reference, nowhere, references
 from spinodal.numeric.neighbours import along, from_known, improved
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.roots import NewtonSettings, newton
@@ -40,6 +40,8 @@ _NEAR_ONE = 0.9
 #: A branch that ends with an overlap this near to its bound, and what is said of how far it was followed.
 _SATURATED = 1e-3
 SATURATED = -4.0
+#: What is said of how far a branch was followed where there are no references.
+NO_REFERENCE = -5.0
 #: Where the branch is reached first when the wanted overlap lies beyond the trivial one: this part of what is left to 1.
 _FAR_ENOUGH = 0.4
 
@@ -54,8 +56,23 @@ def from_origin(system: Bound, module: ModuleType, p: Array, bounded: Mask, sett
 
     Of rows that differ in the constrained overlap alone one is reached from the origin, and the others from one another.
     """
+    base = references(system, p)
+    there = np.flatnonzero(np.isfinite(base).all(axis=1))
+    path = nowhere(p, len(module.ORDER_PARAMETERS), NO_REFERENCE)
+    if there.size == 0:
+        return path
+    found = _beside_references(system, p[there], base[there], bounded, settings)
+    reached = path.reached.copy()
+    reached[there] = found.reached
+    roots = path.roots.replaced(there, found.roots, np.ones(there.size, dtype=bool))
+    return Path(roots, reached, ~roots.converged & (reached > 0.0))
+
+
+def _beside_references(system: Bound, p: Array, base: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+    """As :func:`from_origin`, given the references' states [B, m]."""
+    module = system.module
     column = module.PARAMETERS.index(module.CONSTRAINED)
-    path = from_reference(system, p, p[:, column] > _NEAR_ONE, settings)
+    path = from_reference(system, p, base, p[:, column] > _NEAR_ONE, settings)
     if path.roots.converged.any():
         path = from_known(system, p, column, path, bounded, settings)
     lost = np.flatnonzero(~path.roots.converged)
@@ -83,6 +100,14 @@ def why_not_reached(system: Bound, p: Array, x: Array) -> tuple[str, str]:
     module = system.module
     name = module.CONSTRAINED
     value = float(p[module.PARAMETERS.index(name)])
+    if not np.isfinite(x).all():
+        from spinodal.numeric.solve import solve_points  # which imports this module
+
+        own = [p[module.PARAMETERS.index(other)] for other in module.REFERENCE_MODULE.PARAMETERS]
+        (reference,) = solve_points(module.REFERENCE_MODULE, np.array([own]))
+        failure = reference.failure
+        why = "their state was not found" if failure is None else failure.reason
+        return f"there are no references: {why}", "take a smaller alpha, or a smaller margin of the references"
     end = _end(system, p, x)
     if end is not None:
         saturating, overlap = end

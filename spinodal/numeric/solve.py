@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from spinodal.numeric.origins import SATURATED, begins_inside, from_largest_margin, from_origin
+from spinodal.numeric.origins import NO_REFERENCE, SATURATED, begins_inside, from_largest_margin, from_origin
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.random_field import DEGENERATE, from_random_field
@@ -198,7 +198,7 @@ def _followed(system: Bound, p: Array, settings: NewtonSettings) -> tuple[Roots,
     path = from_small_alpha(system, p, settings)
     roots, reached = path.roots, path.reached.copy()
     for _ in range(2):
-        lost = np.flatnonzero(~roots.converged & (reached != DEGENERATE) & (reached != SATURATED))
+        lost = np.flatnonzero(~roots.converged & ~np.isin(reached, (DEGENERATE, SATURATED, NO_REFERENCE)))
         if lost.size == 0:
             break
         system = system.refined()
