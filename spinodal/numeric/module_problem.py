@@ -10,6 +10,15 @@ from spinodal.numeric.continuation.problem import Problem
 from spinodal.numeric.results import Array
 from spinodal.numeric.solve import Bound
 
+#: Differences along a direction reach this far; a condition's margin may change by that part of itself on the way.
+_REACH, _KEPT = 2e-3, 0.05
+#: The same where rounding is looked for: changes of F must be far smaller.
+_UNCHANGED = 1e-4
+#: How the margins' slopes are found, and the margins that count: smaller ones are zero by rounding.
+_PROBE, _TINY = 1e-4, 1e-9
+#: The shortest reach, in units of the whole: rounding grows as it shrinks.
+_LEAST = 1e-4
+
 
 class ModuleProblem(Problem):
     """F(x, p) of a module bound to a quadrature rule.
@@ -58,11 +67,28 @@ class ModuleProblem(Problem):
         return slope
 
     def _directional(self, x: Array, *rest: float | Array) -> Array:
-        values, v = rest[:-1], np.asarray(rest[-1])
-        module = self.system.module
-        return np.asarray(
-            module.jacobian_directional(x[None], self.point(*values), v[None], self.system.rule)[0]  # type: ignore[arg-type]
-        )
+        values, v = np.array(rest[:-1], dtype=float), np.asarray(rest[-1])
+        at = self.point(*values)
+        share = self._room(np.append(x, values), _REACH * np.append(v, np.zeros(len(values))), _KEPT)
+        return np.asarray(self.system.module.jacobian_directional(x[None], at, share * v[None], self.system.rule)[0]) / share
+
+    def calm(self, u: Array, shift: Array) -> float:
+        """The part of a displacement that changes no margin of the domain noticeably."""
+        return self._room(u, shift, _UNCHANGED)
+
+    def _room(self, u: Array, shift: Array, kept: float) -> float:
+        """The part of a displacement over which every margin of the domain keeps its size but for the part ``kept``.
+
+        It is below 1 where differences are taken close to an end of the domain, as of a probe whose overlap is close to 1.
+        """
+        if "jacobian_directional" not in getattr(self.system.module, "FINITE_DIFFERENCES", ()):
+            return 1.0
+        n = u.size - len(self.columns)
+        with np.errstate(all="ignore"):
+            here, there = (self.system.conditions(at[None, :n], self.point(*at[n:]))[0] for at in (u, u + _PROBE * shift))
+            allowed = kept * np.abs(here) / (np.abs(there - here) / _PROBE)
+        allowed = allowed[np.isfinite(allowed) & (here > _TINY)]
+        return float(np.clip(allowed.min(initial=1.0), _LEAST, 1.0))
 
     def inside(self, u: Array) -> bool:
         """Whether the module's conditions hold: a variance just below zero is evaluated as zero, which is no derivative."""

@@ -112,3 +112,29 @@ def test_a_window_without_solutions_lies_between_probes_and_references_of_a_slig
     solution = model.solve(alpha=0.5, kappa_ref=0.02, t=1.0 - gaps)
     assert np.all(solution.converged)
     assert np.array_equal(np.sign(np.asarray(solution.free_entropy)), [1.0, -1.0, 1.0, 1.0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("margin", "close"), [(0.3, 0.1), (0.02, 1e-3)])
+def test_the_transition_around_references_of_a_given_margin(margin: float, close: float) -> None:
+    """At alpha_LE phi ceases to fall everywhere beyond its maximum: seen on curves of given t just before and behind."""
+    overrides = {"ansatz.overlap": "extremised"}
+    model = spinodal.load("binary-perceptron", ansatz="franz-parisi", overrides=overrides)
+    (point,) = model.locus("local-entropy-transition", "alpha", kappa_ref=margin).special_points
+    assert point.converged
+    assert point.error_estimate < 1e-9
+    t = float(point.order_parameters["t"])
+    assert 0.0 < 1.0 - t < close
+    curve = spinodal.load("binary-perceptron", ansatz="franz-parisi")
+    overlaps = 1.0 - (1.0 - t) * np.linspace(0.8, 1.25, 9)
+    for alpha, sign in ((point.p * (1.0 - 2e-3), -1.0), (point.p * (1.0 + 2e-3), 1.0)):
+        slopes = np.asarray(curve.solve(alpha=alpha, kappa_ref=margin, t=overlaps).observables["slope"])
+        assert np.sign(slopes.max()) == sign
+
+
+def test_without_references_nothing_is_looked_for() -> None:
+    # RS states of random patterns end at (2/pi) / int_{-kappa}^inf Dz (z + kappa)^2: at 0.808 for margin 0.3
+    model = spinodal.load("binary-perceptron", ansatz="franz-parisi")
+    state = model.solve(alpha=0.95, kappa_ref=0.3, t=np.array([0.5, 0.9])).states[0]
+    assert state.failure is not None
+    assert "there are no references" in state.failure.reason

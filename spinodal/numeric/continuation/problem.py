@@ -243,18 +243,22 @@ class Problem:
         floor = 4.0 * np.finfo(float).eps * (np.abs(here.f_u) @ np.abs(here.u) + np.abs(here.f))
         scatter = np.zeros_like(floor)
         for k in (1, 2):
-            scatter = np.maximum(scatter, _scatter(self.residual, here.u, here.f, k))
+            scatter = np.maximum(scatter, _scatter(self, self.residual, here.u, here.f, k))
         return np.asarray(np.maximum(floor, scatter))
 
     def scatter_of_slopes(self, here: Evaluation, w: Array, v: Array) -> Array:
         """Scatter of w . F_u v over a few points nearby, for w [n] and the rows of v [m, n + k]; [m]."""
         value = np.asarray(w @ here.f_u @ v.T)
-        samples = [_scatter(lambda u: np.asarray(w @ self(u).f_u @ v.T), here.u, value, k) for k in (1, 2)]
+        samples = [_scatter(self, lambda u: np.asarray(w @ self(u).f_u @ v.T), here.u, value, k) for k in (1, 2)]
         return np.asarray(np.max(samples, axis=0))
 
     def inside(self, u: Array) -> bool:
         """Whether F is meant at a point: where it is defined but not smooth on one side, differences keep to the other."""
         return True
+
+    def calm(self, u: Array, shift: Array) -> float:
+        """The part of a small displacement over which F hardly changes: less than 1 close to where its domain ends."""
+        return 1.0
 
     def second_row(self, u: Array, w: Array, v: Array, *, accurate: bool = False) -> Array:
         """The row w . D2F(u)[v, .] [n + 1]; ``accurate`` asks for it to about 1e-12, else to about 1e-9.
@@ -320,13 +324,14 @@ class Problem:
         raise EvaluationError("F cannot be differentiated twice: it is not finite beside this point")
 
 
-def _scatter(function: Callable[[Array], Array], u: Array, value: Array, k: int) -> Array:
+def _scatter(problem: Problem, function: Callable[[Array], Array], u: Array, value: Array, k: int) -> Array:
     """Rounding level of a function with a value at u: its fourth difference along the k-th of some fixed directions.
 
     The fourth difference over points so near sees no smooth change; of noise it is sqrt(70) times as large. Where F is
     stationary the nearest points may all be rounded alike, hence two distances.
     """
     shift = _SCATTER[k - 1] * (1.0 + np.abs(u)) * np.cos(k * (np.arange(u.size) + 1.0))
+    shift *= problem.calm(u, shift)
     try:
         values = [function(u + m * shift) for m in (-2, -1, 1, 2)]
     except EvaluationError:
