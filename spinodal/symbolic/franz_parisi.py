@@ -15,7 +15,7 @@ import sympy as sp
 
 from spinodal.spec.coupled import given_margin, reference_spec
 from spinodal.spec.types import Spec
-from spinodal.symbolic.action import P_D, Q_D, Q_D_HAT, Action, R
+from spinodal.symbolic.action import P_D, P_D_HAT, Q_D, Q_D_HAT, Action, R
 from spinodal.symbolic.channel import Covariance, Ratio, Root, Unexplained
 from spinodal.symbolic.coupled import (
     FIELD_ACROSS,
@@ -35,13 +35,24 @@ from spinodal.symbolic.coupled import (
 from spinodal.symbolic.coupled_saddle import CoupledSaddle
 from spinodal.symbolic.derivation import Condition, Definition, Derived
 from spinodal.symbolic.errors import DerivationError
-from spinodal.symbolic.functions import Tilted
+from spinodal.symbolic.functions import LogPartition, Tilted
 from spinodal.symbolic.largest_margin import at_largest_margin
 from spinodal.symbolic.observables import generalization_errors
 from spinodal.symbolic.outputs import is_ground
 from spinodal.symbolic.probe import ProbeChannel
+from spinodal.symbolic.replicon import replicon_of
 from spinodal.symbolic.stabilities import STABILITY, Stabilities, stabilities
-from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER, VARIANCE_H, VARIANCE_W, with_hat
+from spinodal.symbolic.symbols import (
+    ALPHA,
+    FIELD_DIAGONAL,
+    FIELD_TEACHER,
+    VARIANCE_H,
+    VARIANCE_W,
+    WITHIN_P_HAT,
+    WITHIN_Q,
+    with_hat,
+)
+from spinodal.symbolic.system import ChannelUse
 
 
 def _refuse_ground_states(spec: Spec) -> None:
@@ -129,6 +140,9 @@ def joint_definitions(coupled: Coupled, reference: tuple[Definition, ...]) -> tu
     found.append(Definition(VARIANCE_H, FIELD_DIAGONAL - FIELD_PROBES, "variance of the probe's field within a state"))
     hat = Q_D_HAT if coupled.student.diagonal_hat != 0 else sp.Integer(0)
     found.append(Definition(VARIANCE_W, hat - with_hat(Q), "quadratic tilt of the probe's prior"))
+    if coupled.random:
+        found.append(Definition(WITHIN_Q, coupled.diagonal - Q, "variance of a probe's weight within a state"))
+        found.append(Definition(WITHIN_P_HAT, P_D_HAT - with_hat(P), "p_d_hat - p_hat of the probe"))
     for channel, within in zip(coupled.channels, (rename(VARIANCE_W), rename(VARIANCE_H)), strict=True):
         explained = _explained(channel)
         # a probe without data of its own follows its reference: nothing is left of its field. The channel does not depend on
@@ -185,10 +199,23 @@ def _observables(coupled: Coupled, base: Derived, slope: sp.Expr, values: Mappin
         found["slope"] = slope.xreplace(dict(values))
     rho = coupled.student.teacher_variance
     found.update(generalization_errors(coupled.student.output, (FIELD_DIAGONAL, FIELD_PROBES, FIELD_TEACHER), rho))
+    found["replicon"] = _replicon(coupled)
     for name in ("entropy", "replicon", "generalization_error"):
         if name in base.observables and not base.observables[name].has(Tilted):  # those averages are the probe's alone
             found[f"{name}{SUFFIX}"] = coupled.rename(base.observables[name])
     return found
+
+
+def _replicon(coupled: Coupled) -> sp.Expr:
+    """Of the probes of one reference, against breaking the symmetry between them; the reference stays as it is."""
+
+    def curvature(use: ChannelUse, channel: ProbeChannel) -> sp.Expr:
+        variance = channel.probe.diagonal - channel.probe.overlap
+        return use.finish(
+            channel.tilted(lambda b, _, h: LogPartition(sp.Symbol(b.student), sp.Integer(2), h, variance) ** 2)
+        )
+
+    return replicon_of(coupled.student, 0, [curvature(*pair) for pair in zip(coupled.uses, coupled.channels, strict=True)])
 
 
 def _stabilities(coupled: Coupled) -> Stabilities:

@@ -11,7 +11,7 @@ g being log Z per replica of a sub-block given the field that they share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
@@ -36,10 +36,16 @@ def replicons_of(action: Action) -> Mapping[str, sp.Expr]:
     return found
 
 
-def replicon_of(action: Action, level: int) -> sp.Expr:
+def replicon_of(action: Action, level: int, curvatures: Sequence[sp.Expr] | None = None) -> sp.Expr:
     """The determinant of the second variation with zero row sums at a level, conjugates eliminated, 1 without data.
 
     The common factor, half the sum of squares of a row, is taken out. Rows: q (and p), then their conjugates.
+
+    Args:
+        action: of replicas.
+        level: of overlaps.
+        curvatures: those of prior and output channel, where their fields have another measure than the action's: that of
+            probes of one reference, whose perturbations with zero row sums neither the reference nor other probes feel.
     """
     structure, scale = action.structure, action.inputs_per_weight
     k = sp.Integer(2)  # any number of sub-blocks gives the same
@@ -77,8 +83,8 @@ def replicon_of(action: Action, level: int) -> sp.Expr:
 
     upper = {(i, j): entry(i, j) for j in range(len(variables)) for i in range(j + 1)}
     matrix = sp.Matrix(len(variables), len(variables), lambda i, j: upper[min(i, j), max(i, j)])
-    curvatures = [sp.Symbol(f"_{use.channel.name}_replicon", real=True) for use in action.uses]
-    prior_curve, output_curve = curvatures
+    marks = [sp.Symbol(f"_{use.channel.name}_replicon", real=True) for use in action.uses]
+    prior_curve, output_curve = marks
     fields = {e_q: KAPPA_STAR_SQ, e_p: KAPPA_1**2} if action.random else {e_q: sp.Integer(1)}
     for a, gain_a in fields.items():
         for b, gain_b in fields.items():
@@ -87,8 +93,8 @@ def replicon_of(action: Action, level: int) -> sp.Expr:
     matrix[hat, hat] += prior_curve
     pairs = 1 if not action.random else scale**2
     sign = -1 if not action.random else 1
-    determinant = sp.Poly(sign * matrix.det(method="berkowitz") / pairs, *curvatures)
-    values = [use.finish(use.channel.replicon_curvature(level)) for use in action.identified_uses]
+    determinant = sp.Poly(sign * matrix.det(method="berkowitz") / pairs, *marks)
+    values = curvatures or [use.finish(use.channel.replicon_curvature(level)) for use in action.identified_uses]
     total: sp.Expr = sp.Integer(0)
     for powers, coefficient in determinant.terms():
         written = coefficient.xreplace(entries)

@@ -61,6 +61,7 @@ def test_close_to_references_of_larger_margin_weights_are_free() -> None:
         assert value == pytest.approx(expected, abs=1e-11 if gap < 2.5e-3 else 1e-9)
     assert phi[0] - sphere(1.0 - gaps[0]) == pytest.approx(-8.363e-7, abs=1e-9)  # the pull is seen there
     assert np.all(np.asarray(solution.error_estimate) < 1e-10)
+    assert np.asarray(solution.observables["replicon"])[2:] == pytest.approx(1.0, abs=1e-9)  # free weights
 
 
 @pytest.mark.slow
@@ -100,6 +101,8 @@ def test_around_isolated_references_the_branch_ends_where_probes_freeze() -> Non
     assert nearer.free_entropy < near.free_entropy < 0.0
     assert nearer.order_parameters["q"] > 0.9999
     assert nearer.order_parameters["q_hat"] > 1e3
+    assert near.observables["replicon"] > 0.0 > nearer.observables["replicon"]  # beyond, the probes' symmetry is broken
+    assert any("replicon" in warning or "unstable" in warning for warning in nearer.warnings)
     for state in solution.states[2:]:
         assert state.failure is not None
         assert "ends near t = 0.99908" in state.failure.reason

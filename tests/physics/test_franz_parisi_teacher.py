@@ -35,6 +35,9 @@ def test_at_the_typical_overlap_the_probe_is_one_more_typical_solution(name: str
     solution = model(name).solve(**point, kappa_ref=0.0, t=t)
     assert solution.converged
     assert float(solution.free_entropy) == pytest.approx(float(typical.free_entropy), abs=1e-9)
+    replicon = float(typical.observables["replicon"])
+    assert float(solution.observables["replicon"]) == pytest.approx(replicon, abs=1e-7)
+    assert float(solution.observables["replicon_ref"]) == pytest.approx(replicon, abs=1e-9)
     for known in typical.order_parameters:
         assert float(solution.order_parameters[known]) == pytest.approx(float(typical.order_parameters[known]), abs=1e-6)
         name_ref = known.replace("_hat", "_ref_hat") if known.endswith("_hat") else f"{known}_ref"
