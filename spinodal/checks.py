@@ -23,7 +23,7 @@ from spinodal.codegen.cache import execute
 from spinodal.codegen.lower import lower
 from spinodal.codegen.numpy_target.emit import emit
 from spinodal.ground_checks import ground_free_entropy
-from spinodal.numeric.ground_breaking import at_size
+from spinodal.numeric.ground_breaking import at_unit
 from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.quadrature import Automatic
 from spinodal.numeric.results import Array
@@ -166,7 +166,7 @@ def _broken_ground_states(module: ModuleType, p: Array) -> tuple[Array, Array]:
     base = from_small_alpha(Bound(module.SYMMETRIC_MODULE, module.RULE), p, NewtonSettings()).roots
     found, points = [], []
     for row, point, good in zip(base.x, p, base.converged, strict=True):
-        x = at_size(system, row, point) if good else None
+        x = at_unit(system, row, point) if good else None
         if x is not None:
             found.append(x)
             points.append(point)

@@ -136,14 +136,30 @@ def _at_no_complexity(system: ModuleSystem, sized: ModuleSystem, base: Array, fo
     return Broken(None, f"the complexity stays {word} from mu = {found[1]:.4g} to {before[1]:.4g}", before[2])
 
 
-def at_size(system: ModuleSystem, base: Array, p: Array, ratios: Sequence[float] = _RATIOS) -> Array | None:
+def at_unit(system: ModuleSystem, base: Array, p: Array) -> Array | None:
+    """A state [n] of different levels, stationary in all but mu where that is an order parameter: it is small; or None.
+
+    Args:
+        system: the module.
+        base: the replica-symmetric state [m].
+        p: parameters [k].
+    """
+    unit = _unit(system.module, base)
+    tried = (at_size(system, base, p, held=factor * unit) for factor in _FIRST)
+    return next((x for x in tried if x is not None), None)
+
+
+def at_size(
+    system: ModuleSystem, base: Array, p: Array, ratios: Sequence[float] = _RATIOS, held: float = 1.0
+) -> Array | None:
     """The state [n] of different levels at a given mu, the one of the largest overlap between blocks; None without one.
 
     Args:
-        system: the module with mu given (where it is an order parameter, it is held at a value in its natural unit).
+        system: the module with mu given; or an order parameter, which is ``held``.
         base: the replica-symmetric state [m].
         p: parameters [k].
         ratios: of the overlap between blocks to that inside, at which the other order parameters are solved for.
+        held: the value of mu where it is an order parameter.
     """
     module = system.module
     names = list(module.ORDER_PARAMETERS)
@@ -153,8 +169,8 @@ def at_size(system: ModuleSystem, base: Array, p: Array, ratios: Sequence[float]
     others = np.array([j not in (column, *sizes) for j in range(len(names))])
     coarse = Coarse(system)
     x = _started(system, base, p, ratios[0])
-    x[:, sizes] = _FIRST[0] * _unit(module, base)
-    held = _Held(system, sizes, x[0, list(sizes)])
+    x[:, sizes] = held
+    all_but_mu = _Held(system, sizes, x[0, list(sizes)])
     before: tuple[Array, float] | None = None
     for ratio in ratios:
         x[:, column] = ratio * level_of(module, x, inner)
@@ -170,7 +186,7 @@ def at_size(system: ModuleSystem, base: Array, p: Array, ratios: Sequence[float]
         if before is not None and (value < 0.0 or vanishes) and before[1] > 0.0:
             share = 0.0 if vanishes else value / (value - before[1])
             guess = (1.0 - share) * x + share * before[0]
-            roots = newton(held, guess, p[None], _SETTINGS)
+            roots = newton(all_but_mu, guess, p[None], _SETTINGS)
             if roots.converged[0] and spread(module, roots.x)[0] > COINCIDENT:
                 return np.asarray(roots.x[0])
         before = x.copy(), value

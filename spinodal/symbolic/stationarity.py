@@ -81,7 +81,8 @@ def saddle_of(action: Action) -> Saddle:
     # where averages are nested, or maximisers stop moving, differences are cheaper than second derivatives
     once = bool(action.structure.finite_sizes) or action.ground
     plain = assemble(unknowns, list(updates.right.values()), residual, uses, gaps, second=not once)
-    system = plain.mapped(action.compact)
+    # ground states are written in differences already: factors of a long Jacobian would take as long as all else
+    system = plain.mapped(action.compact, jacobian=not (action.ground and action.structure.finite_sizes))
     marks = _symbols_in(system)
     values = {mark: use.expression(key) for use in uses for mark, key in use.names() if mark in marks}
     values.update({gap.symbol: gap.value for gap in gaps})

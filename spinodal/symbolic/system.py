@@ -95,8 +95,8 @@ class System:
     directional: sp.ImmutableDenseMatrix | None
     directions: tuple[sp.Symbol, ...]
 
-    def mapped(self, function: Callable[[sp.Expr], sp.Expr]) -> System:
-        """The same system with its equations and Jacobian rewritten by a function that does not change their value.
+    def mapped(self, function: Callable[[sp.Expr], sp.Expr], *, jacobian: bool = True) -> System:
+        """The same system with its equations (and Jacobian) rewritten by a function that does not change their value.
 
         (The directional derivative stays: it is long, seldom read, and common subexpressions serve it as well.)
         """
@@ -104,7 +104,7 @@ class System:
             self,
             updates=tuple(function(e) for e in self.updates),
             residual=tuple(function(e) for e in self.residual),
-            jacobian=self.jacobian.applyfunc(function),
+            jacobian=self.jacobian.applyfunc(function) if jacobian else self.jacobian,
         )
 
 

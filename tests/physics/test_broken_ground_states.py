@@ -22,6 +22,7 @@ import spinodal
 from spinodal.checks import run_checks
 from spinodal.model import Model
 from spinodal.numeric.results import State
+from spinodal.numeric.solve import solve_points
 from spinodal.symbolic.derive import derive
 
 Z = np.linspace(-9.5, 9.5, 2001)
@@ -77,7 +78,7 @@ def test_fewest_errors_of_a_spherical_perceptron(alpha: float, kappa: float) -> 
     assert state.observables["complexity"] == pytest.approx(0.0, abs=1e-10)
     # more errors than without breaking, which the functional says by its maximum over mu
     symmetric = perceptron("spherical-perceptron").solver().SYMMETRIC_MODULE
-    (other,) = spinodal.numeric.solve.solve_points(symmetric, np.array([[alpha, kappa]]))
+    (other,) = solve_points(symmetric, np.array([[alpha, kappa]]))
     assert state.observables["energy"] > other.observables["energy"] + 1e-3
 
 
@@ -123,7 +124,7 @@ def test_small_temperatures_tend_to_the_ground_state() -> None:
 def test_equal_levels_are_the_symmetric_state_for_every_mu() -> None:
     module = perceptron("spherical-perceptron").solver()
     p = np.array([[4.0, 0.2]])
-    (state,) = spinodal.numeric.solve.solve_points(module.SYMMETRIC_MODULE, p)
+    (state,) = solve_points(module.SYMMETRIC_MODULE, p)
     dq, q_hat = state.order_parameters["dq"], state.order_parameters["q_hat"]
     for mu in (0.3, 3.0):
         gaps = np.array([1e-4, 1e-6])
@@ -138,7 +139,7 @@ def test_small_mu_is_the_symmetric_state() -> None:
     """For any q0: what the blocks share no longer weighs."""
     model = perceptron("spherical-perceptron", mu=1e-3)
     (state,) = model.solve(alpha=4.0, kappa=0.0).states
-    (symmetric,) = spinodal.numeric.solve.solve_points(model.solver().SYMMETRIC_MODULE, np.array([[4.0, 0.0]]))
+    (symmetric,) = solve_points(model.solver().SYMMETRIC_MODULE, np.array([[4.0, 0.0]]))
     assert state.converged, state.failure
     assert state["q0"] < 0.5
     assert state["dq"] == pytest.approx(symmetric["dq"], rel=1e-3)
@@ -153,6 +154,28 @@ def test_derivations_check_themselves(name: str) -> None:
     found = {check.name: check for check in run_checks(derived)}
     assert len(found) == 5
     assert all(check.passed for check in found.values() if "directional" not in check.name), found
+
+
+@pytest.mark.slow
+def test_a_teacher_in_blocks_of_copies() -> None:
+    """The same, with labels of a teacher some of which are wrong."""
+    model = declare(
+        "noisy-teacher", weights="spherical", teacher={"weights": "gaussian", "label": "sign(u)", "flip_probability": 0.2},
+        loss={"energy": "step(-y*h)", "temperature": 0}, scheme="1rsb", alpha=3.5,
+    )  # fmt: skip
+    found = run_checks(derive(model.spec))
+    assert all(check.passed for check in found if "directional" not in check.name), found
+
+
+def test_errors_between_the_capacities_of_one_step_and_of_none() -> None:
+    """At kappa = -1.5, M. Stojnic, arXiv:2312.16531: 36.57 and 43.77; in between only the broken state has errors."""
+    begin = {"q0": 0.5709, "dq": 0.1592, "q0_hat": 0.1839, "q1_hat": 1.713, "dq_hat": -6.280, "mu": 3.735}
+    (state,) = perceptron("spherical-perceptron").solve(alpha=40.0, kappa=-1.5, start=begin).states
+    assert state.converged, state.failure
+    at = [state.order_parameters[name] for name in ("q0", "dq", "mu")]
+    assert state.observables["energy"] == pytest.approx(-errors(40.0, -1.5, *at), abs=1e-10)
+    assert state.observables["energy"] > 0.03
+    assert np.max(np.abs(slopes(40.0, -1.5, *at))) < 1e-7
 
 
 # ---- binary weights
