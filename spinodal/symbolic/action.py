@@ -293,23 +293,12 @@ class Action:
     def free_entropy(self) -> sp.Expr:
         """Pairing, block and channels, all closed."""
         block = sp.Add(*(self.compact(term) for term in sp.Add.make_args(sp.expand_mul(self.block, deep=False))))
-        total = self._multiplied(self.identified(self.pairing + block))
+        total = self.identified(self.pairing + block)
+        if self.eliminated:
+            total = total.subs(self.diagonal_conjugate, VARIANCE_W + (0 if self.ground else with_hat(self.top)))
         for use in self.identified_uses:
             total += use.factor * use.finish(use.channel.value)
         return total
-
-    @property
-    def parts(self) -> dict[str, sp.Expr]:
-        """The terms of the free entropy: pairing, feature block, prior and output channel with their factors."""
-        prior, output = (use.factor * use.finish(use.channel.value) for use in self.identified_uses)
-        pairing, block = (self._multiplied(self.identified(part)) for part in (self.pairing, self.block))
-        return {"pairing": pairing, "block": block, "prior": prior, "output": output}
-
-    def _multiplied(self, expression: sp.Expr) -> sp.Expr:
-        """With an eliminated multiplier written as the tilt of the prior."""
-        if not self.eliminated:
-            return expression
-        return expression.subs(self.diagonal_conjugate, VARIANCE_W + (0 if self.ground else with_hat(self.top)))
 
     # ---- rewriting
 

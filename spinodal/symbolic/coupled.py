@@ -248,13 +248,7 @@ class Coupled:
     @cached_property
     def free_entropy(self) -> sp.Expr:
         """Pairing, block and channels, closed."""
-        return sp.Add(*self.parts.values())
-
-    @property
-    def parts(self) -> dict[str, sp.Expr]:
-        """The terms of the free entropy: pairing, feature block, prior and output channel with their factors."""
-        prior, output = (use.factor * use.finish(use.channel.value) for use in self.uses)
-        return {"pairing": self.pairing, "block": self.block, "prior": prior, "output": output}
+        return self.pairing + self.block + sp.Add(*(u.factor * u.finish(u.channel.value) for u in self.uses))
 
 
 def _orders(matrix: sp.Matrix) -> tuple[sp.Matrix, sp.Matrix, sp.Matrix, sp.Matrix]:

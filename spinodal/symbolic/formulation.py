@@ -23,6 +23,7 @@ from spinodal.symbolic.franz_parisi import joint_definitions
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.moments import Moments
 from spinodal.symbolic.stationarity import textbook_of, updates_of
+from spinodal.symbolic.symbols import ALPHA, ALPHA_T
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,6 @@ class Formulation:
         definitions: auxiliary quantities in order of evaluation.
         fixed: order parameters that the ansatz fixes, and their values.
         moments: the activation's moments, for random features.
-        parts: the terms of the free entropy: pairing, block, prior, output.
         free_entropy: phi per weight, explicit.
     """
 
@@ -42,10 +42,21 @@ class Formulation:
     definitions: tuple[Definition, ...]
     fixed: Mapping[str, sp.Expr] = field(hash=False)
     moments: Moments | None
-    parts: Mapping[str, sp.Expr] = field(hash=False)
     free_entropy: sp.Expr
     _observables: Callable[[], Mapping[str, sp.Expr]] = field(hash=False, repr=False)
     _textbook: Callable[[], tuple[tuple[sp.Expr, sp.Expr], ...]] = field(hash=False, repr=False)
+
+    @cached_property
+    def parts(self) -> Mapping[str, sp.Expr]:
+        """``prior``, ``block`` and ``output``: the free entropy is prior + D/N block + P/N output, pairings included."""
+        found: dict[str, sp.Expr] = dict.fromkeys(("prior", "block", "output"), sp.Integer(0))
+        for term in sp.Add.make_args(self.free_entropy):
+            per_input, per_pattern = ALPHA_T in term.free_symbols, ALPHA in term.free_symbols
+            name, factor = (
+                ("block", ALPHA_T / ALPHA) if per_input else ("output", 1 / ALPHA) if per_pattern else ("prior", 1)
+            )
+            found[name] += factor * term
+        return found
 
     @cached_property
     def observables(self) -> Mapping[str, sp.Expr]:
@@ -72,7 +83,6 @@ def formulate(spec: Spec) -> Formulation:
         definitions=definitions_of(action),
         fixed={str(k): v for k, v in action.fixed().items()},
         moments=action.given.moments,
-        parts=action.parts,
         free_entropy=action.free_entropy,
         _observables=lambda: observables_of(action)[0],
         _textbook=lambda: textbook_of(action, updates_of(action)),
@@ -94,7 +104,6 @@ def _coupled(spec: Spec) -> Formulation:
         definitions=joint_definitions(coupled, definitions_of(coupled.reference)),
         fixed={},
         moments=coupled.student.given.moments,
-        parts=coupled.parts,
         free_entropy=coupled.free_entropy,
         _observables=lambda: derived().observables,
         _textbook=lambda: _aligned(derived()),

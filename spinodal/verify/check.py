@@ -16,7 +16,7 @@ from spinodal.verify.errors import UnreadableError
 from spinodal.verify.letters import Letters, read_letters
 from spinodal.verify.meaning import Meaning, used_names
 from spinodal.verify.proof import is_proved
-from spinodal.verify.reference import NoStatesError, Points, Reference
+from spinodal.verify.reference import PARTS, NoStatesError, Points, Reference
 from spinodal.verify.repairs import find_repair
 from spinodal.verify.results import Outcome, Status, numerical
 from spinodal.verify.special import check_special
@@ -104,7 +104,7 @@ def _checked(task: Task, statement: Statement) -> Outcome:
     if "approx" in statement.relations:
         raise UnreadableError("an approximate equality claims no value that can be checked", statement.start)
     quantity = reference.alias(task.quantity)
-    quantities = {"free_entropy", *reference.observables}
+    quantities = {"free_entropy", *PARTS, *reference.observables}
     if quantity not in {*reference.order_parameters, *quantities, *reference.all_names}:
         raise task.document.error(
             f"{task.claim.quantity}: no such quantity of {task.claim.model} ({task.model.ansatz})",
@@ -119,6 +119,10 @@ def _checked(task: Task, statement: Statement) -> Outcome:
         right = letters.meaning.resolve(statement.parse(k, letters.declared))
         if not target.is_equation and quantity in used_names(right):
             raise UnreadableError(f"the right side contains {quantity} itself: a tautology", right.start)
+        if quantity in PARTS and (named := used_names(right) & quantities):
+            raise UnreadableError(
+                f"the right side contains {', '.join(sorted(named))}: no formula for {quantity}", right.start
+            )
         if not target.is_equation and quantity not in used_names(left):
             raise UnreadableError(f"neither side names the {task.claim.quantity}: nothing is claimed about it", left.start)
         outcomes.append(_compared(task, target, _balanced(left, right), notes, letters.meaning))
@@ -258,6 +262,10 @@ def _refuted(
     meaning_of: Meaning,
 ) -> Outcome:
     compared = [found for _, found in failed if found is not None and found.accuracy <= ACCURACY]
+    for found in compared[-1:]:
+        one = found.at.only(int(np.argmax(found.deviations)))
+        if target.disagreement(sides, one) > 0.1 * found.deviation:
+            raise UnreadableError("its integrals are not resolved: two rules differ by what the sides do", sides.right.start)
     kind, text, place = "", "", sides.right.start
     status = Status.WRONG
     factor = next((f for found in compared if (f := constant_factor(target, found))), None)

@@ -28,6 +28,8 @@ TOLERANCE = 1e-8
 ACCURACY = 1e-6
 #: A variant of an equation whose sides differ by more than this at a few points, roughly evaluated, is left out.
 _ROUGH, _FEW = 2e-3, 3
+#: Of the first steps of the rules that a refutation is confirmed with.
+_OTHER_SCALE = 0.71
 _ROUGH_LIMIT = 60_000_000
 
 
@@ -103,7 +105,23 @@ class Target:
         Raises:
             UnreadableError: if a side has no finite value.
         """
-        return _values(self._evaluator(at), sides, at)
+        return self._compared(sides, at)
+
+    def _compared(self, sides: Sides, at: Points, *, fine: bool = True) -> Comparison:
+        evaluator = self._evaluator(at, fine=fine)
+        few = at if fine else at.head(_FEW)
+        for name in (used_names(sides.left) | used_names(sides.right)) - evaluator.names.keys():  # other quantities
+            evaluator.names[name] = self.reference.quantity(name, few)
+        evaluator.error = 0.0
+        left, right = evaluator(sides.left), evaluator(sides.right)
+        return Comparison(left, right, evaluator.error + 1e-13, few)
+
+    def disagreement(self, sides: Sides, at: Points) -> float:
+        """How much either side changes, relatively, under other rules: what their error estimates should be above."""
+        known = self.compare(sides, at)
+        evaluator = Evaluator(dict(self._evaluator(at).names), scale=_OTHER_SCALE)
+        changes = [np.abs(evaluator(side) - value) for side, value in ((sides.left, known.left), (sides.right, known.right))]
+        return float(np.max(np.stack(changes) / np.maximum(np.maximum(np.abs(known.left), np.abs(known.right)), 1e-12)))
 
     def _evaluator(self, at: Points, *, fine: bool = True) -> Evaluator:
         """One that remembers what it has computed at these points (the first few of them, roughly)."""
@@ -151,17 +169,11 @@ class Target:
         if len(at) == 0:
             return False
         try:
-            if _values(self._evaluator(at, fine=False), sides, at.head(_FEW)).deviation > _ROUGH:
+            if self._compared(sides, at, fine=False).deviation > _ROUGH:
                 return False
             return self.compare(sides, at).equal
         except UnreadableError:
             return False
-
-
-def _values(evaluator: Evaluator, sides: Sides, at: Points) -> Comparison:
-    evaluator.error = 0.0
-    left, right = evaluator(sides.left), evaluator(sides.right)
-    return Comparison(left, right, evaluator.error + 1e-13, at)
 
 
 def _both(missing: tuple[str, ...], equations: tuple[str, ...]) -> bool:

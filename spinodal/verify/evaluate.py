@@ -69,7 +69,7 @@ class Evaluator:
         steps: the steps that integrals over a variable needed, by its key; coarse rules follow them.
     """
 
-    names: Mapping[str, Array]
+    names: dict[str, Array]
     fine: bool = True
     error: float = 0.0
     limit: int = _MAX_WORK

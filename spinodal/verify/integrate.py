@@ -31,6 +31,8 @@ _PANEL = 1e-12
 _ORDER = 31
 #: The change is believed to shrink by no more than this factor from one order to the next.
 _TRUST = 0.01
+#: Relative errors of one order are at most so many times the square of those before, where the integrand is analytic.
+_SQUARED = 100.0
 _HALF_WIDTH, _FARTHEST = 8.8, 80.0
 #: First panels. No simple numbers: a step that lies on an edge, as where nodes of an outer integral put it, is not seen.
 _EDGES = np.array([0.0, 0.2371, 0.4837, 0.7419, 1.0])
@@ -232,9 +234,7 @@ def _panels(sample: Sample, lanes: Lanes, place: Place, edges: Array, effort: Ef
             one, every = summed(Terms(terms.value * jacobian, terms.exponent, noise), weights)
             values.put(some, one)
             gaps[some], before[some] = np.abs(every[0] - every[1]), np.abs(every[1] - every[2])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            # geometric where the integrand is analytic, a factor where it has a kink: what the next order would change
-            change = gaps * np.clip(np.where(before > 0.0, gaps / before, 1.0), _TRUST, 1.0)
+        change = _change(gaps, before, values.size)
         whole = _gathered(total, values, lane)
         share = np.exp(np.minimum(values.shift - whole.shift[lane], 700.0))
         with np.errstate(invalid="ignore"):
@@ -251,6 +251,18 @@ def _panels(sample: Sample, lanes: Lanes, place: Place, edges: Array, effort: Ef
         lane = np.concatenate([lane[again], lane[again]])
         a, b = np.concatenate([a[again], middle]), np.concatenate([middle, b[again]])
     return total
+
+
+def _change(gaps: Array, before: Array, size: Array) -> Array:
+    """What the next order of the rule would change, from how two orders and the two before them disagree.
+
+    Where the integrand is analytic, each order squares the error, and the next change is far smaller than the last; two
+    orders that agree better than that by accident are told by the one before.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        analytic = gaps * size <= _SQUARED * before**2
+        rate = np.clip(np.where(before > 0.0, gaps / before, 1.0), _TRUST, 1.0)
+    return np.where(analytic, gaps * rate, np.maximum(gaps, 0.1 * before))
 
 
 def _gathered(total: Sum, parts: Sum, lane: Lanes) -> Sum:

@@ -20,7 +20,7 @@ from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import Density, Tail
 from spinodal.verify.compare import Sides, Target
 from spinodal.verify.normal_form import BeyondError, NormalForm, points_of
-from spinodal.verify.reference import Points, Reference
+from spinodal.verify.reference import PARTS, Points, Reference
 from spinodal.verify.tree import Node, integral_depth, walk
 
 #: Computing time that a proof may take.
@@ -128,6 +128,8 @@ class _Dictionary:
             return self.marks[name]
         if name == "free_entropy":
             return self.stated.free_entropy
+        if name in PARTS:
+            return self.stated.parts[name.removeprefix("free_entropy_")]
         if name in self.stated.observables:
             return self.stated.observables[name]
         if name == BLOCK_SIZE.get(reference.model.ansatz):

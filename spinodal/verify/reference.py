@@ -19,12 +19,15 @@ from spinodal.model import Model
 from spinodal.numeric.quadrature import Automatic
 from spinodal.spec import SpecError
 from spinodal.spec.names import BLOCK_SIZE
+from spinodal.verify.errors import UnreadableError
 
 if TYPE_CHECKING:
     from spinodal.symbolic.formulation import Formulation
 
 Array = NDArray[np.float64]
 
+#: The parts of the free entropy: prior + D/N block + P/N output, each with the pairing of its overlaps.
+PARTS = ("free_entropy_prior", "free_entropy_block", "free_entropy_output")
 SADDLE_POINTS = 5
 FREE_POINTS = 6
 _SEED = 1988
@@ -94,8 +97,33 @@ class Reference:
         return np.asarray(self.module.observables(at.x, at.p, self.rule)[name])
 
     def quantity(self, name: str, at: Points) -> Array:
-        """The free entropy or an observable, [B]."""
+        """The free entropy, a part of it, or an observable, [B]."""
+        if name in PARTS:
+            return self._part(name, at)
         return self.free_entropy(at) if name == "free_entropy" else self.observable(name, at)
+
+    def _part(self, name: str, at: Points) -> Array:
+        """At given order parameters the free entropy is linear in patterns and inputs per weight, which tells its parts.
+
+        Raises:
+            UnreadableError: where it is not.
+        """
+
+        def at_scaled(patterns: float, inputs: float) -> Array:
+            scales = {"alpha": patterns, "alpha_T": patterns / inputs}
+            p = at.p * np.array([scales.get(parameter, 1.0) for parameter in self.parameters])
+            return self.free_entropy(Points(at.x, p))
+
+        whole = at_scaled(1.0, 1.0)
+        output, block = at_scaled(2.0, 1.0) - whole, at_scaled(1.0, 2.0) - whole
+        if not np.allclose(at_scaled(3.0, 2.0), whole + 2.0 * output + block, rtol=1e-9, atol=1e-11):
+            raise UnreadableError(f"the parts of the free entropy of {self.model.name} have no values of their own", None)
+        columns = {name: at.p[:, k] for k, name in enumerate(self.parameters)}
+        if name == PARTS[2]:
+            return output / columns["alpha"]
+        if name == PARTS[1]:
+            return block * columns["alpha_T"] / columns["alpha"] if "alpha_T" in columns else block
+        return whole - output - block
 
     def names(self, at: Points) -> dict[str, Array]:
         """Every name that an equation may use, each an array [B]: order parameters, parameters, definitions."""

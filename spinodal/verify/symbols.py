@@ -32,13 +32,16 @@ def join(base: str, subscript: str = "", superscript: str = "") -> str:
 def candidates(key: str) -> Iterator[str]:
     """The names that a key may stand for when nobody says otherwise, likeliest first.
 
-    ``hat(q)_1`` gives ``q_1_hat`` and ``q1_hat``; ``kappa_*`` gives ``kappa_star``.
+    ``hat(q)_1`` gives ``q_1_hat`` and ``q1_hat``; ``hat(tilde(q))`` gives ``q_ref_hat``; ``kappa_*`` gives ``kappa_star``.
     """
     if key.startswith("delta "):
         yield from (f"d{name}" for name in candidates(key[6:]))
         return
     accent, inner, rest = _peel(key)
-    suffixes = {"hat": ["_hat"], "tilde": ["_ref"]}.get(accent, [""] if not accent else [])
+    second, innermost, _ = _peel(inner)
+    if {accent, second} == {"hat", "tilde"}:  # the conjugate of a reference's overlap
+        accent, inner = "hat tilde", innermost
+    suffixes = {"hat": ["_hat"], "tilde": ["_ref"], "hat tilde": ["_ref_hat"]}.get(accent, [""] if not accent else [])
     stem, mark, tail = (inner + rest).partition("_")
     for suffix in suffixes:
         if not mark:

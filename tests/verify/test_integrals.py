@@ -120,6 +120,23 @@ def test_an_average_across_a_jump_of_the_maximiser() -> None:
     assert error < 1e-7
 
 
+def test_an_average_across_a_kink_has_an_honest_estimate() -> None:
+    """The prior's envelope is steeper than its parabola, d > 1: a kink at z = 0, where panels may agree by accident."""
+    names = {"c": np.array([0.0016, 0.025, 0.49]), "d": np.array([1.43, 1.62, 1.33])}
+    found, error = evaluated(r"\int Dz \max_t\left[-\frac{t^2}{2} + \log 2\cosh(\sqrt{c} z + \sqrt{d} t)\right]", names)
+
+    def envelope(z: float, c: float, d: float) -> float:
+        t = optimize.brentq(lambda t: t - np.sqrt(d) * np.tanh(np.sqrt(c) * z + np.sqrt(d) * t), 0.1, 2, xtol=1e-15)
+        x = np.sqrt(c) * z + np.sqrt(d) * t
+        return float(np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * (-t * t / 2 + np.logaddexp(x, -x)))
+
+    pairs = zip(names["c"], names["d"], strict=True)
+    exact = np.array([2 * integrate.quad(envelope, 0, 12, pair, epsabs=1e-14, epsrel=1e-13)[0] for pair in pairs])
+    deviation = np.abs(found / exact - 1)
+    assert np.all(deviation < 1e-10)
+    assert np.all(deviation <= 10 * error + 1e-13)
+
+
 @pytest.mark.parametrize(
     "text",
     [

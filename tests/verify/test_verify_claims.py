@@ -256,3 +256,58 @@ def test_infinitely_many_replicas_far_from_their_centre(session: Session) -> Non
     equation += r" \log H\left(\frac{\kappa - \sqrt{q_1} z - \sqrt{\delta q}\, t}{\sqrt{1-q_1}}\right)\right]"
     outcome = check(session, claim("q1_hat ansatz=real-replicas", equation))
     assert outcome.status is Status.VERIFIED, outcome.detail
+
+
+#: Parts of a free entropy: (model, markup, equation).
+PARTS = [
+    ("binary-perceptron", "free_entropy_output", r"\mathcal{G}_E = \int Dz \log H(X)" + X),
+    (
+        "binary-perceptron",
+        "free-entropy-prior",
+        r"\mathcal{G}_S = -\frac{\hat q}{2}(1-q) + \int Dz \log 2\cosh(\sqrt{\hat q} z)",
+    ),
+    (
+        "binary-perceptron",
+        "free_entropy_output ansatz=1rsb",
+        r"\mathcal{G}_E = \frac1m \int Dz \log\int Dx\, H^m\left(\frac{\kappa-\sqrt{q_0}z-\sqrt{q_1-q_0}x}{\sqrt{1-q_1}}\right)",
+    ),
+    (
+        "random-features-binary",
+        "free_entropy_block",
+        r"G = -\frac12 \hat p_d p_d + \frac12 \hat p p - \hat r r - \frac12\log L + \frac{q(\hat p_d-\hat p)+(1-q)(\hat p+\hat r^2)}{2L},"
+        r" L = 1-(1-q)(\hat p_d-\hat p)",
+    ),
+    (
+        "random-features-binary",
+        "free_entropy_output",
+        r"G = 2\int Dz\, H\left(\frac{-M z}{\sqrt{Q-M^2}}\right) \log H\left(\frac{\kappa-\sqrt{Q} z}{\sqrt{Q_d-Q}}\right)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "quantity", "equation"), PARTS)
+def test_parts_of_a_free_entropy(session: Session, model: str, quantity: str, equation: str) -> None:
+    """Prior, feature block and output channel, as in the free entropies that they are parts of."""
+    outcome = check(session, claim(quantity, equation, model=model))
+    assert outcome.status is Status.VERIFIED, outcome.detail
+    old, new = (r"\frac12\log", r"\log") if "block" in quantity else (r"\int", r"2\int")
+    doubled = equation.replace(old, new, 1)
+    assert check(session, claim(quantity, doubled, model=model)).kind in ("factor", "sign")
+
+
+def test_parts_that_are_differences_of_other_parts_say_nothing(session: Session) -> None:
+    before = "% spinodal-symbols: f = free_entropy, g = free_entropy_prior"
+    outcome = check(session, claim("free_entropy_output", r"\alpha G = f - g", before=before))
+    assert outcome.status is Status.NOT_CHECKED
+
+
+def test_quantities_may_be_claimed_in_terms_of_others(session: Session) -> None:
+    before = "% spinodal-symbols: f = free_entropy"
+    assert check(session, claim("entropy", "S = f", before=before)).status is Status.VERIFIED
+
+
+def test_a_value_that_depends_on_the_rule_refutes_nothing(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spinodal.verify.compare.Target.disagreement", lambda *_: 0.5)
+    outcome = check(session, claim("q", r"q = 2 \int Dz \tanh^2(\sqrt{\hat q} z)"))
+    assert outcome.status is Status.NOT_CHECKED
+    assert "not resolved" in outcome.detail
