@@ -13,14 +13,15 @@ from spinodal.study.piece import Part, Section, Tick, each_activation
 from spinodal.study.plan import Plan
 
 _ALONG = ("generalization_error", "generalization_error_barycentre", "slope")
-_REFERENCE = ("replicon_ref", "entropy_ref", "generalization_error_ref")
+_REFERENCE = ("replicon", "replicon_ref", "entropy_ref", "generalization_error_ref")
 
 
 def around(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
     """The local entropy around typical solutions and around those of the largest margin, on both sides of the transition.
 
     The distance is that between reference and solution, d = (1 - t)/2. It begins at the distance of typical solutions from
-    one another. Stability of the reference: its replicon.
+    one another, and ends where typical references are isolated (their branch ends a little closer), while those of the
+    largest margin are followed on. Stability of reference and solutions: their replicons.
     """
     symmetric = under(plan, activation, **TYPICAL)
     first, second, notes = thresholds_at(plan, activation)
@@ -31,29 +32,29 @@ def around(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
         symmetric, ("q",), [f"alpha = {alpha:.6g}" for alpha in chosen], name=f"{activation}, typical solutions",
         tolerance=plan.tolerance, alpha=chosen, alpha_T=np.array(plan.fixed_alpha_T),
     )  # fmt: skip
-    low = 0.5 * (1.0 - plan.nearest)
+    low = 0.5 * (1.0 - np.array([plan.nearest, plan.nearest_of_largest]))[:, None, None]
     far = 0.5 * (1.0 - typical.values["q"][:, None])
     share = np.linspace(1.0, 0.0, plan.around) ** 1.5
-    d = low + (far - low) * share
+    d = low + (far - low) * share  # [reference, side, distance]
     given = Model(given_margin(model.spec))
     grid = ("reference", "side", "distance")
-    shape = (2, *d.shape)
+    shape = d.shape
     names = ("free_entropy", *_ALONG, *_REFERENCE)
     table = {name: np.full(shape, np.nan) for name in (*names, *(f"{name}_error" for name in names), "kappa_ref")}
     complete = True
     for i, (label, which) in enumerate((("typical", given), ("largest margin", model))):
         margin = {"kappa_ref": np.array(0.0)} if which is given else {}
         shown = names if which is given else (*names, "kappa_ref")
-        where = [f"alpha = {a:.6g}, d = {x:.4g}" for a, row in zip(chosen, d, strict=True) for x in row]
+        where = [f"alpha = {a:.6g}, d = {x:.4g}" for a, row in zip(chosen, d[i], strict=True) for x in row]
         curve = along_curve(
             which, shown, where, name=f"{activation}, Franz-Parisi, {label} references", tolerance=plan.tolerance,
-            alpha=np.repeat(chosen, d.shape[1]), alpha_T=np.array(plan.fixed_alpha_T), t=1.0 - 2.0 * d.ravel(), **margin,
+            alpha=np.repeat(chosen, d.shape[2]), alpha_T=np.array(plan.fixed_alpha_T), t=1.0 - 2.0 * d[i].ravel(), **margin,
         )  # fmt: skip
         tick()
         for name in names:
-            table[name][i] = curve.values[name].reshape(d.shape)
-            table[f"{name}_error"][i] = curve.errors[name].reshape(d.shape)
-        table["kappa_ref"][i] = curve.values["kappa_ref"].reshape(d.shape) if "kappa_ref" in shown else 0.0
+            table[name][i] = curve.values[name].reshape(d.shape[1:])
+            table[f"{name}_error"][i] = curve.errors[name].reshape(d.shape[1:])
+        table["kappa_ref"][i] = curve.values["kappa_ref"].reshape(d.shape[1:]) if "kappa_ref" in shown else 0.0
         notes += curve.notes
         complete = complete and bool(curve.converged.all())
     data = xr.Dataset(
@@ -62,7 +63,7 @@ def around(model: Model, activation: str, plan: Plan, tick: Tick) -> Part:
             "reference": ["typical", "largest margin"],
             "side": [plan.sides[0], plan.sides[-1]],
             "alpha": ("side", chosen),
-            "d": (("side", "distance"), d),
+            "d": (grid, d),
         },
     )
     return Part(data, (), notes, complete)

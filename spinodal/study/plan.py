@@ -47,6 +47,8 @@ class Plan:
         distances: how many distances between the typical one and the closest.
         closest: the overlap at the closest distance.
         around: how many distances from a Franz-Parisi reference.
+        nearest: the overlap at the closest distance from typical references, which are isolated.
+        nearest_of_largest: the same from references of the largest margin.
         alpha_range: where interpolation thresholds are looked for.
         kappa_range: where the largest margin is looked for.
         teacher_student: the shipped spec of the student that knows how its teacher was drawn.
@@ -77,8 +79,9 @@ class Plan:
     sides: tuple[float, ...] = (-1.0, 0.0, 0.5)
     distances: int = 24
     closest: float = 0.995
-    around: int = 12
+    around: int = 16
     nearest: float = 0.97
+    nearest_of_largest: float = 0.999
     alpha_range: tuple[float, float] = (0.4, 5.2)
     kappa_range: tuple[float, float] = (-0.4, 4.4)
     teacher_student: str = "binary-teacher-student"
