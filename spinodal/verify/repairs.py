@@ -186,7 +186,7 @@ def _changes(node: Node, linear: bool, exponent: bool, names: Sequence[str], wei
     if node.kind == "num":
         yield from _number_changes(node, linear, exponent)
     if node.kind == "add":
-        yield from _sum_changes(node, linear)
+        yield from _sum_changes(node, linear, exponent)
     if node.kind == "fn":
         yield from _function_changes(node)
     if node.kind == "pow":
@@ -242,8 +242,8 @@ def _number_changes(node: Node, linear: bool, exponent: bool) -> Iterator[_Chang
             yield kind, f"the number {value} should be {other}", num(other)
 
 
-def _sum_changes(node: Node, linear: bool) -> Iterator[_Change]:
-    inside = "" if linear else "wrong argument"
+def _sum_changes(node: Node, linear: bool, exponent: bool) -> Iterator[_Change]:
+    inside = "wrong power" if exponent else "" if linear else "wrong argument"
     for k, term in enumerate(node.args):
         rest = node.args[:k] + node.args[k + 1 :]
         yield inside or "sign", "the sign of this term is wrong", _summed(node, k, neg(term))
