@@ -271,7 +271,7 @@ def _refuted(
     factor = next((f for found in compared if (f := constant_factor(target, found))), None)
     repair = None
     if factor is None or not factor.simple:
-        places = [failed[0][0], failed[-1][0]]
+        places = [at for at, _ in failed]
         repair = find_repair(target, sides, places, teacher_weights(target.reference), meaning_of.alternatives())
     if factor is not None and repair is None:
         kind, status = factor.kind, Status.OFF_BY_FACTOR
