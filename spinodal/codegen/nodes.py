@@ -7,7 +7,7 @@ one inner pass, whose integrands a builder of the next level rewrites.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import sympy as sp
@@ -17,7 +17,7 @@ from spinodal.symbolic.averages import Average, Measure, explicit_fields, standa
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import ConditionalTail, Density, LogDensity, LogTail, LogTwoCosh, Primitive, Tail, Tilted
-from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.leaves import Leaf, Step, field_crossings
 from spinodal.symbolic.nested import LogAverage, TiltedAverage, TiltedKinks
 
 NESTED = (LogAverage, TiltedAverage, TiltedKinks, Average)
@@ -219,6 +219,8 @@ class NodeBuilder:
             case Tilted():
                 tag, name, omega, variance, label = atom.args
                 self._leaf_steps(self.context.leaves[str(tag)], omega, variance)
+                for place in self.context.derived.tilts[str(tag), str(name)].splits:
+                    self._steps(field_crossings(self.context.leaves[str(tag)], place, variance), omega, variance)
                 arguments = (self._argument(omega), self.scalar(variance), label)
                 return self._output("tilted", arguments, 0, (str(tag), str(name)))
         raise NotImplementedError(str(atom))
@@ -228,7 +230,10 @@ class NodeBuilder:
         while builder is not None:
             builder.leaf_symbols |= leaf_data(leaf, self.context) | leaf.label.free_symbols
             builder = builder.parent
-        for step in leaf.steps(variance):
+        self._steps(leaf.steps(variance), omega, variance)
+
+    def _steps(self, steps: Iterable[Step], omega: sp.Expr, variance: sp.Expr) -> None:
+        for step in steps:
             spread = step.spread + (variance if step.smoothed else 0)
             self.step((omega - step.position) / sp.sqrt(spread))
 

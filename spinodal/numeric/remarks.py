@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 REPLICON_NOISE = 1e-10
 #: A complexity, or an entropy of references, that is imposed to vanish does so to this accuracy.
 COMPLEXITY_NOISE, ENTROPY_NOISE = 1e-6, 1e-9
+#: Observables that change by less, absolute and relative, under a finer quadrature rule are reported without a remark.
+UNRESOLVED = 1e-6
 
 
 def reliable(values: Mapping[str, float], spread: float) -> dict[str, float]:
@@ -21,6 +23,18 @@ def reliable(values: Mapping[str, float], spread: float) -> dict[str, float]:
     """
     noisy = 64.0 * sys.float_info.epsilon * spread > COMPLEXITY_NOISE
     return {name: value for name, value in values.items() if not (noisy and name == "complexity")}
+
+
+def unresolved(values: Mapping[str, float], coarse: Mapping[str, float]) -> Sequence[str]:
+    """Warnings about observables that a finer quadrature rule changes: their averages are not the free entropy's."""
+    found = []
+    for name, value in values.items():
+        change = abs(value - coarse[name])
+        if change > UNRESOLVED * (1.0 + abs(value)):
+            found.append(
+                f"{name} is accurate to about {change:.1g} only: its average is sharper than the quadrature rule resolves"
+            )
+    return found
 
 
 def warnings_of(values: Mapping[str, float], error: float, tolerance: float) -> Sequence[str]:

@@ -15,7 +15,7 @@ from spinodal.numeric.origins import NO_REFERENCE, SATURATED, begins_inside, fro
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.random_field import DEGENERATE, from_random_field
-from spinodal.numeric.remarks import reliable, warnings_of
+from spinodal.numeric.remarks import reliable, unresolved, warnings_of
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
 from spinodal.numeric.rows import Mask, is_inside
@@ -270,7 +270,7 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
     states = _last_step(current, states, shift, p)
     residual = current.residual(states, p)
     scaled = np.max(np.abs(residual) / (1.0 + np.abs(states)), axis=1)
-    observables = module.observables(states, p, current.rule)
+    coarse, observables = (module.observables(states, p, rule) for rule in (current.rule, current.refined().rule))
     unbounded = [module.ORDER_PARAMETERS.index(name) for name in getattr(module, "UNBOUNDED", ())]
     result = []
     for i in range(len(states)):
@@ -278,6 +278,7 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
         everything = reliable(everything, float(np.max(np.abs(states[i, unbounded]), initial=0.0)))
         values = {name: _rounded(name, value) for name, value in everything.items() if np.isfinite(value)}
         warnings = list(warnings_of(everything, float(error[i]), tolerance))
+        warnings += unresolved(values, {name: float(column[i]) for name, column in coarse.items()})
         result.append(
             State(
                 parameters=dict(zip(module.PARAMETERS, map(float, p[i]), strict=True)),

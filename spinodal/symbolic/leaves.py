@@ -30,6 +30,10 @@ class Step:
     smoothed: bool = True
 
 
+#: How far beside a point one of its sides is looked at.
+_BESIDE = sp.Rational(1, 10**9)
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One partition function Z(omega, V).
@@ -213,6 +217,32 @@ class Leaf:
                 return tuple(Step(-variance * w, 1 + sp.Abs(variance), smoothed=False) for w in places)
             case _:
                 return ()
+
+
+def field_crossings(leaf: Leaf, point: sp.Expr, variance: sp.Expr) -> tuple[Step, ...]:
+    """Where in omega the field in a leaf's tilted measure crosses a point h: averages of what jumps there change fast.
+
+    The most probable field is the point at omega = h - V (log f)'(h), where its standard deviation s is felt over V/s in
+    omega. Where log f has a kink at the point, both sides count.
+    """
+    if leaf.variable.name != "h" or leaf.ground:
+        return ()
+    if leaf.kind not in ("quadratic", "pieces", "numerical"):
+        return (Step(point, leaf.smoothing),)
+    found: dict[Step, None] = {}
+    for side in (-_BESIDE, _BESIDE):
+        if leaf.kind == "numerical":
+            at = {leaf.variable: point + side}
+            slope, curvature = (sp.diff(leaf.log_weight, leaf.variable, n).subs(at) for n in (1, 2))
+            if (slope + curvature).has(sp.Derivative, sp.DiracDelta, sp.nan, sp.zoo, sp.oo, sp.Subs):
+                return (Step(point, leaf.smoothing),)
+            curvature = sp.Min(curvature, sp.S.Half / variance)  # beyond it the tilted measure has two peaks
+        else:
+            at = {leaf.variable: point + side if leaf.kind == "pieces" else point}
+            _c, a, b = (sp.sympify(part).subs(at) for part in leaf.quadratic)
+            slope, curvature = -a * point - b, -a
+        found[Step(point - variance * slope, leaf.smoothing - variance**2 * curvature)] = None
+    return tuple(found)
 
 
 def _pairs(count: int) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ from scipy.integrate import dblquad
 from scipy.special import ndtr
 
 import spinodal
+from spinodal.numeric.remarks import unresolved
 
 NOISY = "u + sqrt(Delta)*noise"
 THERMAL: dict[str, dict[str, Any]] = {
@@ -159,3 +160,21 @@ def spinodal_text() -> str:
     from declared import spec_text
 
     return spec_text("named", alpha=0.5, kappa=0.1)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 0.02, 0.002])
+def test_training_error_of_the_squared_loss_is_that_of_a_gaussian_field(temperature: float) -> None:
+    model = declare(
+        "square", weights={"values": [-1, 0, 1]}, loss={"energy": "(1-y*h)**2/2", "temperature": "T"}, alpha=2.0, T=0.1
+    )
+    state = model.solve(alpha=2.0, T=temperature)
+    q, v, t = state["q"], state["q_d"] - state["q"], temperature
+    # given omega ~ N(0, q) the field is N((T omega + V)/(T + V), T V/(T + V))
+    mean, variance = v / (t + v), (t / (t + v)) ** 2 * q + t * v / (t + v)
+    assert state["training_error"] == pytest.approx(ndtr(-mean / np.sqrt(variance)), abs=1e-12)
+
+
+def test_an_observable_that_the_rule_does_not_resolve_is_warned_about() -> None:
+    (warning,) = unresolved({"energy": 0.5, "training_error": 0.25}, {"energy": 0.5 + 1e-9, "training_error": 0.2501})
+    assert warning.startswith("training_error is accurate to about 0.0001 only")
+    assert not unresolved({"replicon": -np.inf}, {"replicon": -np.inf})
