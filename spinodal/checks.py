@@ -30,14 +30,12 @@ from spinodal.numeric.results import Array
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.runtime import difference
 from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, quadrature_error, trivial_state
+from spinodal.replicated_checks import coupled_free_entropy, replicated_free_entropy, with_definitions
 from spinodal.spec import Ansatz
 from spinodal.symbolic.action import action_of
-from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Breaking, Derived
 from spinodal.symbolic.derive import derive, gather
-from spinodal.symbolic.features import pairing, random_feature_block
 from spinodal.symbolic.formulas import symbol
-from spinodal.symbolic.observables import log_weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +252,7 @@ def _replicated(derived: Derived, module: ModuleType, x: Array, p: Array) -> Che
     for i in range(min(2, len(x))):
         point = {symbol(k): sp.Float(v) for k, v in zip(module.ORDER_PARAMETERS, x[i], strict=True)}
         point |= {symbol(k): sp.Float(v) for k, v in zip(module.PARAMETERS, p[i], strict=True)}
-        replicated = _replicated_free_entropy(derived, point)
+        replicated = replicated_free_entropy(derived, point)
         if replicated is None:
             continue
         made = True
@@ -271,7 +269,7 @@ def _ground(derived: Derived, module: ModuleType, x: Array, p: Array) -> Check:
     for i in range(min(2, len(x))):
         point = {symbol(k): sp.Float(v) for k, v in zip(module.ORDER_PARAMETERS, x[i], strict=True)}
         point |= {symbol(k): sp.Float(v) for k, v in zip(module.PARAMETERS, p[i], strict=True)}
-        table = _with_definitions(derived, point)
+        table = with_definitions(derived, point)
         if table is not None and action.eliminated:
             table[action.diagonal_conjugate] = table[symbol("_variance_w")]
         found = ground_free_entropy(action, table) if table is not None else None
@@ -293,7 +291,7 @@ def _coupled(derived: Derived, module: ModuleType, x: Array, p: Array) -> Check:
     for i in range(min(2, len(x))):
         point = {symbol(k): sp.Float(v) for k, v in zip(module.ORDER_PARAMETERS, x[i], strict=True)}
         point |= {symbol(k): sp.Float(v) for k, v in zip(module.PARAMETERS, p[i], strict=True)}
-        found = [_coupled_free_entropy(derived, point, y) for y in (400.0, 800.0, 1600.0)]
+        found = [coupled_free_entropy(derived, point, y) for y in (400.0, 800.0, 1600.0)]
         if any(value is None or not np.isfinite(value) for value in found):
             continue
         a, b, c = (float(value) for value in found if value is not None)
@@ -301,223 +299,6 @@ def _coupled(derived: Derived, module: ModuleType, x: Array, p: Array) -> Check:
         made = True
         worst = max(worst, abs((4.0 * second - first) / 3.0 - float(values[i])) / (1.0 + abs(float(values[i]))))
     return Check(name, worst if made else float("nan"), 1e-6, made=made)
-
-
-def _coupled_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float], y: float) -> float | None:
-    action = action_of(gather(derived.spec))
-    structure = action.structure
-    assert structure.infinite is not None
-    size = {structure.infinite: sp.Float(y)}
-    table = _with_definitions(derived, point)
-    if table is None or (symbol("q_d_hat") not in table and action.diagonal_hat != 0):
-        return None
-
-    q, q_hat = (*structure.levels("q"), action.diagonal), (*structure.levels("q", hat=True), action.diagonal_hat)
-    total = pairing(structure.tree, q, q_hat)
-    if action.random:
-        p = (*structure.levels("p"), symbol("p_d"))
-        p_hat = (*structure.levels("p", hat=True), symbol("p_d_hat"))
-        source = symbol("r_hat") * sp.sqrt(action.teacher_variance) if action.has_teacher else sp.Integer(0)
-        inputs = pairing(structure.tree, p, p_hat) + random_feature_block(structure.tree, q, p_hat, source)
-        total += action.inputs_per_weight * inputs
-    if action.has_teacher:
-        total -= action.inputs_per_weight * symbol("r") * symbol("r_hat")
-    value = float(sp.N(total.xreplace(size).xreplace(table)))
-    for channel in derived.channels:
-        if not isinstance(channel, Channel):
-            return None
-        found = _coupled_channel(derived, channel, table, y)
-        if found is None:
-            return None
-        value += found * (1.0 if channel.name == "prior" else float(point[symbol("alpha")]))
-    return value
-
-
-def _coupled_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, sp.Float], y: float) -> float | None:
-    """E_omega (1/y) log E_xi Z(omega + xi)^y, xi ~ N(0, D/y), from the leaves' defining sums and integrals."""
-    top, spread = (float(table[v]) for v in channel.levels)
-    outer = top - spread / y
-    teacher = float(sp.sympify(channel.teacher).xreplace(table))
-    z = np.linspace(-8.5, 8.5, 2001)  # fine enough for slopes that jump
-    weight = np.exp(-z * z / 2)
-    weight /= weight.sum()
-    total = 0.0
-    for branch in channel.branches:
-        if branch.planted:
-            return None
-        share = float(sp.sympify(branch.weight).xreplace(table))
-        mean = teacher * float(sp.sympify(branch.mean_slope).xreplace(table))
-        variance = outer + teacher**2 * float(sp.sympify(branch.smeared).xreplace(table))
-        omega = mean + np.sqrt(variance) * z
-        reach = 8.0 * np.sqrt(spread) + 2.0 * spread
-        t = np.linspace(omega[0] - reach, omega[-1] + reach, 8001)
-        logs = _direct_log_partition(derived, branch.student, t, float(table[channel.variance]), table)
-        if logs is None:
-            return None
-        norm = np.log((t[1] - t[0]) / np.sqrt(2.0 * np.pi * spread / y))
-        parts = np.array_split(omega, 20)
-        logs_of = [_log_sums(y * (logs - (t - part[:, None]) ** 2 / (2.0 * spread))) for part in parts]
-        heights = (np.concatenate(logs_of) + norm) / y
-        factor = weight
-        if branch.teacher is not None:
-            residual = float(sp.sympify(channel.teacher_variance).xreplace(table)) - teacher**2 / outer
-            seen = _direct_log_partition(derived, branch.teacher, teacher / np.sqrt(outer) * z, residual, table)
-            if seen is None:
-                return None
-            factor = weight * np.exp(seen)
-        total += share * float(np.sum(factor * heights))
-    return total
-
-
-def _with_definitions(derived: Derived, point: dict[sp.Symbol, sp.Float]) -> dict[sp.Symbol, sp.Float] | None:
-    """Order parameters, parameters and auxiliary quantities at a point; None where these are not numbers."""
-    table = dict(point)
-    for definition in derived.definitions:
-        value = sp.N(sp.sympify(definition.expression).xreplace(table).doit())
-        if value.free_symbols or not value.is_number:
-            return None
-        table[definition.symbol] = sp.Float(value)
-    return table
-
-
-def _replicated_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float]) -> float | None:
-    table = _with_definitions(derived, point)
-    if table is None:
-        return None
-    pieces = sp.Add(*derived.pieces.values())
-    if symbol("q_d_hat") in pieces.free_symbols and symbol("q_d_hat") not in table:
-        table[symbol("q_d_hat")] = table[symbol("_variance_w")] + table[symbol("q_hat")]
-    total = float(pieces.xreplace(table))
-    bayes = derived.spec.ansatz.scheme == "bayes-optimal"
-    for channel in derived.channels:
-        if not isinstance(channel, Channel):
-            return None
-        overlap = channel.overlap
-        teacher = channel.teacher
-        lookup = dict(table)
-        if bayes and isinstance(teacher, sp.Symbol):
-            lookup[teacher] = lookup[overlap]
-        limits = []
-        for n in (2e-4, 1e-4):
-            value = _replicated_channel(derived, channel, lookup, n)
-            if value is None:
-                return None
-            limits.append(value)
-        factor = 1.0 if channel.name == "prior" else point[symbol("alpha")]
-        total += factor * (2.0 * limits[1] - limits[0])
-    return total
-
-
-def _replicated_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, sp.Float], n: float) -> float | None:
-    """(1/n) log E_teacher E_omega [Z(omega)^n], from the leaves' defining sums and integrals."""
-    assert isinstance(channel, Channel)
-    overlap = float(table[channel.overlap])
-    variance = float(table[channel.variance])
-    teacher = float(sp.sympify(channel.teacher).xreplace(table))
-    z = np.linspace(-9.0, 9.0, 1201)
-    weight = np.exp(-z * z / 2)
-    weight /= weight.sum()
-    total, norm = 0.0, 0.0
-    for branch in channel.branches:
-        if branch.planted:
-            return None
-        share = float(sp.sympify(branch.weight).xreplace(table))
-        mean = teacher * float(sp.sympify(branch.mean_slope).xreplace(table))
-        spread = overlap + teacher**2 * float(sp.sympify(branch.smeared).xreplace(table))
-        omega = mean + np.sqrt(spread) * z
-        logs = _block_heights(derived, channel, branch.student, omega, variance, table)
-        if logs is None:
-            return None
-        factor = weight
-        if branch.teacher is not None:
-            residual = float(table[channel.teacher_residual])
-            teacher_logs = _direct_log_partition(derived, branch.teacher, teacher / np.sqrt(overlap) * z, residual, table)
-            if teacher_logs is None:
-                return None
-            factor = weight * np.exp(teacher_logs)
-        total += share * float(np.sum(factor * np.exp(n * logs)))
-        norm += share * float(np.sum(factor))
-    return float(np.log(total / norm) / n) * norm
-
-
-def _block_heights(
-    derived: Derived, channel: Channel, tag: str, omega: Array, variance: float, table: dict[sp.Symbol, sp.Float]
-) -> Array | None:
-    """Log Z per replica of the outermost blocks at their fields: (1/m) log E[Z^m], level by level, by sums on a grid."""
-    levels = [float(table[v]) for v in channel.levels]
-    if len(levels) == 1:
-        return _direct_log_partition(derived, tag, omega, variance, table)
-    sizes = [float(sp.sympify(size).xreplace(table)) for size in channel.sizes]
-    reach = 12.0 * np.sqrt(levels[-1] - levels[0])
-    t = np.linspace(omega[0] - reach, omega[-1] + reach, 2401)
-    logs = _direct_log_partition(derived, tag, t, variance, table)
-    if logs is None:
-        return None
-    for level in range(len(levels) - 1, 0, -1):
-        spread, size = levels[level] - levels[level - 1], sizes[level - 1]
-        target = omega if level == 1 else t
-        norm = np.log((t[1] - t[0]) / np.sqrt(2.0 * np.pi * spread))
-        logs = (_log_sums(size * logs - (t - target[:, None]) ** 2 / (2.0 * spread)) + norm) / size
-    return np.asarray(logs)
-
-
-def _direct_log_partition(
-    derived: Derived, tag: str, omega: Array, variance: float, table: dict[sp.Symbol, sp.Float]
-) -> Array | None:
-    """Log Z from the definition: a sum over weights, or Gauss-Hermite free trapezoid over the field."""
-    leaf = derived.leaves[tag]
-    if leaf.values:
-        values = [float(sp.sympify(v).xreplace(table)) for v in leaf.values]
-        levels = [float(sp.sympify(v).xreplace(table)) for v in leaf.log_levels]
-        exponents = np.stack([lv + omega * w + variance * w * w / 2 for lv, w in zip(levels, values, strict=True)])
-        top = exponents.max(axis=0)
-        return np.asarray(top + np.log(np.exp(exponents - top).sum(axis=0)))
-    log_f = sp.sympify(log_weight(leaf)).xreplace(table)
-    if log_f.free_symbols - {leaf.variable}:
-        return None
-    function = sp.lambdify(leaf.variable, log_f, modules=[{"Tail": _tail, "Heaviside": np.heaviside}, "numpy"])
-    if leaf.variable == symbol("w"):
-        gauss_nodes, gauss_weights = np.polynomial.legendre.leggauss(24)
-        grid = np.unique([*np.linspace(-60.0, 60.0, 241), *(float(sp.sympify(s).xreplace(table)) for s in leaf.splits)])
-        width = np.diff(grid)[:, None] / 2
-        w, log_mass = (grid[:-1, None] + width + width * gauss_nodes).ravel(), np.log(width * gauss_weights).ravel()
-        exponent = np.asarray(function(w)) + 0.0 * w + log_mass
-        return np.array([_log_sum(exponent + o * w + variance * w * w / 2, 1.0) for o in omega])
-    # panels cut at the loss's edges, so that the defining integral is smooth on each
-    edges = [e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)] + list(leaf.splits)
-    cuts = sorted({float(sp.sympify(e).xreplace(table)) for e in edges})
-    nodes, gauss = np.polynomial.legendre.leggauss(24)
-    result = np.empty_like(omega)
-    sigma = np.sqrt(variance)
-    for k, o in enumerate(omega):
-        grid = np.unique(np.concatenate([np.linspace(o - 12 * sigma, o + 12 * sigma, 25), cuts]))
-        half = np.diff(grid)[:, None] / 2
-        h = (grid[:-1, None] + half + half * nodes).ravel()
-        mass = (half * gauss).ravel()
-        with np.errstate(all="ignore"):
-            log_density = np.asarray(function(h)) + 0.0 * h - (h - o) ** 2 / (2 * variance)
-        top = np.max(log_density)
-        if top == -np.inf:
-            result[k] = top
-            continue
-        result[k] = top + np.log(np.sum(mass * np.exp(log_density - top)) / np.sqrt(2 * np.pi * variance))
-    return result
-
-
-def _log_sums(logs: Array) -> Array:
-    top = np.max(logs, axis=1)
-    return np.asarray(top + np.log(np.sum(np.exp(logs - top[:, None]), axis=1)))
-
-
-def _log_sum(logs: Array, spacing: float) -> float:
-    top = float(np.max(logs))
-    return top + float(np.log(np.sum(np.exp(logs - top)) * spacing))
-
-
-def _tail(x: Array) -> Array:
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(-x))
 
 
 def _moments(derived: Derived) -> Check | None:
