@@ -14,7 +14,7 @@ def test_the_readme_and_ci_agree_on_the_test_command() -> None:
     setups = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
     assert len(setups) == 2
     assert setups[0].endswith("spinodal reproduce")
-    assert setups[1].endswith("-m pytest")
+    assert setups[1].endswith("-m pytest -n auto")
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "grep -m 1 -E '^python3 -m venv .* -m pytest$' README.md" in script
     assert 'bash -euo pipefail -c "$tests"' in script
