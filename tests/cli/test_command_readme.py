@@ -16,7 +16,7 @@ def test_the_readme_and_ci_agree_on_the_test_command() -> None:
     assert setups[0].endswith("spinodal reproduce")
     assert setups[1].endswith("-m pytest -n auto")
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert "grep -m 1 -E '^python3 -m venv .* -m pytest$' README.md" in script
+    assert "grep -m 1 -E '^python3 -m venv .* -m pytest -n auto$' README.md" in script
     assert 'bash -euo pipefail -c "$tests"' in script
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
