@@ -14,16 +14,17 @@ settings.load_profile("shared machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Generated modules are kept for this run of the tests and never in the user's cache.
+    """Generated modules are kept for this run of the tests and not in the user's cache, unless a folder is given.
 
     The processes of a parallel run inherit the folder. Each core has a test of its own: threads of BLAS would be in the way.
     """
     if hasattr(config, "workerinput"):
         return
-    folder = tempfile.TemporaryDirectory(prefix="spinodal-tests-")
     environment = pytest.MonkeyPatch()
-    environment.setenv("SPINODAL_CACHE", folder.name)
+    if not os.environ.get("SPINODAL_CACHE"):
+        folder = tempfile.TemporaryDirectory(prefix="spinodal-tests-")
+        environment.setenv("SPINODAL_CACHE", folder.name)
+        config.add_cleanup(folder.cleanup)
     if not os.environ.get("OPENBLAS_NUM_THREADS"):
         environment.setenv("OPENBLAS_NUM_THREADS", "1")
     config.add_cleanup(environment.undo)
-    config.add_cleanup(folder.cleanup)

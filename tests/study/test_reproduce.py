@@ -20,11 +20,11 @@ from spinodal.study.typical import inverse_alphas
 #: Two activations of one formula: all that several activations need, with one derivation.
 PLAN = Plan(
     activations=(("sign", "sign(x)"), ("again", "sign(x)")),
-    alpha_T=(1.0, 3.0),
+    alpha_T=(1.0, 2.0, 3.0),
     points=5,
     margins=4,
     entropy_at=(1.0, 2.0),
-    transition_at=(1.0, 2.0, 3.0),
+    transition_at=(1.0, 3.0),
     sides=(-1.0, 0.5),
     distances=5,
     around=2,
