@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 
 from spinodal.numeric.results import Array
+from spinodal.replicated_checks import fields_of, normal_grid, number
 from spinodal.symbolic.action import Action
 from spinodal.symbolic.channel import Branch, Channel
 from spinodal.symbolic.leaves import Leaf
@@ -45,28 +46,22 @@ def ground_free_entropy(action: Action, table: Table) -> float | None:
 
 def _channel(channel: Channel, table: Table) -> float | None:
     """E_omega max_t, branch by branch, with the teacher's weight by its own closed form."""
-
-    def number(expression: object) -> float:
-        return float(sp.N(sp.sympify(expression).xreplace(dict(table))))
-
-    overlap, teacher, variance = number(channel.overlap), number(channel.teacher), number(channel.variance)
-    z = np.linspace(-_EDGE, _EDGE, _FIELDS)
-    weight = np.exp(-z * z / 2)
-    weight /= weight.sum()
+    overlap, teacher, variance = (number(e, table) for e in (channel.overlap, channel.teacher, channel.variance))
+    z, weight = normal_grid(_EDGE, _FIELDS)
     total = 0.0
     for branch in channel.branches:
         if branch.planted:
             return None
-        mean = teacher * number(branch.mean_slope)
-        omega = mean + np.sqrt(overlap + teacher**2 * number(branch.smeared)) * z
+        omega = fields_of(branch, teacher, overlap, z, table)
         if len(channel.levels) == 1:
             heights = _heights(channel.leaves[branch.student], omega, variance, table)
         else:
-            spread = number(channel.levels[1]) - number(channel.levels[0])
-            heights = _in_blocks(channel.leaves[branch.student], omega, variance, table, spread, number(channel.sizes[0]))
+            spread = number(channel.levels[1] - channel.levels[0], table)
+            size = number(channel.sizes[0], table)
+            heights = _in_blocks(channel.leaves[branch.student], omega, variance, table, spread, size)
         if heights is None:
             return None
-        total += number(branch.weight) * float(np.sum(weight * _seen(channel, branch, z, table) * heights))
+        total += number(branch.weight, table) * float(np.sum(weight * _seen(channel, branch, z, table) * heights))
     return total
 
 
@@ -106,10 +101,7 @@ def _heights(leaf: Leaf, omega: Array, variance: float, table: Table) -> Array |
         return None
     function = sp.lambdify(leaf.variable, potential, modules=[{"Heaviside": np.heaviside}, "numpy"])
     pulled = leaf.variable.name == "w"
-    if leaf.values:
-        t = np.array([float(sp.N(sp.sympify(value).xreplace(dict(table)))) for value in leaf.values])
-    else:
-        t = _grid(leaf, omega, variance, table)
+    t = np.array([number(value, table) for value in leaf.values]) if leaf.values else _grid(leaf, omega, variance, table)
     level = np.asarray(function(t)) + 0.0 * t
     step = float(np.max(np.diff(t), initial=0.0))
     found = np.empty_like(omega)
@@ -130,7 +122,7 @@ def _grid(leaf: Leaf, omega: Array, variance: float, table: Table) -> Array:
     """Candidates for the maximiser, with the energy's kinks and points just beside them."""
     scale = -1.0 / variance if leaf.variable.name == "w" and variance < 0.0 else 1.0
     reach = 4.0 * (1.0 + np.max(np.abs(omega))) * max(scale, 1e-2)
-    kinks = [float(sp.N(sp.sympify(split).xreplace(dict(table)))) for split in leaf.splits]
+    kinks = [number(split, table) for split in leaf.splits]
     beside = [kink + side for kink in kinks for side in (-1e-12, 0.0, 1e-12)]
     return np.unique(np.concatenate([np.linspace(-reach, reach, _GRID), beside]))
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from spinodal.codegen import cache
 from spinodal.kinds import EXTREMISED, KINDS
+from spinodal.located_errors import located_errors
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Failure, Locus, Solution, State
 from spinodal.numeric.solve import Bound, all_states, solve_points
@@ -26,7 +27,6 @@ from spinodal.spec import (
     Spec,
     SpecError,
     check_parameters,
-    located,
     read_spec,
     with_copies,
     with_fewer_levels,
@@ -101,7 +101,7 @@ class Model:
         check_scheme(self.spec)
         from spinodal.report import derivation
 
-        with _located(self.spec):
+        with located_errors(self.spec):
             return derivation(self.spec)
 
     def source(self) -> str:
@@ -111,7 +111,7 @@ class Model:
             return Path(module_file).read_text(encoding="utf-8")
         from spinodal.codegen.generate import generate
 
-        with _located(self.spec):
+        with located_errors(self.spec):
             return generate(self.spec, cache.key(self.spec))
 
     @cached_property
@@ -121,7 +121,7 @@ class Model:
         def build(identity: str) -> str:
             from spinodal.codegen.generate import generate
 
-            with _located(self.spec):
+            with located_errors(self.spec):
                 return generate(self.spec, identity)
 
         module = cache.load(self.spec, build)
@@ -484,19 +484,3 @@ class Model:
     def _repr_markdown_(self) -> str:
         """The spec's description, for notebooks."""
         return f"**{self.name}** ({self.ansatz}): {self.spec.description}"
-
-
-class _located:  # noqa: N801 - a context manager reads as a function
-    """Turn a derivation's error into a located error of the spec."""
-
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        from spinodal.symbolic.errors import DerivationError
-
-        if isinstance(error, DerivationError):
-            raise located(self.spec, error.place, error.message, error.cure or None, column=error.column) from error

@@ -8,12 +8,14 @@ No closed form of the limit is used.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import sympy as sp
 
 from spinodal.numeric.results import Array
 from spinodal.symbolic.action import action_of
-from spinodal.symbolic.channel import Channel
+from spinodal.symbolic.channel import Branch, Channel
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.derive import gather
 from spinodal.symbolic.features import pairing, random_feature_block
@@ -56,18 +58,14 @@ def _coupled_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, 
     """E_omega (1/y) log E_xi Z(omega + xi)^y, xi ~ N(0, D/y), from the leaves' defining sums and integrals."""
     top, spread = (float(table[v]) for v in channel.levels)
     outer = top - spread / y
-    teacher = float(sp.sympify(channel.teacher).xreplace(table))
-    z = np.linspace(-8.5, 8.5, 2001)  # fine enough for slopes that jump
-    weight = np.exp(-z * z / 2)
-    weight /= weight.sum()
+    teacher = number(channel.teacher, table)
+    z, weight = normal_grid(8.5, 2001)  # fine enough for slopes that jump
     total = 0.0
     for branch in channel.branches:
         if branch.planted:
             return None
-        share = float(sp.sympify(branch.weight).xreplace(table))
-        mean = teacher * float(sp.sympify(branch.mean_slope).xreplace(table))
-        variance = outer + teacher**2 * float(sp.sympify(branch.smeared).xreplace(table))
-        omega = mean + np.sqrt(variance) * z
+        share = number(branch.weight, table)
+        omega = fields_of(branch, teacher, outer, z, table)
         reach = 8.0 * np.sqrt(spread) + 2.0 * spread
         t = np.linspace(omega[0] - reach, omega[-1] + reach, 8001)
         logs = _direct_log_partition(derived, branch.student, t, float(table[channel.variance]), table)
@@ -79,13 +77,39 @@ def _coupled_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, 
         heights = (np.concatenate(logs_of) + norm) / y
         factor = weight
         if branch.teacher is not None:
-            residual = float(sp.sympify(channel.teacher_variance).xreplace(table)) - teacher**2 / outer
+            residual = number(channel.teacher_variance, table) - teacher**2 / outer
             seen = _direct_log_partition(derived, branch.teacher, teacher / np.sqrt(outer) * z, residual, table)
             if seen is None:
                 return None
             factor = weight * np.exp(seen)
         total += share * float(np.sum(factor * heights))
     return total
+
+
+def number(expression: sp.Expr | float, table: Mapping[sp.Symbol, sp.Float]) -> float:
+    """The value of an expression at a state."""
+    return float(sp.N(sp.sympify(expression).xreplace(dict(table))))
+
+
+def normal_grid(edge: float, size: int) -> tuple[Array, Array]:
+    """Evenly spaced nodes of a standard normal variable and their weights, which sum to 1."""
+    z = np.linspace(-edge, edge, size)
+    weight = np.exp(-z * z / 2)
+    return z, weight / weight.sum()
+
+
+def fields_of(branch: Branch, teacher: float, variance: float, z: Array, table: Mapping[sp.Symbol, sp.Float]) -> Array:
+    """A branch's fields at standard normal nodes.
+
+    Args:
+        branch: what the teacher's label says of the field's mean and of its variance.
+        teacher: the overlap with the teacher.
+        variance: of the field under the outermost average, where nothing of the teacher is known.
+        z: standard normal nodes, [n].
+        table: the state.
+    """
+    spread = variance + teacher**2 * number(branch.smeared, table)
+    return np.asarray(teacher * number(branch.mean_slope, table) + np.sqrt(spread) * z)
 
 
 def with_definitions(derived: Derived, point: dict[sp.Symbol, sp.Float]) -> dict[sp.Symbol, sp.Float] | None:
@@ -133,18 +157,14 @@ def _replicated_channel(derived: Derived, channel: Channel, table: dict[sp.Symbo
     assert isinstance(channel, Channel)
     overlap = float(table[channel.overlap])
     variance = float(table[channel.variance])
-    teacher = float(sp.sympify(channel.teacher).xreplace(table))
-    z = np.linspace(-9.0, 9.0, 1201)
-    weight = np.exp(-z * z / 2)
-    weight /= weight.sum()
+    teacher = number(channel.teacher, table)
+    z, weight = normal_grid(9.0, 1201)
     total, norm = 0.0, 0.0
     for branch in channel.branches:
         if branch.planted:
             return None
-        share = float(sp.sympify(branch.weight).xreplace(table))
-        mean = teacher * float(sp.sympify(branch.mean_slope).xreplace(table))
-        spread = overlap + teacher**2 * float(sp.sympify(branch.smeared).xreplace(table))
-        omega = mean + np.sqrt(spread) * z
+        share = number(branch.weight, table)
+        omega = fields_of(branch, teacher, overlap, z, table)
         logs = _block_heights(derived, channel, branch.student, omega, variance, table)
         if logs is None:
             return None
@@ -167,7 +187,7 @@ def _block_heights(
     levels = [float(table[v]) for v in channel.levels]
     if len(levels) == 1:
         return _direct_log_partition(derived, tag, omega, variance, table)
-    sizes = [float(sp.sympify(size).xreplace(table)) for size in channel.sizes]
+    sizes = [number(size, table) for size in channel.sizes]
     reach = 12.0 * np.sqrt(levels[-1] - levels[0])
     t = np.linspace(omega[0] - reach, omega[-1] + reach, 2401)
     logs = _direct_log_partition(derived, tag, t, variance, table)
@@ -187,8 +207,8 @@ def _direct_log_partition(
     """Log Z from the definition: a sum over weights, or Gauss-Hermite free trapezoid over the field."""
     leaf = derived.leaves[tag]
     if leaf.values:
-        values = [float(sp.sympify(v).xreplace(table)) for v in leaf.values]
-        levels = [float(sp.sympify(v).xreplace(table)) for v in leaf.log_levels]
+        values = [number(v, table) for v in leaf.values]
+        levels = [number(v, table) for v in leaf.log_levels]
         exponents = np.stack([lv + omega * w + variance * w * w / 2 for lv, w in zip(levels, values, strict=True)])
         top = exponents.max(axis=0)
         return np.asarray(top + np.log(np.exp(exponents - top).sum(axis=0)))
@@ -198,14 +218,14 @@ def _direct_log_partition(
     function = sp.lambdify(leaf.variable, log_f, modules=[{"Tail": _tail, "Heaviside": np.heaviside}, "numpy"])
     if leaf.variable == symbol("w"):
         gauss_nodes, gauss_weights = np.polynomial.legendre.leggauss(24)
-        grid = np.unique([*np.linspace(-60.0, 60.0, 241), *(float(sp.sympify(s).xreplace(table)) for s in leaf.splits)])
+        grid = np.unique([*np.linspace(-60.0, 60.0, 241), *(number(s, table) for s in leaf.splits)])
         width = np.diff(grid)[:, None] / 2
         w, log_mass = (grid[:-1, None] + width + width * gauss_nodes).ravel(), np.log(width * gauss_weights).ravel()
         exponent = np.asarray(function(w)) + 0.0 * w + log_mass
         return np.array([_log_sum(exponent + o * w + variance * w * w / 2, 1.0) for o in omega])
     # panels cut at the loss's edges, so that the defining integral is smooth on each
     edges = [e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)] + list(leaf.splits)
-    cuts = sorted({float(sp.sympify(e).xreplace(table)) for e in edges})
+    cuts = sorted({number(e, table) for e in edges})
     nodes, gauss = np.polynomial.legendre.leggauss(24)
     result = np.empty_like(omega)
     sigma = np.sqrt(variance)

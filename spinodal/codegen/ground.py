@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
-from spinodal.codegen.ir import GroundKernel, Planted, StepInZ
+from spinodal.codegen.ir import GroundKernel, GroundSite, Planted, StepInZ
 from spinodal.codegen.nodes import Context, leaf_data, reads, targets
 from spinodal.codegen.peaks import FIELD, LOWER, UPPER, ManyBuilder, PeakGroup, coordinates, named, parted
 from spinodal.symbolic.averages import Evaluated
@@ -48,17 +48,12 @@ def ground_kernel(
     kink_body, kink_values = named(kink_builder, [kink_builder.rewrite(_at_kink(found)) for _, found in sums])
     mean, variance = builder.scalar(group.mean), builder.scalar(site.variance)
     root = builder.scalar(sp.sqrt(group.variance))
-    potential, cuts, points = site_of(leaf, site.label)
-    bound = {variable for variable, _ in group.planted}
+    what = site_of(leaf, site.label)
     planted = tuple(Planted(variable, str(kind), splits[variable]) for variable, kind in group.planted)
-    t_steps = tuple(StepInZ(-split, sp.Integer(1)) for split in leaf.splits) or (StepInZ(sp.Integer(0), sp.Integer(1)),)
     z_steps = builder.along(z)
     items = [*builder.hoisted, *body, *kink_body]
-    read = set().union(*(reads(item) for item in items))
-    scalars = [mean, root, variance, *values, *kink_values, *potential, *cuts, *(part for point in points for part in point)]
-    scalars += [part for step in (*t_steps, *z_steps) for part in (step.offset, step.slope, step.sharpness)]
-    scalars += [split for planted_variable in planted for split in planted_variable.splits]
-    read = read.union(*(sp.sympify(e).free_symbols for e in scalars))
+    scalars = [mean, root, variance, *values, *kink_values, *what.expressions, *steps_and_splits(what, z_steps, planted)]
+    read = set().union(*(reads(item) for item in items), *(e.free_symbols for e in scalars))
     produced = {s for item in items for s in targets(item)} | {z, *arrays, FIELD, LOWER, UPPER, T, PLACE}
     hidden = builder.leaf_symbols | kink_builder.leaf_symbols | leaf_data(leaf, context)
     return GroundKernel(
@@ -66,19 +61,12 @@ def ground_kernel(
         comment=f"{site.omega} = {group.mean} + {sp.sqrt(group.variance)} z, in the ground state that follows it",
         z=z,
         planted=planted,
-        inputs=tuple(sorted((read | hidden) - produced - bound, key=str)),
+        inputs=tuple(sorted((read | hidden) - produced - {variable for variable, _ in group.planted}, key=str)),
         hoisted=tuple(builder.hoisted),
         mean=mean,
         root=root,
         variance=variance,
-        weight=leaf.variable == symbol("w"),
-        t=T,
-        place=PLACE,
-        potential=potential,
-        quadratic=leaf.kind == "pieces",
-        cuts=cuts,
-        points=points,
-        t_steps=t_steps,
+        site=what,
         z_steps=z_steps,
         node_variables=(z, *arrays),
         body=tuple(body),
@@ -89,15 +77,22 @@ def ground_kernel(
     )
 
 
-def site_of(
-    leaf: Leaf, label: sp.Expr
-) -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...], tuple[tuple[sp.Expr, sp.Expr], ...]]:
-    """Minus the energy with its derivatives in ``T``, where its pieces meet, and a discrete weight's points."""
+def site_of(leaf: Leaf, label: sp.Expr) -> GroundSite:
+    """What is maximised: minus the energy with its derivatives in ``T`` and its pieces, or a discrete weight's points."""
+    steps = tuple(StepInZ(-split, sp.Integer(1)) for split in leaf.splits) or (StepInZ(sp.Integer(0), sp.Integer(1)),)
     if leaf.kind == "discrete":
-        return (), (), tuple(zip(leaf.values, leaf.log_levels, strict=True))
-    assert label == leaf.label
-    potential = branch_at(leaf.log_weight, leaf.variable, T).xreplace({leaf.variable: PLACE})
-    return tuple(potential.diff(T, k) for k in range(3)), leaf.splits, ()
+        potential, cuts, points = (), (), tuple(zip(leaf.values, leaf.log_levels, strict=True))
+    else:
+        assert label == leaf.label
+        minus_energy = branch_at(leaf.log_weight, leaf.variable, T).xreplace({leaf.variable: PLACE})
+        potential, cuts, points = tuple(minus_energy.diff(T, k) for k in range(3)), leaf.splits, ()
+    return GroundSite(leaf.variable == symbol("w"), T, PLACE, potential, leaf.kind == "pieces", cuts, points, steps)
+
+
+def steps_and_splits(site: GroundSite, z_steps: Sequence[StepInZ], planted: Sequence[Planted]) -> list[sp.Expr]:
+    """What the places of nodes depend on."""
+    places = [part for step in (*site.t_steps, *z_steps) for part in step.parts]
+    return places + [split for variable in planted for split in variable.splits]
 
 
 def _at_node(expression: sp.Expr) -> sp.Expr:

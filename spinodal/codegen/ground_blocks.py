@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
-from spinodal.codegen.ground import BEND, HEIGHT, PLACE, SHARE, SLOPE, site_of
-from spinodal.codegen.ir import GroundBlocksKernel, Planted, StepInZ
+from spinodal.codegen.ground import BEND, HEIGHT, PLACE, SHARE, SLOPE, site_of, steps_and_splits
+from spinodal.codegen.ir import GroundBlocksKernel, Planted
 from spinodal.codegen.nodes import NESTED, Context, leaf_data, reads, targets
 from spinodal.codegen.peaks import LOWER, UPPER, ManyBuilder, named
 from spinodal.symbolic.averages import Average, Evaluated, Measure, explicit_fields, standard_normals
-from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.ground import Ground, InfiniteAtJump, PositiveShare
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.maximisers import ABOVE, Follower
@@ -60,16 +59,13 @@ def ground_blocks_kernel(
     centre = (builder.scalar(offset), builder.scalar(slopes.get(z, sp.Integer(0))))
     spread, size = builder.scalar(found.measure.loading[0, 0]), builder.scalar(found.size)
     variance = builder.scalar(site.variance)
-    potential, cuts, points = site_of(leaf, site.label)
+    what = site_of(leaf, site.label)
     planted = tuple(Planted(variable, str(kind), splits[variable]) for variable, kind in measure.planted)
-    t_steps = tuple(StepInZ(-split, sp.Integer(1)) for split in leaf.splits) or (StepInZ(sp.Integer(0), sp.Integer(1)),)
     z_steps = builder.along(z)
     items = [*builder.hoisted, *body, *inner_body, *jump_body]
-    scalars = [*centre, spread, size, variance, *values, *means, *sums, *potential, *cuts]
-    scalars += [part for point in points for part in point]
-    scalars += [part for step in (*t_steps, *z_steps) for part in (step.offset, step.slope, step.sharpness)]
-    scalars += [split for planted_variable in planted for split in planted_variable.splits]
-    read = set().union(*(reads(item) for item in items), *(sp.sympify(e).free_symbols for e in scalars))
+    scalars = [*centre, spread, size, variance, *values, *means, *sums, *what.expressions]
+    scalars += steps_and_splits(what, z_steps, planted)
+    read = set().union(*(reads(item) for item in items), *(e.free_symbols for e in scalars))
     arrays = {
         z,
         T,
@@ -97,14 +93,7 @@ def ground_blocks_kernel(
         mean=centre[0],
         root=centre[1],
         variance=variance,
-        weight=leaf.variable == symbol("w"),
-        t=T,
-        place=PLACE,
-        potential=potential,
-        quadratic=leaf.kind == "pieces",
-        cuts=cuts,
-        points=points,
-        t_steps=t_steps,
+        site=what,
         z_steps=z_steps,
         node_variables=(z, LOG_NORM),
         body=tuple(body),

@@ -68,6 +68,11 @@ class StepInZ:
     slope: sp.Expr
     sharpness: sp.Expr = sp.Integer(1)
 
+    @property
+    def parts(self) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+        """Everything it depends on."""
+        return self.offset, self.slope, self.sharpness
+
 
 @dataclass(frozen=True, slots=True)
 class Inner:
@@ -189,6 +194,35 @@ class PeakKernel:
 
 
 @dataclass(frozen=True, slots=True)
+class GroundSite:
+    """What is maximised at a site: a weight or a student's field, and minus its energy.
+
+    Attributes:
+        weight: whether the site is a weight (else a student's field).
+        t, place: variables of the potential: where it is evaluated, and a point of the piece it is evaluated on.
+        potential: minus the energy and its first two derivatives; empty for discrete weights.
+        quadratic: whether it is quadratic on every piece.
+        cuts: where pieces meet.
+        points: (weight, minus the energy) of discrete weights.
+        t_steps: where the potential changes fast.
+    """
+
+    weight: bool
+    t: sp.Symbol
+    place: sp.Symbol
+    potential: tuple[sp.Expr, ...]
+    quadratic: bool
+    cuts: tuple[sp.Expr, ...]
+    points: tuple[tuple[sp.Expr, sp.Expr], ...]
+    t_steps: tuple[StepInZ, ...]
+
+    @property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """Everything it depends on."""
+        return (*self.potential, *self.cuts, *(part for point in self.points for part in point))
+
+
+@dataclass(frozen=True, slots=True)
 class GroundKernel:
     """One pass over a Gaussian field ``omega = mean + root z`` of functions of a site's ground state, with its kinks.
 
@@ -201,13 +235,7 @@ class GroundKernel:
         hoisted: assignments that do not depend on nodes.
         mean, root: of the field.
         variance: V in Lambda(omega, V).
-        weight: whether the site is a weight (else a student's field).
-        t, place: variables of the potential: where it is evaluated, and a point of the piece it is evaluated on.
-        potential: minus the energy and its first two derivatives; empty for discrete weights.
-        quadratic: whether it is quadratic on every piece.
-        cuts: where pieces meet.
-        points: (weight, minus the energy) of discrete weights.
-        t_steps: where the potential changes fast.
+        site: what is maximised.
         z_steps: where other factors of the integrands change fast.
         node_variables: z, the share of positive maximisers, Lambda and its first two derivatives, at a node.
         body: assignments and calls on the nodes.
@@ -226,14 +254,7 @@ class GroundKernel:
     mean: sp.Expr
     root: sp.Expr
     variance: sp.Expr
-    weight: bool
-    t: sp.Symbol
-    place: sp.Symbol
-    potential: tuple[sp.Expr, ...]
-    quadratic: bool
-    cuts: tuple[sp.Expr, ...]
-    points: tuple[tuple[sp.Expr, sp.Expr], ...]
-    t_steps: tuple[StepInZ, ...]
+    site: GroundSite
     z_steps: tuple[StepInZ, ...]
     node_variables: tuple[sp.Symbol, ...]
     body: tuple[Assign | Call | Inner, ...]
@@ -255,7 +276,7 @@ class GroundKernel:
     @property
     def data(self) -> tuple[sp.Expr, ...]:
         """Expressions that say what the site is."""
-        return (*self.potential, *self.cuts, *(part for point in self.points for part in point))
+        return self.site.expressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +312,7 @@ class GroundBlocksKernel(GroundKernel):
     @property
     def data(self) -> tuple[sp.Expr, ...]:
         """Expressions that say what the site is, and what is averaged inside."""
-        inside = (e for _, e in (*self.inner_means, *self.inner_sums))
-        site = (*self.potential, *self.cuts, *(part for point in self.points for part in point))
-        return (*site, *inside)
+        return (*self.site.expressions, *(e for _, e in (*self.inner_means, *self.inner_sums)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,7 @@ class _Context:
         for definition in reversed(self.derived.definitions):
             if definition.symbol in needed:
                 needed |= definition.expression.free_symbols
-                expression = sp.sympify(definition.expression)
+                expression = definition.expression
                 if expression.is_number:  # activation moments: exact until here
                     expression = sp.Float(sp.N(expression, 30), 17)
                 chosen.append(Assign(definition.symbol, self._mark(expression, marks)))
@@ -242,7 +242,7 @@ class _Context:
             read |= expression.free_symbols
         steps = builder.step_list()
         for step in steps:
-            read |= step.offset.free_symbols | step.slope.free_symbols | step.sharpness.free_symbols
+            read = read.union(*(part.free_symbols for part in step.parts))
         for variable in planted:
             read |= {s for split in variable.splits for s in split.free_symbols}
         inputs = read - produced - bound - ({z} if z is not None else set())

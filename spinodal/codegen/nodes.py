@@ -57,13 +57,13 @@ def reads(item: Assign | Call | Inner) -> set[sp.Symbol]:
         case Assign(expression=expression):
             return set(expression.free_symbols)
         case Call(arguments=arguments):
-            return set().union(*(sp.sympify(a).free_symbols for a in arguments))
+            return set().union(*(a.free_symbols for a in arguments))
         case Inner(inputs=inputs, steps=steps):
             return set(inputs).union(*(_step_reads(step) for step in steps))
 
 
 def _step_reads(step: StepInZ) -> set[sp.Symbol]:
-    return step.offset.free_symbols | step.slope.free_symbols | step.sharpness.free_symbols
+    return set().union(*(part.free_symbols for part in step.parts))
 
 
 def leaf_data(leaf: Leaf, context: Context) -> set[sp.Symbol]:

@@ -84,9 +84,9 @@ def peak_kernel(
     t_steps = tuple(dict.fromkeys((*level_builder.along(NODE), *slope_builder.along(NODE), *builder.along(NODE))))
     z_steps = builder.along(z)
     scalars = [mean, root, spread, height, *slopes, *values, *kink_values]
-    scalars += [part for step in (*t_steps, *z_steps) for part in (step.offset, step.slope, step.sharpness)]
+    scalars += [part for step in (*t_steps, *z_steps) for part in step.parts]
     scalars += [split for variable in planted for split in variable.splits]
-    read = read.union(*(sp.sympify(e).free_symbols for e in scalars))
+    read = read.union(*(e.free_symbols for e in scalars))
     produced = {s for item in items for s in targets(item)} | {z, NODE, FIELD, LOWER, UPPER}
     hidden = builder.leaf_symbols | level_builder.leaf_symbols | slope_builder.leaf_symbols | kink_builder.leaf_symbols
     return PeakKernel(

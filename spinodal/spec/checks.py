@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from spinodal.spec.ast import names
 from spinodal.spec.errors import SpecError
 from spinodal.spec.evaluation import FLOATS, evaluate
-from spinodal.spec.field_checks import check_label, check_loss_is_real, check_regularization
+from spinodal.spec.field_checks import check_constraint_can_hold, check_label, check_loss_is_real, check_regularization
 from spinodal.spec.tokens import VARIABLES
 from spinodal.spec.types import Formula, Spec, Weights
 
@@ -78,6 +78,8 @@ def check_meaning(
     loss = spec.loss.constraint or spec.loss.energy
     if loss is not None and due([loss]):
         check_loss_is_real(loss, labels, values, complain)
+    if spec.loss.constraint is not None and due([spec.loss.constraint]):
+        check_constraint_can_hold(spec.loss.constraint, labels, values, complain)
     if spec.loss.regularization is not None and due([spec.loss.regularization]):
         must_confine = spec.student.weights.kind == "unconstrained"
         check_regularization(spec.loss.regularization, values, complain, must_confine=must_confine)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 
+from spinodal.spec.ast import Compare, Logic, Node
 from spinodal.spec.errors import SpecError
 from spinodal.spec.evaluation import FLOATS, evaluate
 from spinodal.spec.types import Formula
@@ -44,6 +46,57 @@ def check_loss_is_real(loss: Formula, labels: list[float], values: Mapping[str, 
     for y, h in ((y, h) for y in labels for h in _GRID):
         for _ in _real(loss, {**values, "y": y, "h": h}, ("y", "h"), complain):
             pass
+
+
+def check_constraint_can_hold(
+    constraint: Formula, labels: list[float], values: Mapping[str, float], complain: Complain
+) -> None:
+    """A constraint whose comparisons are linear in h leaves some field for labels of +-1; others are left to the derivation.
+
+    Raises:
+        SpecError: otherwise.
+    """
+    for y in (y for y in labels if abs(y) == 1.0):
+        env = {**values, "y": y}
+        try:
+            edges = sorted({edge for comparison in _comparisons(constraint.root) for edge in _edge(comparison, env)})
+            between = [(a + b) / 2 for a, b in pairwise(edges)] if edges else [0.0]
+            beyond = [edges[0] - 1.0, edges[-1] + 1.0] if edges else []
+            possible = any(evaluate(constraint.root, {**env, "h": h}, context=FLOATS) for h in (*between, *beyond))
+        except (ArithmeticError, ValueError):
+            continue
+        if not possible:
+            raise complain(
+                constraint, f"no field h satisfies the constraint when y = {y:g}", "check the comparison's direction"
+            )
+
+
+def _comparisons(node: Node) -> Iterator[Compare]:
+    if isinstance(node, Logic):
+        for operand in node.operands:
+            yield from _comparisons(operand)
+    elif isinstance(node, Compare):
+        yield node
+
+
+def _edge(comparison: Compare, env: Mapping[str, float]) -> Iterator[float]:
+    """Where a comparison linear in h changes its truth.
+
+    Raises:
+        ValueError: if it is not linear.
+    """
+
+    def excess(h: float) -> float:
+        at = {**env, "h": h}
+        left, right = (evaluate(side, at, context=FLOATS) for side in (comparison.left, comparison.right))
+        return float(left) - float(right)
+
+    level, slope = excess(0.0), excess(1.0) - excess(0.0)
+    for h in _GRID:
+        if abs(excess(h) - level - slope * h) > 1e-12 * (abs(level) + abs(slope * h)):
+            raise ValueError("not linear")
+    if slope:
+        yield -level / slope
 
 
 def check_regularization(

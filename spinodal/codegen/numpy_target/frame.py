@@ -137,7 +137,7 @@ def follower(program: Program) -> str:
     ]
     for j, name in enumerate(names):
         if name in values:
-            lines.append(f"    out_follower[:, {j}] = {source(sp.sympify(values[name]))}")
+            lines.append(f"    out_follower[:, {j}] = {source(values[name])}")
     return "\n".join([*lines, "    return out_follower"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import sympy as sp
 
-from spinodal.codegen.ir import GroundBlocksKernel, GroundKernel
+from spinodal.codegen.ir import GroundBlocksKernel, GroundKernel, GroundSite
 from spinodal.codegen.numpy_target.peaks import Body, function, steps_of
 from spinodal.codegen.numpy_target.printer import name_of, source
 
@@ -27,7 +27,7 @@ def ground_kernel(
         arguments: what does not depend on nodes, as ``, a, b``.
         body_of: the lines of a body.
     """
-    lines = [*head, *_potential(kernel, arguments)]
+    lines = [*head, *_potential(kernel.site, arguments)]
     functions = ["None", "None"]
     if kernel.averages:
         values = [f"runtime.dot(weight, {source(e)})" for _, e in kernel.averages]
@@ -38,8 +38,8 @@ def ground_kernel(
         values = [source(e) for _, e in kernel.kink_sums]
         lines += function("summands", kernel.kink_variables, arguments, body_of(kernel.kink_body), values)
         functions[1] = "summands"
-    lines += _site(kernel)
-    scale = ", ".join(source(sp.sympify(e)) for e in (kernel.mean, kernel.root, kernel.variance))
+    lines += _site(kernel.site)
+    scale = ", ".join(source(e) for e in (kernel.mean, kernel.root, kernel.variance))
     call = f"ground.averages({', '.join(functions)}, site, rule, {scale}, {steps_of(kernel.z_steps)}{arguments})"
     if weights:
         call = f"[runtime.gather(b, average, {' * '.join(weights)}) for average in {call}]"
@@ -54,7 +54,7 @@ def ground_blocks_kernel(
     body_of: Callable[[Body], list[str]],
 ) -> str:
     """The function of a kernel with ground states inside blocks; arguments as for :func:`ground_kernel`."""
-    lines = [*head, *_potential(kernel, arguments)]
+    lines = [*head, *_potential(kernel.site, arguments)]
     functions = ["integrands", "None", "None"]
     if kernel.inner_means:
         values = [source(e) for _, e in kernel.inner_means]
@@ -70,10 +70,10 @@ def ground_blocks_kernel(
     values = [f"runtime.dot(weight, {source(e)})" for _, e in kernel.averages]
     nodes = [z, sp.Symbol("weight"), log_norm, sp.Symbol("found")]
     lines += function("integrands", nodes, arguments, [*opened, *body_of(kernel.body)], values)
-    lines += _site(kernel)
+    lines += _site(kernel.site)
     signed = ", signed=True" if kernel.signed else ""
     mean = f"({source(kernel.mean)}, {source(kernel.root)})"
-    scale = ", ".join(source(sp.sympify(e)) for e in (kernel.spread, kernel.size, kernel.variance))
+    scale = ", ".join(source(e) for e in (kernel.spread, kernel.size, kernel.variance))
     call = f"ground_blocks.averages({', '.join(functions)}, site, rule, {mean}, {scale}, {steps_of(kernel.z_steps)}"
     call += f"{arguments}{signed})"
     if weights:
@@ -81,22 +81,22 @@ def ground_blocks_kernel(
     return "\n".join([*lines, "", f"    return {call}"])
 
 
-def _potential(kernel: GroundKernel, arguments: str) -> list[str]:
+def _potential(site: GroundSite, arguments: str) -> list[str]:
     """The lines of the function of minus the energy and its derivatives."""
-    if not kernel.potential:
+    if not site.potential:
         return []
-    shared, reduced = sp.cse(list(kernel.potential), symbols=sp.numbered_symbols("_u"), order="none")
+    shared, reduced = sp.cse(list(site.potential), symbols=sp.numbered_symbols("_u"), order="none")
     body = [f"{target} = {source(expression)}" for target, expression in shared]
-    return function("potential", [kernel.t, kernel.place], arguments, body, [source(e) for e in reduced])
+    return function("potential", [site.t, site.place], arguments, body, [source(e) for e in reduced])
 
 
-def _site(kernel: GroundKernel) -> list[str]:
+def _site(site: GroundSite) -> list[str]:
     """The lines that say what is maximised."""
-    cuts = ", ".join(source(cut) for cut in kernel.cuts)
-    points = ", ".join(f"({source(value)}, {source(level)})" for value, level in kernel.points)
-    potential = "potential" if kernel.potential else "None"
+    cuts = ", ".join(source(cut) for cut in site.cuts)
+    points = ", ".join(f"({source(value)}, {source(level)})" for value, level in site.points)
+    potential = "potential" if site.potential else "None"
     return [
         "",
-        f"    site = ground.Site({potential}, [{cuts}], [{points}], weight={kernel.weight}, quadratic={kernel.quadratic},"
-        f" steps={steps_of(kernel.t_steps)})",
+        f"    site = ground.Site({potential}, [{cuts}], [{points}], weight={site.weight}, quadratic={site.quadratic},"
+        f" steps={steps_of(site.t_steps)})",
     ]

@@ -99,8 +99,8 @@ def kernel_function(
 
 
 def _step_arguments(step: StepInZ) -> str:
-    parts = [step.offset, step.slope] if step.sharpness == 1 else [step.offset, step.slope, step.sharpness]
-    return ", ".join(source(sp.sympify(part)) for part in parts)
+    parts = step.parts[:2] if step.sharpness == 1 else step.parts
+    return ", ".join(source(part) for part in parts)
 
 
 def inner_functions(
@@ -169,7 +169,7 @@ def _body(
                 names = [call.outputs[0][1] for call in (tail, density)]
                 if not paired.issuperset(names):
                     targets = ", ".join(name_of(name) for name in names)
-                    argument = source(sp.sympify(item.arguments[0]))
+                    argument = source(item.arguments[0])
                     lines.append(f"{targets} = special.gaussian_tail_and_density({argument})")
                 paired.update(names)
                 continue
@@ -191,13 +191,13 @@ def _read(
     if isinstance(kernel, PeakKernel):
         found = found.union(*(expression.free_symbols for expression in (kernel.level, *kernel.slopes)))
     if isinstance(kernel, GroundKernel):
-        found = found.union(*(sp.sympify(expression).free_symbols for expression in kernel.data))
+        found = found.union(*(expression.free_symbols for expression in kernel.data))
     for item in kernel.items if isinstance(kernel, PeakKernel | GroundKernel) else kernel.body:
         if isinstance(item, Assign | Inner):
             found |= reads(item)
             continue
         for argument in item.arguments:
-            found |= sp.sympify(argument).free_symbols
+            found |= argument.free_symbols
         if item.function == "primitive":
             leaf = leaves[item.tag[0]]
             found |= {*leaf.label.free_symbols, *leaf_parameters(leaf)}
@@ -211,12 +211,12 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
         return f"{name_of(item.target)} = {source(item.expression)}"
     names = dict(item.outputs)
     highest = max(names)
-    first = source(sp.sympify(item.arguments[0]))
+    first = source(item.arguments[0])
     match item.function:
         case "tail":
             return f"{name_of(names[0])} = special.gaussian_tail({first})"
         case "conditional_tail":
-            arguments = ", ".join(source(sp.sympify(a)) for a in item.arguments)
+            arguments = ", ".join(source(a) for a in item.arguments)
             return f"{name_of(names[0])} = bivariate.conditional_tail({arguments})"
         case "density":
             return f"{name_of(names[0])} = special.gaussian({first})"
@@ -228,7 +228,7 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
             arguments = "".join(f", {name_of(s)}" for s in tilt_parameters(tilt, leaf_of_tilt))
             if leaf_of_tilt is None or leaf_of_tilt.kind != "discrete":
                 arguments += ", rule"
-            variance = source(sp.sympify(item.arguments[1]))
+            variance = source(item.arguments[1])
             return f"{name_of(names[0])} = _tilted_{item.tag[0]}_{item.tag[1]}({first}, {variance}{arguments})"
         case "log_tail" | "log_two_cosh" | "primitive":
             begin = 0 if 0 in names or item.function == "primitive" else 1
@@ -238,7 +238,7 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
                 leaf = leaves[item.tag[0]]
                 labels = sorted(leaf.label.free_symbols, key=str)
                 extra = "".join(f", {name_of(s)}" for s in (*labels, *leaf_parameters(leaf)))
-                variance = source(sp.sympify(item.arguments[1]))
+                variance = source(item.arguments[1])
                 call = f"_leaf_{leaf.tag}({first}, {variance}, {highest}{extra}{rule_argument(leaf)})"
             elif item.function == "log_two_cosh":
                 call = f"special.{'binary_slopes' if begin else 'binary_cumulants'}({first}, {highest})"

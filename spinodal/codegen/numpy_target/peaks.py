@@ -41,7 +41,7 @@ def peak_kernel(
         values = [source(e) for _, e in kernel.kink_sums]
         lines += function("summands", kernel.kink_variables, arguments, body_of(kernel.kink_body), values)
         functions[1] = "summands"
-    scale = ", ".join(source(sp.sympify(e)) for e in (kernel.mean, kernel.root, kernel.spread))
+    scale = ", ".join(source(e) for e in (kernel.mean, kernel.root, kernel.spread))
     call = (
         f"envelope.averages({', '.join(functions)}, rule, {scale}, {steps_of(kernel.t_steps)}, {steps_of(kernel.z_steps)}"
         f"{arguments}, single={kernel.single})"
@@ -62,4 +62,4 @@ def function(
 
 def steps_of(steps: Sequence[StepInZ]) -> str:
     """The list of (offset, slope) of steps."""
-    return "[" + ", ".join(f"({source(sp.sympify(s.offset))}, {source(sp.sympify(s.slope))})" for s in steps) + "]"
+    return "[" + ", ".join(f"({source(s.offset)}, {source(s.slope)})" for s in steps) + "]"
