@@ -13,22 +13,28 @@ from spinodal.symbolic.functions import LogTail, LogTwoCosh, Tail, Tilted
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.outputs import Output
+from spinodal.symbolic.pieces import coefficients_in_pieces
 from spinodal.symbolic.priors import Prior
 
 
 @dataclass(frozen=True, slots=True)
 class Tilt:
-    """A function averaged in the measure a leaf tilts: ``<g> = E[f g] / E[f]``, numerically."""
+    """A function averaged in the measure a leaf tilts: ``<g> = E[f g] / E[f]``.
+
+    ``pieces`` are (c, A, B) of the log-weight c - A h^2/2 - B h and the function's coefficients of 1, h and h^2, all step
+    functions of h, where both are quadratic between the splits: then the average is a sum over pieces, else numerical.
+    """
 
     leaf: str
     name: str
     function: sp.Expr
     log_weight: sp.Expr
     splits: tuple[sp.Expr, ...]
+    pieces: tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]] | None = None
 
 
 class Tilts:
-    """Collects the tilted averages that need numerical integration while observables are derived."""
+    """Collects the tilted averages that are not elementary while observables are derived."""
 
     def __init__(self) -> None:
         self.table: dict[tuple[str, str], Tilt] = {}
@@ -61,7 +67,10 @@ class Tilts:
         splits.update(dict.fromkeys(e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)))
         if function.has(sp.sign, sp.Heaviside):
             splits.setdefault(sp.Integer(0))
-        self.table[leaf.tag, name] = Tilt(leaf.tag, name, function, log_weight(leaf), tuple(splits))
+        smooth_between = x == H and leaf.kind in ("quadratic", "pieces") and len(splits) > 0
+        of_function = coefficients_in_pieces(function, x) if smooth_between else None
+        pieces = None if of_function is None else (leaf.quadratic, of_function)
+        self.table[leaf.tag, name] = Tilt(leaf.tag, name, function, log_weight(leaf), tuple(splits), pieces)
         return Tilted(sp.Symbol(leaf.tag), sp.Symbol(name), omega, variance, leaf.label)
 
 

@@ -14,7 +14,7 @@ from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import Interval, kinks, region, sample_points, symbol, to_sympy
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored
 from spinodal.symbolic.leaves import Leaf, LeafKind
-from spinodal.symbolic.pieces import is_quadratic_in_pieces, quadratic_pieces
+from spinodal.symbolic.pieces import coefficients_in_pieces, quadratic_pieces
 from spinodal.symbolic.structure import Structure
 from spinodal.symbolic.symbols import VARIANCE_H, VARIANCE_U
 
@@ -216,7 +216,7 @@ class _LossLeaves:
             quadratic = (-beta * c, 2 * beta * a, beta * b)
             return Leaf(tag, "quadratic", H, label=label, quadratic=quadratic, log_weight=log_weight, ground=self.ground)
         if self.ground:
-            kind: LeafKind = "pieces" if is_quadratic_in_pieces(energy, H) else "numerical"
+            kind: LeafKind = "pieces" if coefficients_in_pieces(energy, H) else "numerical"
             return Leaf(tag, kind, H, label=label, log_weight=log_weight, splits=splits, ground=True)
         steps = [p for p in energy.atoms(sp.sign, sp.Heaviside) if p.has(H)]
         if splits and not energy.xreplace({p: sp.Dummy() for p in steps}).has(H):

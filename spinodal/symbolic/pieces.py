@@ -28,14 +28,10 @@ def quadratic_pieces(
         splits: where the formula is not smooth.
         at: generic parameter values; there no piece may be concave upwards (A < 0), which a Gaussian might not tame.
     """
-    h = sp.Dummy("h", real=True)
-    expanded = sp.expand(branch_at(log_weight, variable, h))
-    if not expanded.is_polynomial(h) or len(sp.Add.make_args(expanded)) > _MOST_TERMS:
+    found = coefficients_in_pieces(log_weight, variable)
+    if found is None:
         return None
-    polynomial = sp.Poly(expanded, h)
-    if polynomial.degree() > 2:
-        return None
-    square, linear, constant = (polynomial.coeff_monomial(h**k) for k in (2, 1, 0))
+    constant, linear, square = found
     for point in sample_points([float(sp.N(split.subs(at))) for split in splits]):
         value = sp.N(square.subs(at).subs(variable, point))
         if not value.is_real or value > 0:
@@ -43,12 +39,17 @@ def quadratic_pieces(
     return constant, -2 * square, -linear
 
 
-def is_quadratic_in_pieces(formula: sp.Expr, variable: sp.Symbol) -> bool:
-    """Whether a formula is a polynomial of degree two at most on every piece."""
+def coefficients_in_pieces(formula: sp.Expr, variable: sp.Symbol) -> tuple[sp.Expr, sp.Expr, sp.Expr] | None:
+    """The coefficients of 1, h and h^2, step functions of ``variable``; None where there are none."""
     h = sp.Dummy("h", real=True)
     expanded = sp.expand(branch_at(formula, variable, h))
-    few = expanded.is_polynomial(h) and len(sp.Add.make_args(expanded)) <= _MOST_TERMS
-    return bool(few and sp.Poly(expanded, h).degree() <= 2)
+    if not expanded.is_polynomial(h) or len(sp.Add.make_args(expanded)) > _MOST_TERMS:
+        return None
+    polynomial = sp.Poly(expanded, h)
+    if polynomial.degree() > 2:
+        return None
+    constant, linear, square = (polynomial.coeff_monomial(h**k) for k in range(3))
+    return constant, linear, square
 
 
 def branch_at(node: sp.Expr, variable: sp.Symbol, h: sp.Symbol) -> sp.Expr:

@@ -12,7 +12,7 @@ from spinodal.symbolic.channel import Branch
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import kinks, symbol, to_sympy
 from spinodal.symbolic.leaves import Leaf, LeafKind
-from spinodal.symbolic.pieces import is_quadratic_in_pieces
+from spinodal.symbolic.pieces import coefficients_in_pieces
 
 _W = symbol("w")
 
@@ -140,7 +140,7 @@ def ground_prior(
         return Prior(
             Leaf("weight", "quadratic", _W, quadratic=quadratic, log_weight=penalty, ground=True), None, symmetric=symmetric
         )
-    kind: LeafKind = "pieces" if is_quadratic_in_pieces(penalty, _W) else "numerical"
+    kind: LeafKind = "pieces" if coefficients_in_pieces(penalty, _W) else "numerical"
     return Prior(Leaf("weight", kind, _W, log_weight=penalty, splits=splits, ground=True), None, symmetric=symmetric)
 
 

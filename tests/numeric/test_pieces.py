@@ -163,3 +163,48 @@ def test_a_weight_that_outgrows_the_gaussian_is_outside_the_domain() -> None:
 def test_an_order_beyond_four_is_refused() -> None:
     with pytest.raises(ValueError, match="order must be 0 to 4"):
         pieces.log_average(lambda h: (0.0, 1.0, 0.0), 0.1, 1.0, [0.0], 5)
+
+
+@pytest.mark.parametrize("loss", [hinge, squared_hinge, absolute, huber, jump])
+@pytest.mark.parametrize("beta", [0.1, 10.0, 1e4])
+@pytest.mark.parametrize(("omega", "variance"), [(0.2, 1.0), (-2.5, 0.4), (3.0, 0.05), (0.31, 1e-3)])
+def test_averages_of_piecewise_quadratic_functions(loss: Loss, beta: float, omega: float, variance: float) -> None:
+    """G = 2 - h + 3 h^2 below 0.1 and 1 + h above, whose ends are no ends of the loss."""
+    read, splits = coefficients(loss.__name__, beta)
+
+    def g(h: Any) -> tuple[Any, Any, Any]:
+        below = np.asarray(h) < 0.1
+        return np.where(below, 2.0, 1.0), np.where(below, -1.0, 1.0), np.where(below, 3.0, 0.0)
+
+    got = pieces.tilted_average(read, g, omega, variance, [*splits, 0.1])
+    with mp.workdps(30):
+        w, scale = mp.mpf(omega), mp.sqrt(mp.mpf(variance))
+        narrow = [mp.mpf(10) ** -k for k in range(7)]
+        near = {mp.mpf(s) + side * d for s in (*splits, 0.1) for d in narrow for side in (-1, 1)}
+        grid = sorted(
+            {w + s * scale for s in (-40, -20, -8, -4, -2, 0, 2, 4, 8, 20, 40)}
+            | {*map(mp.mpf, splits), mp.mpf("0.1")}
+            | near
+        )
+        exponents = [loss(h, beta) - (h - w) ** 2 / (2 * variance) for h in grid]
+        highest = max(exponents)
+
+        def weighted(of: Callable[[Any], Any]) -> Any:
+            return mp.quad(lambda h: of(h) * mp.exp(loss(h, beta) - (h - w) ** 2 / (2 * variance) - highest), grid)
+
+        expected = weighted(lambda h: 2 - h + 3 * h * h if h < mp.mpf("0.1") else 1 + h) / weighted(lambda h: 1)
+    assert got == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_averages_of_one_and_of_the_field_agree_with_the_log_average() -> None:
+    omega = np.linspace(-5.0, 5.0, 21)
+    read, splits = coefficients("huber", 30.0)
+    slope = pieces.log_average(read, omega, 0.7, splits, 1)[1]
+    np.testing.assert_allclose(pieces.tilted_average(read, lambda h: (1.0, 0.0, 0.0), omega, 0.7, splits), 1.0, rtol=1e-15)
+    mean = pieces.tilted_average(read, lambda h: (0.0, 1.0, 0.0), omega, 0.7, splits)
+    np.testing.assert_allclose(mean, omega + 0.7 * slope, rtol=1e-13, atol=1e-14)
+
+
+def test_a_weight_that_no_gaussian_tames_has_no_average() -> None:
+    got = pieces.tilted_average(lambda h: (0.0, -2.0, 0.0), lambda h: (0.0, 1.0, 0.0), 0.3, 1.0, [0.0])
+    assert np.isnan(got)

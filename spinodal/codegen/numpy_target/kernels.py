@@ -20,7 +20,7 @@ from spinodal.codegen.ir import (
 )
 from spinodal.codegen.nodes import reads
 from spinodal.codegen.numpy_target.ground import ground_blocks_kernel, ground_kernel
-from spinodal.codegen.numpy_target.leaves import free_symbols_of, leaf_parameters, rule_argument, tilt_parameters
+from spinodal.codegen.numpy_target.leaves import free_symbols_of, leaf_parameters, rule_argument, tilt_parameters, tilt_rule
 from spinodal.codegen.numpy_target.peaks import peak_kernel
 from spinodal.codegen.numpy_target.printer import name_of, source
 from spinodal.codegen.numpy_target.products import weighted_sums
@@ -226,8 +226,7 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
             tilt = tilts[item.tag[0], item.tag[1]]
             leaf_of_tilt = leaves.get(tilt.leaf)
             arguments = "".join(f", {name_of(s)}" for s in tilt_parameters(tilt, leaf_of_tilt))
-            if leaf_of_tilt is None or leaf_of_tilt.kind != "discrete":
-                arguments += ", rule"
+            arguments += tilt_rule(tilt, leaf_of_tilt)
             variance = source(item.arguments[1])
             return f"{name_of(names[0])} = _tilted_{item.tag[0]}_{item.tag[1]}({first}, {variance}{arguments})"
         case "log_tail" | "log_two_cosh" | "primitive":

@@ -85,12 +85,11 @@ def tilt_function(tilt: Tilt, program: Program) -> str:
     leaf = leaves.get(tilt.leaf)
     parameters = tilt_parameters(tilt, leaf)
     names = "".join(f", {name_of(s)}" for s in parameters)
-    discrete = leaf is not None and leaf.kind == "discrete"
     head = (
-        f"def _tilted_{tilt.leaf}_{tilt.name}(omega, variance{names}{'' if discrete else ', rule'}):\n"
+        f"def _tilted_{tilt.leaf}_{tilt.name}(omega, variance{names}{tilt_rule(tilt, leaf)}):\n"
         f'    """The average of {tilt.name} in the tilted measure."""\n'
     )
-    if leaf is not None and discrete:
+    if leaf is not None and leaf.kind == "discrete":
         values = ", ".join(source(v) for v in leaf.values)
         levels = ", ".join(source(v) for v in leaf.log_levels)
         of_value = ", ".join(source(tilt.function.subs(leaf.variable, v)) for v in leaf.values)
@@ -101,6 +100,12 @@ def tilt_function(tilt: Tilt, program: Program) -> str:
     symbol_w, symbol_h = sp.Symbol("w", real=True), sp.Symbol("h", real=True)
     variable = name_of(symbol_w if tilt.log_weight.has(symbol_w) or tilt.function.has(symbol_w) else symbol_h)
     splits = ", ".join(source(s) for s in tilt.splits)
+    if tilt.pieces is not None:
+        weights, parts = (", ".join(source(part) for part in triple) for triple in tilt.pieces)
+        return head + (
+            f"    return pieces.tilted_average(\n        lambda {variable}: ({weights}), lambda {variable}: ({parts}),"
+            f" omega, variance, [{splits}]\n    )"
+        )
     weight, function = source(tilt.log_weight), source(tilt.function)
     body = f"    splits = [{splits}]\n{_deepen(parameters)}"
     if variable == name_of(symbol_w):
@@ -124,9 +129,15 @@ def tilt_function(tilt: Tilt, program: Program) -> str:
     )
 
 
+def tilt_rule(tilt: Tilt, leaf: Leaf | None) -> str:
+    """The quadrature rule as a last argument, as :func:`rule_argument`."""
+    return "" if tilt.pieces is not None or (leaf is not None and leaf.kind == "discrete") else ", rule"
+
+
 def tilt_parameters(tilt: Tilt, leaf: Leaf | None) -> list[sp.Symbol]:
     """The parameters that a tilted average's function takes."""
     data = [*leaf.log_levels, *leaf.values] if leaf is not None and leaf.kind == "discrete" else []
+    data += [part for triple in tilt.pieces or () for part in triple]
     return free_symbols_of([tilt.function, tilt.log_weight, *tilt.splits, *data], {"h", "w"})
 
 
