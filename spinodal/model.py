@@ -20,7 +20,7 @@ from spinodal.located_errors import located_errors
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Failure, Locus, Solution, State
 from spinodal.numeric.solve import Bound, all_states, solve_points
-from spinodal.requests import check_start, counted, line_of, point_of, standard_kinds, wanted_of
+from spinodal.requests import check_start, line_of, point_of, standard_kinds, wanted_of
 from spinodal.schemes import check_scheme
 from spinodal.spec import (
     Ansatz,
@@ -139,10 +139,11 @@ class Model:
                 vars(module)["SIZED_MODULE"] = module if sized is self.spec else Model(sized).solver()
             if (frozen := frozen_spec(self.spec)) is not None:
                 vars(module)["FROZEN_MODULE"] = Model(frozen).solver()
-        if self.spec.ansatz.kappa_ref_max:
-            vars(module)["GIVEN_MODULE"] = Model(given_margin(self.spec)).solver()
+        given = given_margin(self.spec) if self.spec.ansatz.kappa_ref_max else self.spec
+        if given is not self.spec:
+            vars(module)["GIVEN_MODULE"] = Model(given).solver()
         if self.spec.ansatz.scheme == "franz-parisi":
-            vars(module)["REFERENCE_MODULE"] = Model(reference_spec(given_margin(self.spec))).solver()
+            vars(module)["REFERENCE_MODULE"] = Model(reference_spec(given)).solver()
         if self.spec.ansatz.overlap == "extremised":
             vars(module)["CONSTRAINED_MODULE"] = Model(with_overlap(self.spec, "given")).solver()
         return module
@@ -345,7 +346,7 @@ class Model:
                 raise SpecError(f"{kind}: not a kind of special point", cure=f"use one of {known}", source="--stop-at")
         tracked = track(
             Bound(module, rule or module.RULE), point_of(self.spec, {line.name: line.low}, values, parameters), line,
-            kinds=kinds, continuous=not counted(self.spec), start=start, settings=settings, tolerance=tol,
+            kinds=kinds, continuous=not self.spec.student.weights.is_discrete, start=start, settings=settings, tolerance=tol,
             checkpoint=checkpoint, progress=progress,
         )  # fmt: skip
         return state_branch(tracked, self.name, self.ansatz)
@@ -384,7 +385,8 @@ class Model:
             kinds[f"zero:{name}"] = wanted_of(self.spec, module, f"zero:{name}", "--zero").observable
         found = track_all(
             Bound(module, rule or module.RULE), point_of(self.spec, {line.name: line.low}, values, parameters), line,
-            kinds=kinds, continuous=not counted(self.spec), start=start, settings=settings, tolerance=tol, progress=progress,
+            kinds=kinds, continuous=not self.spec.student.weights.is_discrete, start=start, settings=settings,
+            tolerance=tol, progress=progress,
         )  # fmt: skip
         return tuple(state_branch(tracked, self.name, self.ansatz) for tracked in found)
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from spinodal.numeric.special_loci import Wanted
     from spinodal.numeric.tracking import Line
 
-_DISCRETE = ("binary", "discrete")
 #: Where special points along alpha are searched by default.
 _ALPHA_RANGE = (1e-3, 20.0)
 
@@ -34,15 +33,10 @@ def check_start(module: ModuleType, start: Mapping[str, float] | None) -> None:
             raise SpecError(f"{name}: {value} is not a number", cure="give a finite number", source="--start")
 
 
-def counted(spec: Spec) -> bool:
-    """Whether the student's weights are discrete."""
-    return spec.student.weights.kind in _DISCRETE
-
-
 def standard_kinds(spec: Spec, module: ModuleType) -> dict[str, str]:
     """Zeros that every branch is watched for."""
     kinds = {}
-    if counted(spec) and "entropy" in module.OBSERVABLES:
+    if spec.student.weights.is_discrete and "entropy" in module.OBSERVABLES:
         kinds["zero-entropy"] = "entropy"
     # the replicon of a ground state is minus infinity as soon as a maximiser jumps: it need not pass through 0
     if "replicon" in module.OBSERVABLES and not getattr(module, "GROUND_STATE", False):
@@ -94,7 +88,7 @@ def wanted_of(spec: Spec, module: ModuleType, of: str, option: str = "--of") -> 
         return Wanted(of, "", True)
     if of == "energetic-barrier":
         return Wanted(of, "free_entropy")
-    if of == "zero-entropy" or (of == "capacity" and counted(spec)):
+    if of == "zero-entropy" or (of == "capacity" and spec.student.weights.is_discrete):
         return Wanted(of, "entropy")
     if of == "capacity":
         return Wanted(of, continuous_capacity=True)

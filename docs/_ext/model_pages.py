@@ -5,7 +5,9 @@ The derivations under further ansaetze are on pages of their own.
 
 from __future__ import annotations
 
+import os
 import re
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -42,14 +44,11 @@ def generate(app: Sphinx) -> None:
     """Write the pages."""
     folder = Path(app.srcdir) / "models"
     folder.mkdir(exist_ok=True)
-    wanted = {"index.md"}
-    for name in shipped_models():
-        further = [f"{name}-{ansatz}" for ansatz in FURTHER.get(name, ())]
-        for ansatz in FURTHER.get(name, ()):
-            _write(folder / f"{name}-{ansatz}.md", _further(name, ansatz))
-        _write(folder / f"{name}.md", _page(name, folder, further))
-        wanted |= {f"{name}.md", *(f"{page}.md" for page in further)}
-    for stale in set(folder.glob("*.md")) - {folder / page for page in wanted}:
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        further = [pool.submit(_further, name, ansatz, folder) for name in FURTHER for ansatz in FURTHER[name]]
+        own = [pool.submit(_page, name, folder) for name in shipped_models()]
+        wanted = {folder / "index.md", *(page.result() for page in (*further, *own))}
+    for stale in set(folder.glob("*.md")) - wanted:
         stale.unlink()
     listing = "\n".join(shipped_models())
     lines = [f"* [{name}]({name}.md): {spinodal.load(name).spec.description}" for name in shipped_models()]
@@ -61,8 +60,9 @@ def generate(app: Sphinx) -> None:
     )
 
 
-def _page(name: str, folder: Path, further: list[str]) -> str:
+def _page(name: str, folder: Path) -> Path:
     model = spinodal.load(name)
+    further = [f"{name}-{ansatz}" for ansatz in FURTHER.get(name, ())]
     caption = _figure(model, folder / f"{name}.png")
     source = shipped_models()[name].read_text(encoding="utf-8").rstrip()
     known = compared(name)
@@ -76,12 +76,13 @@ def _page(name: str, folder: Path, further: list[str]) -> str:
         parts += ["## Other ansaetze", ""]
         parts += [f"* [{ansatz}]({name}-{ansatz}.md): {_ABOUT[ansatz]}" for ansatz in FURTHER[name]]
         parts += ["", "```{toctree}", ":hidden:", "", *further, "```"]
-    return "\n".join(parts) + "\n"
+    return _write(folder / f"{name}.md", "\n".join(parts) + "\n")
 
 
-def _further(name: str, ansatz: str) -> str:
+def _further(name: str, ansatz: str, folder: Path) -> Path:
     back = f"Derivation for [{name}]({name}.md) under the ansatz `{ansatz}`: {_ABOUT[ansatz]}."
-    return f"# {name}: {ansatz}\n\n{back}\n\n{_derivation(spinodal.load(name, ansatz=ansatz))}"
+    text = f"# {name}: {ansatz}\n\n{back}\n\n{_derivation(spinodal.load(name, ansatz=ansatz))}"
+    return _write(folder / f"{name}-{ansatz}.md", text)
 
 
 def _derivation(model: Model) -> str:
@@ -127,9 +128,10 @@ def _markdown_table(lines: list[list[str]]) -> str:
     return "\n".join([body[0], "|" + " --- |" * len(lines[0]), *body[1:]])
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str) -> Path:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
+    return path
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

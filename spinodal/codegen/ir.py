@@ -364,3 +364,4 @@ class Program:
     follower: tuple[tuple[str, sp.Expr], ...] = ()
     stabilities: tuple[str, ...] = ()
     ground: bool = False
+    counted: bool = False

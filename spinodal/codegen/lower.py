@@ -110,6 +110,7 @@ def lower(derived: Derived) -> Program:
         constrained=derived.constrained,
         stabilities=tuple(stabilities.densities),
         ground=derived.ground,
+        counted=spec.student.weights.is_discrete,
     )
 
 

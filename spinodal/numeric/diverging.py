@@ -115,7 +115,7 @@ def limit_state(
             f"{spread} is too large for double precision (it grows exponentially as the replicas come close): the free "
             f"entropy and the observables shown have their limits, order parameters are those at {spread} = {size:.0e}"
             f"{undetermined}",
-            *warnings_of(same, error, tolerance),
+            *warnings_of(same, error, tolerance, counted=module.COUNTED),
         ),
         method=f"limit of diverging {spread}",
     )

@@ -37,13 +37,14 @@ def unresolved(values: Mapping[str, float], coarse: Mapping[str, float]) -> Sequ
     return found
 
 
-def warnings_of(values: Mapping[str, float], error: float, tolerance: float) -> Sequence[str]:
+def warnings_of(values: Mapping[str, float], error: float, tolerance: float, *, counted: bool) -> Sequence[str]:
     """Warnings about a state: instabilities, and measures without members.
 
     Args:
         values: its observables by name.
         error: the error estimate of its free entropy.
         tolerance: the wanted one.
+        counted: whether entropies are logarithms of numbers of configurations; those of volumes may well be negative.
     """
     found = []
     broken = "complexity" in values
@@ -57,8 +58,7 @@ def warnings_of(values: Mapping[str, float], error: float, tolerance: float) -> 
         elif name.startswith("replicon") and value < -REPLICON_NOISE:
             what = "the symmetry between replicas breaks further" if broken else "the replica-symmetric state is unstable"
             found.append(f"{name} = {value:.4g} < 0: {what} (de Almeida-Thouless)")
-    # only counted weights have an entropy; that of a volume may well be negative
-    if "entropy" in values and values.get("entropy_ref", 0.0) < -ENTROPY_NOISE:
+    if counted and values.get("entropy_ref", 0.0) < -ENTROPY_NOISE:
         found.append(f"entropy_ref = {values['entropy_ref']:.4g} < 0: there are no such references")
     if values.get("complexity", 0.0) < -COMPLEXITY_NOISE:
         found.append(

@@ -277,7 +277,7 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
         everything = {name: float(column[i]) for name, column in observables.items()}
         everything = reliable(everything, float(np.max(np.abs(states[i, unbounded]), initial=0.0)))
         values = {name: _rounded(name, value) for name, value in everything.items() if np.isfinite(value)}
-        warnings = list(warnings_of(everything, float(error[i]), tolerance))
+        warnings = list(warnings_of(everything, float(error[i]), tolerance, counted=module.COUNTED))
         warnings += unresolved(values, {name: float(column[i]) for name, column in coarse.items()})
         result.append(
             State(

@@ -50,6 +50,11 @@ class Weights:
     density: Formula | None = None
     normalise: bool = True
 
+    @property
+    def is_discrete(self) -> bool:
+        """Whether weights take finitely many values, so that their configurations are counted."""
+        return self.kind in ("binary", "discrete")
+
 
 @dataclass(frozen=True, slots=True)
 class Student:

@@ -206,17 +206,15 @@ def _derived_observables(action: Action) -> tuple[dict[str, sp.Expr], dict[tuple
     loss = given.spec.loss
     if action.ground:
         return ground_observables(action), {}
-    penalty = (
-        sp.Integer(0) if given.bayes or loss.regularization is None else -given.beta * to_sympy(loss.regularization.root)
-    )
     found, tilts = derive_observables(
         free_entropy=action.free_entropy,
         prior=given.prior,
         prior_channel=action.prior,
         output=action.output,
+        output_channel=action.output.channel,
         alpha=ALPHA,
         beta=given.beta,
-        penalty=penalty,
+        penalty=given.penalty,
         has_energy=loss.energy is not None and not given.bayes,
         covariance=(FIELD_DIAGONAL, action.structure.innermost("_Q"), FIELD_TEACHER),
         teacher_variance=action.teacher_variance,

@@ -35,9 +35,9 @@ from spinodal.symbolic.coupled import (
 from spinodal.symbolic.coupled_saddle import CoupledSaddle
 from spinodal.symbolic.derivation import Condition, Definition, Derived
 from spinodal.symbolic.errors import DerivationError
-from spinodal.symbolic.functions import LogPartition, Tilted
+from spinodal.symbolic.functions import LogPartition
 from spinodal.symbolic.largest_margin import at_largest_margin
-from spinodal.symbolic.observables import generalization_errors
+from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.outputs import is_ground
 from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.replicon import replicon_of
@@ -86,7 +86,7 @@ def _derive(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> tuple[De
     definitions = joint_definitions(coupled, base.definitions)
     saddle = CoupledSaddle(coupled, base)
     values = saddle.channel_values
-    observables = _observables(coupled, base, saddle.slope, values)
+    observables, tilts = _observables(coupled, base, saddle.slope, values)
     rows = [
         *((None if e is None else rename(e) for e in row) for row in base.parameter_derivative),
         *saddle.parameter_rows(definitions),
@@ -106,7 +106,7 @@ def _derive(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> tuple[De
         parameter_derivative=tuple(tuple(rows[i]) for i in saddle.order),
         textbook=(*textbook, *saddle.textbook),
         observables=observables,
-        tilts={},
+        tilts=tilts,
         conditions=tuple(dict.fromkeys([*conditions, *_conditions(coupled)])),
         leaves={**coupled.uses[0].channel.leaves, **coupled.uses[1].channel.leaves},
         channels=coupled.channels,
@@ -189,21 +189,41 @@ def _conditions(coupled: Coupled) -> list[Condition]:
     return found
 
 
-def _observables(coupled: Coupled, base: Derived, slope: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]) -> dict[str, sp.Expr]:
-    found: dict[str, sp.Expr] = {}
-    if coupled.student.given.prior.discrete and coupled.spec.loss.constraint is not None:
-        levels = coupled.student.given.prior.leaf.log_levels
-        if all(level == 0 for level in levels):
-            found["entropy"] = coupled.free_entropy
+def _observables(
+    coupled: Coupled, base: Derived, slope: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]
+) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:
+    """Of a probe, then those of its reference; and the tilted averages that either needs."""
+    student = coupled.student
+    prior, output = coupled.channels
+    found, tilts = derive_observables(
+        free_entropy=coupled.free_entropy,
+        prior=student.given.prior,
+        prior_channel=prior,
+        output=student.output,
+        output_channel=output,
+        alpha=ALPHA,
+        beta=student.given.beta,
+        penalty=student.given.penalty,
+        has_energy=coupled.spec.loss.energy is not None,
+        covariance=(FIELD_DIAGONAL, FIELD_PROBES, FIELD_TEACHER),
+        teacher_variance=student.teacher_variance,
+    )
     if not coupled.extremised:
         found["slope"] = slope.xreplace(dict(values))
-    rho = coupled.student.teacher_variance
-    found.update(generalization_errors(coupled.student.output, (FIELD_DIAGONAL, FIELD_PROBES, FIELD_TEACHER), rho))
     found["replicon"] = _replicon(coupled)
-    for name in ("entropy", "replicon", "generalization_error"):
-        if name in base.observables and not base.observables[name].has(Tilted):  # those averages are the probe's alone
-            found[f"{name}{SUFFIX}"] = coupled.rename(base.observables[name])
-    return found
+    rename = coupled.rename
+    for name in ("entropy", "energy", "replicon", "generalization_error"):
+        if name in base.observables:
+            found[f"{name}{SUFFIX}"] = rename(base.observables[name])
+    for tilt in base.tilts.values():
+        pieces = None
+        if tilt.pieces is not None:
+            of_weight, of_function = (tuple(map(rename, triple)) for triple in tilt.pieces)
+            pieces = (of_weight, of_function)
+        splits = tuple(map(rename, tilt.splits))
+        names = (rename.name(tilt.leaf), rename.name(tilt.name))
+        tilts[names] = Tilt(*names, rename(tilt.function), rename(tilt.log_weight), splits, pieces)
+    return found, tilts
 
 
 def _replicon(coupled: Coupled) -> sp.Expr:

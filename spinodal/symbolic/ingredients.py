@@ -31,6 +31,12 @@ class Ingredients:
     moments: Moments | None
     beta: sp.Expr
 
+    @property
+    def penalty(self) -> sp.Expr:
+        """What a regularization adds to the log-weight of a weight; 0 where there is none, or where the prior is true."""
+        regularization = self.spec.loss.regularization
+        return sp.Integer(0) if self.bayes or regularization is None else -self.beta * to_sympy(regularization.root)
+
 
 def gather(spec: Spec) -> Ingredients:
     """Read a spec's tables as symbolic objects.

@@ -15,6 +15,7 @@ from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.outputs import Output
 from spinodal.symbolic.pieces import coefficients_in_pieces
 from spinodal.symbolic.priors import Prior
+from spinodal.symbolic.probe import ProbeChannel
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Tilts:
     def __init__(self) -> None:
         self.table: dict[tuple[str, str], Tilt] = {}
 
-    def mean(self, channel: Channel, name: str, functions: Mapping[str, sp.Expr]) -> sp.Expr:
+    def mean(self, channel: Channel | ProbeChannel, name: str, functions: Mapping[str, sp.Expr]) -> sp.Expr:
         """``E_branches E_fields < g >`` for one function g per student leaf, in closed form where there is one."""
 
         def inner(_branch: Branch, leaf: Leaf, omega: sp.Symbol) -> sp.Expr:
@@ -67,11 +68,22 @@ class Tilts:
         splits.update(dict.fromkeys(e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)))
         if function.has(sp.sign, sp.Heaviside):
             splits.setdefault(sp.Integer(0))
-        smooth_between = x == H and leaf.kind in ("quadratic", "pieces") and len(splits) > 0
-        of_function = coefficients_in_pieces(function, x) if smooth_between else None
-        pieces = None if of_function is None else (leaf.quadratic, of_function)
+        of_weight = _quadratic_weight(leaf) if len(splits) > 0 else None
+        of_function = coefficients_in_pieces(function, x) if of_weight is not None else None
+        pieces = None if of_weight is None or of_function is None else (of_weight, of_function)
         self.table[leaf.tag, name] = Tilt(leaf.tag, name, function, log_weight(leaf), tuple(splits), pieces)
         return Tilted(sp.Symbol(leaf.tag), sp.Symbol(name), omega, variance, leaf.label)
+
+
+def _quadratic_weight(leaf: Leaf) -> tuple[sp.Expr, ...] | None:
+    """(c, A, B) of log f = c - A h^2/2 - B h on every piece; None where it is no such function of a field."""
+    if leaf.variable != H:
+        return None
+    if leaf.kind in ("quadratic", "pieces"):
+        return leaf.quadratic
+    if leaf.kind in ("half-line", "intervals") and leaf.smoothing == 0:
+        return log_weight(leaf), sp.Integer(0), sp.Integer(0)
+    return None
 
 
 def _misclassified_fraction(leaf: Leaf, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
@@ -140,8 +152,9 @@ def derive_observables(
     *,
     free_entropy: sp.Expr,
     prior: Prior,
-    prior_channel: Channel,
+    prior_channel: Channel | ProbeChannel,
     output: Output,
+    output_channel: Channel | ProbeChannel,
     alpha: sp.Expr,
     beta: sp.Expr,
     penalty: sp.Expr,
@@ -151,15 +164,15 @@ def derive_observables(
 ) -> tuple[dict[str, sp.Expr], dict[tuple[str, str], Tilt]]:
     """Every standard observable that the model has, and the tilted averages they use.
 
+    The channels are those whose measure is averaged over: of a solution, or of a probe beside its reference.
     ``entropy`` counts configurations for discrete weights; ``energy`` is the loss and the regularization per weight, so
     that ``entropy = free_entropy + energy / temperature`` (discrete counted weights).
     """
     tilts = Tilts()
     found: dict[str, sp.Expr] = {}
-    channel = output.channel
-    students = {b.student: channel.leaves[b.student] for b in channel.branches}
+    students = {b.student: output.channel.leaves[b.student] for b in output.channel.branches}
     log_loss = {tag: _log_weight_on_support(leaf) for tag, leaf in students.items()}
-    loss_term = alpha * tilts.mean(channel, "log_likelihood", log_loss)
+    loss_term = alpha * tilts.mean(output_channel, "log_likelihood", log_loss)
     w = prior.leaf.variable
     bias = penalty
     if prior.discrete:
@@ -171,19 +184,19 @@ def derive_observables(
     bias_term = tilts.mean(prior_channel, "log_probability", {prior.leaf.tag: bias})
     found["entropy"] = free_entropy - bias_term - loss_term
     if has_energy:
-        energy = alpha * tilts.mean(channel, "loss", dict(output.energy))
+        energy = alpha * tilts.mean(output_channel, "loss", dict(output.energy))
         if penalty != 0:
             energy += tilts.mean(prior_channel, "regularization", {prior.leaf.tag: -penalty / beta})
         found["energy"] = energy
-    found.update(_errors(output, students, tilts, covariance, teacher_variance))
+    found.update(_training_error(output, output_channel, students, tilts))
+    found.update(generalization_errors(output, covariance, teacher_variance))
     return found, tilts.table
 
 
-def _errors(
-    output: Output, students: Mapping[str, Leaf], tilts: Tilts, covariance: Sequence[sp.Symbol], rho: sp.Expr
+def _training_error(
+    output: Output, channel: Channel | ProbeChannel, students: Mapping[str, Leaf], tilts: Tilts
 ) -> dict[str, sp.Expr]:
     law = output.law
-    channel = output.channel
     found: dict[str, sp.Expr] = {}
     if isinstance(law, RealLabels) or (law is not None and not law.is_binary):
         found["training_error"] = tilts.mean(
@@ -193,7 +206,6 @@ def _errors(
         found["training_error"] = tilts.mean(
             channel, "misclassified", {tag: _wrong_side(leaf) for tag, leaf in students.items()}
         )
-    found.update(generalization_errors(output, covariance, rho))
     return found
 
 

@@ -60,6 +60,8 @@ def branch_at(node: sp.Expr, variable: sp.Symbol, h: sp.Symbol) -> sp.Expr:
         return node
     if isinstance(node, (sp.sign, sp.Heaviside)):
         return node  # constant on a piece, with its value at the point
+    if isinstance(node, sp.Piecewise) and not any(value.has(variable) for value, _ in node.args):
+        return node
     if isinstance(node, sp.Abs):
         return sp.sign(node.args[0]) * branch_at(node.args[0], variable, h)
     if isinstance(node, (sp.Max, sp.Min)):

@@ -104,7 +104,7 @@ def ground_prior(
         DerivationError: for a density that vanishes somewhere, and for a regularization on the sphere.
     """
     penalty = -to_sympy(regularization.root) if regularization else sp.Integer(0)
-    if weights.kind in ("binary", "discrete"):
+    if weights.is_discrete:
         values = (sp.Integer(-1), sp.Integer(1))
         if weights.kind == "discrete":
             values = tuple(sp.simplify(to_sympy(value.root)) for value in weights.values)

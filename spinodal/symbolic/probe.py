@@ -75,6 +75,11 @@ class ProbeChannel:
         return tuple(v for v in found if isinstance(v, sp.Symbol))
 
     @property
+    def variance(self) -> sp.Symbol:
+        """The symbol for the variance of a probe's field within a state."""
+        return self.probe.variance
+
+    @property
     def leaves(self) -> dict[str, Leaf]:
         """The partition functions of both."""
         return {**self.reference.leaves, **self.probe.leaves}

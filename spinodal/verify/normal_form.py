@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import comb, prod
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ Array = NDArray[np.float64]
 _PARTS = 4
 #: Beyond so many operations an expression is left alone.
 _LARGEST = 3000
+#: Nor is what has more terms than this when it is multiplied out.
+_MOST_TERMS = 20_000
 #: Values smaller than this, relative to their terms, have no sign.
 _VANISHING = 1e-6
 _PI = sp.Symbol("_pi", positive=True)
@@ -41,6 +44,38 @@ _POSITIVE = frozenset(["exp", "cosh"])
 
 class BeyondError(Exception):
     """An expression that has no normal form here, or takes too long."""
+
+
+def _expanded(expression: sp.Expr) -> sp.Expr:
+    """A product multiplied out, unless it is too long to be."""
+    if sum(_terms(expression)) > _MOST_TERMS:
+        raise BeyondError("too long")
+    return sp.expand(expression)
+
+
+def _cancelled(expression: sp.Expr) -> sp.Expr:
+    """A quotient in lowest terms, unless what is above or below the bar is too long."""
+    if sum(_terms(expression)) > _MOST_TERMS:
+        raise BeyondError("too long")
+    return sp.cancel(expression)
+
+
+def _terms(node: sp.Expr) -> tuple[int, int]:
+    """At most how many terms stand above and below the bar once products are multiplied out over a common denominator."""
+    if isinstance(node, sp.Pow) and node.exp.is_Integer:
+        n, parts = abs(int(node.exp)), _terms(node.base)
+        above, below = (comb(part + n - 1, n) for part in parts)
+        return (above, below) if node.exp > 0 else (below, above)
+    if isinstance(node, sp.Mul):
+        factors = [_terms(a) for a in node.args]
+        return prod(a for a, _ in factors), prod(b for _, b in factors)
+    if isinstance(node, sp.Add):
+        bars: dict[sp.Expr, list[tuple[int, int]]] = {}
+        for term in node.args:
+            bars.setdefault(sp.fraction(term)[1], []).append(_terms(term))
+        common = prod(terms[0][1] for terms in bars.values())
+        return sum(a * common // terms[0][1] for terms in bars.values() for a, _ in terms), common
+    return 1, 1
 
 
 class NormalForm:
@@ -72,7 +107,7 @@ class NormalForm:
         """The sign of a polynomial where it is known to be the same, and not zero, at all points."""
         symbols = sorted(polynomial.free_symbols, key=str)
         if any(s not in self._values for s in symbols):
-            return next((s for s in (1, -1) if self._is_positive(sp.expand(s * polynomial))), None)
+            return next((s for s in (1, -1) if self._is_positive(_expanded(s * polynomial))), None)
         at = [self._values[s] for s in symbols]
         terms = [np.asarray(sp.lambdify(symbols, t, "numpy")(*at), float) for t in sp.Add.make_args(polynomial)]
         value, size = sum(terms), sum(np.abs(t) for t in terms)
@@ -85,17 +120,17 @@ class NormalForm:
     def _reduced(self, quotient: sp.Expr) -> sp.Expr:
         """In lowest terms, roots to the first power and above the bar only."""
         self._check(quotient)
-        above, below = sp.fraction(sp.cancel(quotient))
+        above, below = sp.fraction(_cancelled(quotient))
         for root in reversed(list(self._squares)):
             if below.has(root):
                 conjugate = below.xreplace({root: -root})
-                above, below = above * conjugate, self._lowered(sp.expand(below * conjugate), root)
-            above = self._lowered(sp.expand(above), root)
+                above, below = above * conjugate, self._lowered(_expanded(below * conjugate), root)
+            above = self._lowered(_expanded(above), root)
             below = self._lowered(below, root)
         if not self._squares:
             return above / below
         self._check(above / below)
-        return sp.cancel(above / below)
+        return _cancelled(above / below)
 
     def _lowered(self, polynomial: sp.Expr, root: sp.Symbol) -> sp.Expr:
         if not polynomial.has(root):
@@ -103,7 +138,7 @@ class NormalForm:
         square, total = self._squares[root], sp.Integer(0)
         for (power,), coefficient in sp.Poly(polynomial, root).terms():
             total += coefficient * root ** (power % 2) * square ** (power // 2)
-        return sp.expand(total)
+        return _expanded(total)
 
     def _check(self, expression: sp.Expr) -> None:
         if time.process_time() > self._until or expression.count_ops() > _LARGEST:
@@ -204,7 +239,7 @@ class NormalForm:
 
     def _absolute(self, x: sp.Expr) -> sp.Expr:
         above, below = sp.fraction(x)
-        signs = self.sign(sp.expand(above)), self.sign(sp.expand(below))
+        signs = self.sign(_expanded(above)), self.sign(_expanded(below))
         if None not in signs:
             return x * signs[0] * signs[1]
         return self._atom("abs", -x if _is_minus(x) else x)
@@ -219,14 +254,14 @@ class NormalForm:
         else:
             content, below = below, sp.Integer(1)
         product: sp.Expr = sp.Integer(1)
-        for term in sp.Add.make_args(sp.expand(above)):
+        for term in sp.Add.make_args(_expanded(above)):
             number, rest = (term / content).as_coeff_Mul()
             kind, *arguments = self._meaning.get(rest, ("",))
             if kind == "log" and below == 1 and number.is_Integer:
                 product *= arguments[0] ** number
                 continue
             parts = _PARTS if (number * _PARTS).is_Integer else number.q
-            product *= self._atom("exp", sp.cancel(rest / below) / parts) ** (number * parts)
+            product *= self._atom("exp", _cancelled(rest / below) / parts) ** (number * parts)
         return product
 
     def _factors(self, x: sp.Expr) -> tuple[sp.Rational, list[tuple[sp.Expr, int]]] | None:
@@ -240,7 +275,7 @@ class NormalForm:
             if sign is None:
                 return None
             number *= sp.Integer(sign) ** power
-            found.append((sp.expand(sign * factor), power))
+            found.append((_expanded(sign * factor), power))
         if number < 0:
             raise BeyondError("a root or a logarithm of what is negative")
         primes = [(sp.Integer(n), int(e)) for n, e in sp.factorrat(number).items()] if number != 1 else []
@@ -311,7 +346,7 @@ class NormalForm:
 
     def _mean(self, body: sp.Expr) -> sp.Expr:
         """The average of a single term: a moment, or an atom."""
-        number, body = sp.cancel(body).as_coeff_Mul()
+        number, body = _cancelled(body).as_coeff_Mul()
         if not self._fluctuates(body):
             return number * body
         if body.is_polynomial(_Z) and body.free_symbols == {_Z}:
@@ -377,7 +412,7 @@ def _written_out(node: sp.Expr) -> sp.Expr:
         return whole
     for _ in range(order - 1):
         first = first.diff(y) + first.diff(ratio) * slope
-    return sp.expand(first).subs({y: x, ratio: value}, simultaneous=True)
+    return _expanded(first).subs({y: x, ratio: value}, simultaneous=True)
 
 
 def points_of(names: Mapping[str, Array], symbols: Sequence[sp.Symbol]) -> dict[sp.Symbol, Array]:

@@ -255,3 +255,35 @@ def test_references_on_a_sphere_exist_whatever_their_volume() -> None:
     assert not sphere.warnings
     beyond = storage().solve(alpha=0.8, kappa_ref=0.3, t=0.9)
     assert any("no such references" in warning for warning in beyond.warnings)
+
+
+@pytest.mark.parametrize(
+    ("weights", "energy", "reference", "t"),
+    [
+        ("binary", "step(-y*h)", {"constraint": "y*h >= 0"}, 0.97),
+        ("binary", "max(0, 0.3-y*h)", {"energy": "step(-y*h)", "temperature": 0.4}, 0.6),
+        ("spherical", "(y-h)**2/2", {"energy": "log(1+exp(-y*h))", "temperature": 0.3}, 0.7),
+    ],
+)
+def test_energy_and_entropy_of_a_probe_are_derivatives_of_its_free_entropy(
+    weights: str, energy: str, reference: dict[str, Any], t: float
+) -> None:
+    """Energy T^2 dphi/dT at a stationary point; the reference keeps its own loss and temperature, without a margin."""
+    loss, ansatz = {"energy": energy, "temperature": "T"}, {"reference": reference}
+    model = declare("probe", weights=weights, loss=loss, scheme="franz-parisi", ansatz=ansatz, alpha=0.5, T=0.2, t=t)
+    step = 2e-4
+    below, here, above = (model.solve(T=0.2 + k * step) for k in (-1, 0, 1))
+    slope = (float(above.free_entropy) - float(below.free_entropy)) / (2 * step)
+    assert float(here.observables["energy"]) == pytest.approx(slope * 0.2**2, rel=1e-6, abs=1e-9)
+    entropy = float(here.free_entropy) + float(here.observables["energy"]) / 0.2
+    assert float(here.observables["entropy"]) == pytest.approx(entropy, abs=1e-10)
+    assert not [w for w in here.warnings if "no such references" in w]
+
+
+def test_the_observables_of_a_reference_are_those_of_its_own_theory() -> None:
+    own = {"energy": "log(1+exp(-y*h))", "temperature": 0.4}
+    loss = {"energy": "max(0, 0.3-y*h)", "temperature": 0.2}
+    model = declare("beside", loss=loss, scheme="franz-parisi", ansatz={"reference": own}, alpha=0.5, t=0.5)
+    found, expected = model.solve(), declare("alone", loss=own, alpha=0.5).solve()
+    for name in ("energy", "entropy", "replicon"):
+        assert float(found.observables[f"{name}_ref"]) == pytest.approx(float(expected.observables[name]), abs=1e-9)

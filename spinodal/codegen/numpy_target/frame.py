@@ -49,6 +49,7 @@ VERSIONS = {{"spinodal": {version("spinodal")!r}, "sympy": {sp.__version__!r}}}
 ORDER_PARAMETERS = {program.order_parameters!r}
 CONJUGATES = {program.conjugates!r}
 PARAMETERS = {program.parameters!r}
+COUNTED = {program.counted}  # whether entropies are logarithms of numbers of configurations
 SATURATING = {dict(program.saturating)!r}  # overlap: the self-overlap (a number or a name) that bounds it
 OBSERVABLES = {program.observables!r}
 STABILITIES = {program.stabilities!r}
