@@ -409,7 +409,12 @@ class _Field:
                 break
             last = size
         # a kink that symmetry puts at the mean is found there up to rounding only, which for narrow fields would be far
-        field = np.where(np.abs(field - self.mean) < 1e-14 * (b - a), self.mean, field)
+        rounding = 1e-14 * (b - a)
+        central = np.abs(field - self.mean) < rounding
+        field = np.where(central, self.mean, field)
+        # so are its ends: what is even in them would jump by a rounding error times the density, which is as large as fields
+        # are narrow
+        a = np.where(central & (np.abs(a + b - 2.0 * self.mean) < rounding), 2.0 * self.mean - b, a)
         good = valid & np.isfinite(field) & (b > a)
         return Kinks(np.where(good, field, 0.0), np.where(good, a, -1.0), np.where(good, b, 1.0), good)
 
