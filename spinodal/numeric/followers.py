@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinodal.numeric.path import Path
+from spinodal.numeric.path import Path, nowhere
 from spinodal.numeric.results import Array
-from spinodal.numeric.roots import NewtonSettings, Roots, newton
+from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Mask
 
 if TYPE_CHECKING:
@@ -28,14 +28,6 @@ _CLIMB, _SWEEPS = 80, 3
 _HELD = 1e-10
 #: The scaled Newton step from a follower to a state that is followed from it.
 _REACH = 0.1
-
-
-def nowhere(p: Array, n: int, reached: float) -> Path:
-    """No states of n unknowns at p [B, k]: rows in which others are put; ``reached`` says why."""
-    unknown, count = np.full(len(p), np.inf), np.zeros(len(p), dtype=int)
-    nothing = np.zeros(len(p), dtype=bool)
-    roots = Roots(np.full((len(p), n), np.nan), nothing, unknown, unknown, count, 0.0 * count, np.zeros((len(p), n, n)))
-    return Path(roots, np.full(len(p), reached), nothing)
 
 
 def from_reference(system: Bound, p: Array, base: Array, chosen: Mask, settings: NewtonSettings) -> Path:

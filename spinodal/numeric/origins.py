@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinodal.numeric.followers import from_reference, nowhere, references
+from spinodal.numeric.followers import from_reference, references
 from spinodal.numeric.neighbours import along, from_known, improved
-from spinodal.numeric.path import Path, follow
+from spinodal.numeric.path import Path, follow, nowhere
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Array, Mask, System
 

@@ -54,6 +54,14 @@ class Path:
     fold: Mask
 
 
+def nowhere(p: Array, n: int, reached: float) -> Path:
+    """No states of n unknowns at p [B, k]: rows in which others are put; ``reached`` says why."""
+    unknown, count = np.full(len(p), np.inf), np.zeros(len(p), dtype=int)
+    nothing = np.zeros(len(p), dtype=bool)
+    roots = Roots(np.full((len(p), n), np.nan), nothing, unknown, unknown, count, 0.0 * count, np.zeros((len(p), n, n)))
+    return Path(roots, np.full(len(p), reached), nothing)
+
+
 def follow(
     system: System,
     start: Array,

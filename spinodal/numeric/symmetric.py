@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from spinodal.numeric.path import Path, follow
+from spinodal.numeric.path import Path, follow, nowhere
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, State
 from spinodal.numeric.roots import NewtonSettings
@@ -81,18 +81,23 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
     begin[:, column] = first.roots.x[:, names.index(module.SYMMETRIC["overlap"])]
     usable = first.roots.converged & (p[:, column] >= begin[:, column] - _ROUNDING)
     apart = first.roots.converged & (np.abs(begin[:, column]) < _SYMMETRIC) & bool(module.POWERS)
-    usable &= ~apart
-    start = relaxed(system, start, begin, module.SYMMETRIC["guessed"])
+    rows = np.flatnonzero(usable & ~apart)
+    path = nowhere(p, len(module.ORDER_PARAMETERS), -1.0)
+    path = replace(path, roots=replace(path.roots, x=start), reached=np.where(apart, -3.0, -1.0))
+    if rows.size == 0:
+        return path
+    begin, end = begin[rows], p[rows]
+    start = relaxed(system, start[rows], begin, module.SYMMETRIC["guessed"])
     bounded = overlaps & np.array([name not in module.UNBOUNDED for name in module.ORDER_PARAMETERS])
-    end = np.where(usable[:, None], p, begin)
     if module.POWERS:
         scaled = scaled_system(system)
-        path = follow(scaled, scaled.scaled(start), begin, end, bounded, settings)
-        path = replace(path, roots=replace(path.roots, x=scaled.states(path.roots.x)))
+        found = follow(scaled, scaled.scaled(start), begin, end, bounded, settings)
+        found = replace(found, roots=replace(found.roots, x=scaled.states(found.roots.x)))
     else:
-        path = follow(system, start, begin, end, bounded, settings)
-    roots = replace(path.roots, converged=path.roots.converged & usable)
-    return Path(roots, np.where(usable, path.reached, np.where(apart, -3.0, -1.0)), path.fold & usable)
+        found = follow(system, start, begin, end, bounded, settings)
+    reached, fold = path.reached.copy(), path.fold.copy()
+    reached[rows], fold[rows] = found.reached, found.fold
+    return Path(path.roots.replaced(rows, found.roots, np.ones(rows.size, dtype=bool)), reached, fold)
 
 
 def relaxed(system: ModuleSystem, x: Array, p: Array, guessed: Sequence[str]) -> Array:
