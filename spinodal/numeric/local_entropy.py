@@ -30,7 +30,7 @@ from spinodal.numeric.path import follow
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, SpecialPoint
 from spinodal.numeric.roots import NewtonSettings, newton
-from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap
+from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, solve_points
 from spinodal.numeric.tracking import Line, named
 
 KIND, ENERGETIC = "local-entropy-transition", "energetic-barrier"
@@ -270,11 +270,20 @@ def _neighbours(search: Search, holds: Callable[[Profile], bool]) -> tuple[Profi
     return _Uniform(before, first.value, here)
 
 
+def _example(search: Search) -> str:
+    """Why there is no state in the middle of the line, near to where all replicas coincide."""
+    middle, overlap = 0.5 * (search.line.low + search.line.high), 1.0 - _GAPS[len(_GAPS) // 2]
+    (state,) = solve_points(search.system.module, search.point(middle, overlap)[None], tolerance=search.tolerance)
+    if state.failure is None:
+        return ""
+    return f"; at {search.line.name} = {middle:g}, {search.overlap} = {overlap:g}: {state.failure.reason}"
+
+
 def _why_none(search: Search, tried: _Uniform) -> str:
     """Why there is no transition."""
     line, here = search.line, tried.last
     if here is None:
-        return f"no states were found for {line.name} between {line.low:g} and {line.high:g}"
+        return f"no states were found for {line.name} between {line.low:g} and {line.high:g}{_example(search)}"
     span = tried.span(line.name)
     if tried.holds:
         return f"phi rises again beyond its first maximum {span}: it is not monotonic anywhere there"
