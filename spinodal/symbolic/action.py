@@ -14,6 +14,7 @@ from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.ingredients import Ingredients
 from spinodal.symbolic.outputs import Output, output_channel
 from spinodal.symbolic.priors import TeacherPrior
+from spinodal.symbolic.sectors import SectorBlock, sector_block
 from spinodal.symbolic.structure import Structure
 from spinodal.symbolic.symbols import (
     ALPHA,
@@ -252,13 +253,29 @@ class Action:
 
     @cached_property
     def _block(self) -> sp.Expr:
-        if not self.random:
-            return sp.Integer(0)
+        return random_feature_block(self.structure.tree, *self._block_arguments) if self.random else sp.Integer(0)
+
+    @property
+    def _block_arguments(self) -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...], sp.Expr]:
+        """Overlaps of weights, conjugates of those of projected weights, and what couples to the teacher."""
         structure = self.structure
         source = self._teacher_conjugate * sp.sqrt(self.teacher_variance) if self.has_teacher else sp.Integer(0)
         q = (*self._levels, structure.diagonal("q", self.diagonal))
         p_hat = (*structure.levels("p", hat=True), structure.diagonal("p", self._input_diagonal[1], hat=True))
-        return random_feature_block(structure.tree, q, p_hat, source)
+        return q, p_hat, source
+
+    @cached_property
+    def sectors(self) -> SectorBlock | None:
+        """The feature block in the eigenvalues of its matrices, where copies inside copies make it long."""
+        if not self.random or self.ground or not self.structure.finite_sizes or self.structure.infinite is not None:
+            return None
+        return sector_block(self.structure, *self._block_arguments)
+
+    def block_slope(self, x: sp.Symbol) -> sp.Expr:
+        """The derivative of the feature block in an order parameter or a size, in eigenvalues where there are several."""
+        if self.sectors is None:
+            return self.block.diff(x)
+        return self.inputs_per_weight * self.sectors.slope(x)
 
     @cached_property
     def uses(self) -> tuple[ChannelUse, ChannelUse]:
@@ -313,10 +330,14 @@ class Action:
         table = {**self.identify, FIELD_TEACHER: self.structure.innermost("_Q")}
         return expression.subs(table, simultaneous=True)
 
+    @property
+    def _eigenvalues(self) -> set[sp.Symbol]:
+        return set() if self.sectors is None else set(self.sectors.eigenvalues)
+
     def compact(self, expression: sp.Expr) -> sp.Expr:
         """Rational expressions of the feature block in A = q_d - q and B = p_d_hat - p_hat, factored."""
         expression = sp.sympify(expression)
-        if not self.random:
+        if not self.random or expression.free_symbols & self._eigenvalues:
             return expression
         if self.ground:  # it is written in differences already
             return sp.Add(*(term if term.has(sp.log) else sp.factor(term) for term in sp.Add.make_args(expression)))

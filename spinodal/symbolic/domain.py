@@ -59,6 +59,10 @@ def definitions_of(action: Action) -> tuple[Definition, ...]:
         top_p_hat = with_hat(structure.innermost("p"))
         found.append(Definition(WITHIN_Q, action.diagonal - action.top, "variance of a weight within a state, q_d - q"))
         found.append(Definition(WITHIN_P_HAT, P_D_HAT - top_p_hat, "p_d_hat - p_hat"))
+        for mark, meaning in (action.sectors.eigenvalues if action.sectors is not None else {}).items():
+            if mark not in (WITHIN_Q, WITHIN_P_HAT):
+                matrix = "overlaps" if str(mark).startswith(str(WITHIN_Q)) else "conjugates p_hat"
+                found.append(Definition(mark, meaning, f"eigenvalue of the {matrix} of vectors that differ between blocks"))
     if not action.ground:
         residual = action.identified(action.residual_variance)
         found.append(Definition(VARIANCE_H, residual, "variance of the field within a state"))

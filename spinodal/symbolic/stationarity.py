@@ -25,14 +25,15 @@ class Saddle:
         textbook: each equation with channel symbols written out, (left, right).
         channel_values: what every channel symbol stands for.
         plain: the system before it was made compact.
-        gaps: the combination of channel derivatives that the saturating overlap's equation uses, where one saturates.
+        aliases: symbols through which derivatives are taken: the combination of channel derivatives that the saturating
+            overlap's equation uses, where one saturates; eigenvalues of the feature block's matrices.
     """
 
     system: System
     textbook: tuple[tuple[sp.Expr, sp.Expr], ...]
     channel_values: Mapping[sp.Symbol, sp.Expr] = field(hash=False)
     plain: System
-    gaps: tuple[Alias, ...]
+    aliases: tuple[Alias, ...]
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,18 @@ def saddle_of(action: Action) -> Saddle:
     updates = updates_of(action)
     unknowns = tuple(updates.right)
     gaps = () if action.ground else (_gap(action),)
+    eigenvalues = () if action.sectors is None else tuple(Alias(k, k, e) for k, e in action.sectors.eigenvalues.items())
+    aliases = (*gaps, *eigenvalues)
     residual = [_residual(action, updates.left[x], updates.right[x], gaps) for x in unknowns]
     # where averages are nested, or maximisers stop moving, differences are cheaper than second derivatives
     once = bool(action.structure.finite_sizes) or action.ground
-    plain = assemble(unknowns, list(updates.right.values()), residual, uses, gaps, second=not once)
+    plain = assemble(unknowns, list(updates.right.values()), residual, uses, aliases, second=not once)
     # ground states are written in differences already: factors of a long Jacobian would take as long as all else
     system = plain.mapped(action.compact, jacobian=not (action.ground and action.structure.finite_sizes))
     marks = _symbols_in(system)
     values = {mark: use.expression(key) for use in uses for mark, key in use.names() if mark in marks}
     values.update({gap.symbol: gap.value for gap in gaps})
-    return Saddle(system, textbook_of(action, updates), values, plain, gaps)
+    return Saddle(system, textbook_of(action, updates), values, plain, aliases)
 
 
 def update(action: Action, x: sp.Symbol) -> sp.Expr:
@@ -95,7 +98,9 @@ def update(action: Action, x: sp.Symbol) -> sp.Expr:
     coefficient = action.pairing.diff(x, partner)
     # in the pairing of several levels other order parameters may stand beside x
     beside = sp.expand(action.pairing.diff(partner) - coefficient * x)
-    rational = sp.factor(-action.block.diff(partner) / coefficient) if action.block.has(partner) else sp.Integer(0)
+    rational = -action.block_slope(partner) / coefficient if action.block.has(partner) else sp.Integer(0)
+    if action.sectors is None:
+        rational = sp.factor(rational)
     total = rational + sp.Add(*(sp.cancel(-term / coefficient) for term in sp.Add.make_args(beside)))
     for use in action.uses:
         for variable, argument in use.arguments.items():
@@ -132,7 +137,7 @@ def _gap(action: Action) -> Alias:
 
 def complexity(action: Action, size: sp.Expr) -> sp.Expr:
     """Minus a squared size of inner blocks times the derivative of the free entropy in it, in channel symbols."""
-    total = (action.pairing + action.block).diff(size)
+    total = action.pairing.diff(size) + action.block_slope(size)
     for use in action.uses:
         total += use.factor * use.name((size,))
     return -(size**2) * total
@@ -143,7 +148,7 @@ def slope(action: Action) -> sp.Expr | None:
     if not action.structure.constrained:
         return None
     (x,) = action.structure.constrained
-    total = (action.pairing + action.block).diff(x)
+    total = action.pairing.diff(x) + action.block_slope(x)
     for use in action.uses:
         for variable, argument in use.arguments.items():
             if (along := argument.diff(x)) != 0:
@@ -156,7 +161,7 @@ def parameter_derivative(
 ) -> tuple[tuple[sp.Expr | None, ...], ...]:
     """dF_i/dparameter, row by row; None where only finite differences are available."""
     uses, values, system = action.identified_uses, saddle.channel_values, saddle.plain
-    differentiator = Differentiator(uses, saddle.gaps)
+    differentiator = Differentiator(uses, saddle.aliases)
     columns: list[list[sp.Expr | None]] = []
     inputs = (KAPPA_1, KAPPA_STAR_SQ, *action.structure.given_sizes)
     moments = {d.symbol: d.expression for d in definitions if d.symbol in inputs}
