@@ -309,7 +309,10 @@ class Action:
     @cached_property
     def free_entropy(self) -> sp.Expr:
         """Pairing, block and channels, all closed."""
-        block = sp.Add(*(self.compact(term) for term in sp.Add.make_args(sp.expand_mul(self.block, deep=False))))
+        if self.sectors is not None:
+            block = self.inputs_per_weight * self.sectors.value
+        else:
+            block = sp.Add(*(self.compact(term) for term in sp.Add.make_args(sp.expand_mul(self.block, deep=False))))
         total = self.identified(self.pairing + block)
         if self.eliminated:
             total = total.subs(self.diagonal_conjugate, VARIANCE_W + (0 if self.ground else with_hat(self.top)))
