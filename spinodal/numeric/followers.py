@@ -59,7 +59,8 @@ def followers(system: Bound, p: Array, base: Array) -> Array:
     x = np.full((len(p), len(names)), np.nan)
     for name, own in module.REFERENCE.items():
         x[:, names.index(name)] = base[:, module.REFERENCE_MODULE.ORDER_PARAMETERS.index(own)]
-    x = module.follower(x, p)
+    with np.errstate(all="ignore"):  # overlaps that no weights have are not followed
+        x = module.follower(x, p)
     driver = names.index(f"{module.CONSTRAINED}_hat")
     probe = np.array([name not in module.REFERENCE and name not in module.CONJUGATES for name in names])
     with np.errstate(all="ignore"):

@@ -130,7 +130,7 @@ def _saturation(module: ModuleType, x: Array) -> tuple[str, Array]:
         if name not in module.REFERENCE:
             limit = x[:, names.index(bound)] if bound in names else float(bound)
             gaps[name] = limit - x[:, names.index(name)]
-    name = min(gaps, key=lambda key: float(np.nanmin(gaps[key])))
+    name = min(gaps, key=lambda key: float(np.min(gaps[key], initial=np.inf, where=np.isfinite(gaps[key]))))
     return name, gaps[name]
 
 

@@ -147,7 +147,7 @@ def newton_row(x: Array, p: Array, settings: NewtonSettings, tolerance: float, *
         size, merit = here.size, here.merit
         stalled = 0.5 * last <= size < 1e-7 and merit < 1e-7
         # the last step is taken too: of a quadratically convergent iteration, the next one would have this size
-        following_size = 10.0 * size * (size / last) ** 2 if used > 1 else size
+        following_size = 10.0 * size * (size / last) * (size / last) if used > 1 else size
         quadratic = size < 1e-4 and size < 1e-2 * last and merit < 1e-4 and (following_size < tolerance or size < 3e-7)
         # a large tolerance says little where the steps do not contract, as beyond a fold
         wanted = size <= min(tolerance, 1e-3 if used == 1 else max(1e-6, 0.25 * last))

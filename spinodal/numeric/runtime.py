@@ -374,9 +374,9 @@ def fill_parameter_columns(
     return known
 
 
-def difference(function: Callable[[Array], Array], at: Array, j: int) -> Array:
-    """D function / d at[:, j] by central differences at steps h and h/2, extrapolated: error O(h^4) + eps/h."""
-    h = 2e-3 * np.maximum(1e-2, np.abs(at[:, j]))
+def difference(function: Callable[[Array], Array], at: Array, j: int, step: float = 2e-3) -> Array:
+    """D function / d at[:, j] by central differences at h, h/2, h/4, extrapolated: error O(h^6) + eps/h; h is relative."""
+    h = step * np.maximum(1e-2, np.abs(at[:, j]))
 
     def central(scale: float) -> Array:
         up, down = at.copy(), at.copy()

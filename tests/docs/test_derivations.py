@@ -73,3 +73,9 @@ def test_delimiters_of_markdown_mathematics_balance(name: str) -> None:
     for block in re.findall(r"\$\$\n(.*?)\n\$\$", text, re.S):
         assert block.count(r"\left") == block.count(r"\right")
         assert block.count("{") == block.count("}")
+
+
+def test_a_derivation_beside_a_reference_checks_itself() -> None:
+    checks = spinodal.load("binary-perceptron", ansatz="franz-parisi").derive().checks
+    assert all(check.deviation <= check.tolerance for check in checks if check.made)
+    assert {"gradient", "Jacobian", "parameter"} <= {check.name.split()[0] for check in checks if check.made}

@@ -287,3 +287,15 @@ def test_the_observables_of_a_reference_are_those_of_its_own_theory() -> None:
     found, expected = model.solve(), declare("alone", loss=own, alpha=0.5).solve()
     for name in ("energy", "entropy", "replicon"):
         assert float(found.observables[f"{name}_ref"]) == pytest.approx(float(expected.observables[name]), abs=1e-9)
+
+
+def test_a_declared_reference_needs_no_margin() -> None:
+    """The same reference, once by its margin and once declared."""
+    weights = {"values": [-1, 0, 1]}
+    ansatz = {"reference": {"constraint": "y*h >= 0.25"}}
+    declared = declare("own", weights=weights, scheme="franz-parisi", ansatz=ansatz, alpha=0.5, kappa=0.1, t=0.55)
+    by_margin = declare("margin", weights=weights, scheme="franz-parisi", alpha=0.5, kappa=0.1, kappa_ref=0.25, t=0.55)
+    one, other = declared.solve(), by_margin.solve()
+    assert one.converged
+    assert other.converged
+    assert float(one.free_entropy) == pytest.approx(float(other.free_entropy), abs=1e-12)
