@@ -86,6 +86,12 @@ def check_meaning(
     for temperature in (spec.loss.temperature, spec.ansatz.reference.temperature if spec.ansatz.reference else None):
         if temperature is not None and due([temperature]):
             _check_range(temperature, values, complain, "a temperature is 0 or more", 0.0, None)
+            if _parameters([temperature]) and number_at(temperature, values, complain) == 0.0:
+                raise complain(
+                    temperature,
+                    f"the temperature vanishes{_at([temperature], values)}",
+                    "a ground state is a theory of its own: declare temperature = 0 (--with loss.temperature=0)",
+                )
 
 
 def _parameters(formulas: Iterable[Formula]) -> frozenset[str]:

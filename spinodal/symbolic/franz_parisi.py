@@ -265,7 +265,7 @@ def _start(coupled: Coupled, saddle: CoupledSaddle, base: Derived) -> dict[str, 
 
 
 def _follower(coupled: Coupled) -> dict[str, sp.Expr]:
-    """A probe that patterns do not pull: t times its reference, and what is left of its norm beside it.
+    """A probe that patterns do not pull: t/q_d times its reference, and what is left of its norm beside it.
 
     Its weights are tilted by the reference's alone: q_hat = s_hat = 0. For weights whose mean is not linear in the tilt the
     overlaps and t_hat are guesses.
@@ -273,36 +273,48 @@ def _follower(coupled: Coupled) -> dict[str, sp.Expr]:
     r = coupled.rename
     norm = r(coupled.reference.diagonal)
     found: dict[sp.Symbol, sp.Expr] = {x: sp.Integer(0) for x in coupled.unknowns}
-    found |= {Q: T**2 * norm, S: T * r(Q), R: T * r(R), P: T**2 * r(P_D), P_S: T * r(P), P_T: T * r(P_D)}
-    beside = 1 - T**2
-    found |= {P_D: T**2 * r(P_D) + beside, Q_D: T**2 * norm + beside, with_hat(T): sp.atanh(T)}
+    share = T / norm
+    found |= {Q: share * T, S: share * r(Q), R: share * r(R), P: share**2 * r(P_D), P_S: share * r(P), P_T: share * r(P_D)}
+    beside = norm * (1 - share**2)
+    found |= {P_D: share**2 * r(P_D) + beside, Q_D: norm, with_hat(T): sp.atanh(share) / norm}
     if coupled.student.imposed:  # a Gaussian of variance 1 - t^2 around t times the reference
         found |= {with_hat(T): T / beside, Q_D_HAT: 1 - 1 / beside}
     return {str(x): found[x] for x in coupled.unknowns}
 
 
 def _origin(coupled: Coupled, saddle: CoupledSaddle) -> dict[str, sp.Expr]:
-    """Without data q = t^2 and s = 0; data make room between them, a little, which the equations need to make sense."""
-    room = ALPHA * (1 - T**2) ** 2 / 2
+    """Without data q = t^2/q_d and s = 0; data make room between them, a little, which the equations need to make sense."""
+    norm = _second_moment(coupled)
+    t = T / norm
+    room = ALPHA * (1 - t**2) ** 2 / 2
     found: dict[sp.Symbol, sp.Expr] = {
-        Q: T**2 + room,
-        S: T * ALPHA / 2,
-        coupled.rename(Q): ALPHA / 2,
-        with_hat(T): T,
-        with_hat(S): ALPHA * T / 2,
-        with_hat(Q): ALPHA / 2,
-        coupled.rename(with_hat(Q)): ALPHA / 2,
+        Q: norm * (t**2 + room),
+        S: norm * t * ALPHA / 2,
+        coupled.rename(Q): norm * ALPHA / 2,
+        with_hat(T): t / norm,
+        with_hat(S): ALPHA * t / (2 * norm),
+        with_hat(Q): ALPHA / (2 * norm),
+        coupled.rename(with_hat(Q)): ALPHA / (2 * norm),
     }
     # projections of weights that know nothing of the inputs have the weights' overlaps
     same = {P: Q, P_S: S, coupled.rename(P): coupled.rename(Q)}
     found |= {p: found[q] for p, q in same.items()}
-    found |= {P_T: T, **{d: sp.Integer(1) for x in (P_D, Q_D) for d in (x, coupled.rename(x))}}
+    found |= {P_T: T, **{d: norm for x in (P_D, Q_D) for d in (x, coupled.rename(x))}}
     if coupled.student.free_diagonal:
-        found[Q_D] = 1 + T**2
+        found[Q_D] = norm * (1 + t**2)
     if coupled.student.imposed:  # weights on a sphere: a Gaussian of variance 1 - t^2 around t times the reference
         found[with_hat(T)] = T / (1 - T**2)
         found[Q_D_HAT] = 1 - 1 / (1 - T**2) + found[with_hat(Q)]
     return {str(x): found[x] for x in saddle.unknowns if x in found}
+
+
+def _second_moment(coupled: Coupled) -> sp.Expr:
+    """Of weights that know no data, where they take values whose scale is their own; else 1."""
+    leaf = coupled.student.given.prior.leaf
+    if leaf.kind != "discrete":
+        return sp.Integer(1)
+    shares = [sp.exp(level) for level in leaf.log_levels]
+    return sp.simplify(sp.Add(*(v**2 * s for v, s in zip(leaf.values, shares, strict=True))) / sp.Add(*shares))
 
 
 def _trivial(coupled: Coupled) -> dict[str, str]:

@@ -373,3 +373,32 @@ def test_unknowns_of_any_size_have_their_folds(size):
     for point in branch.of_kind("fold"):
         assert abs(abs(point.p) - 2.0 * 3.0**-1.5) <= point.error_estimate
         assert abs(abs(point.order_parameters["x0"]) / size - 3.0**-0.5) < 1e-6
+
+
+@pytest.mark.parametrize("imperfection", [1e-8, 1e-9, 1e-10, 1e-11])
+def test_an_imperfect_pitchfork_is_no_branch_point(imperfection: float) -> None:
+    branch = continue_branch(lambda x, p: p * x - x**3 + imperfection, [1.0], 1.0 - imperfection, bounds=(-1.0, 1.5))
+    assert not branch.special_points
+    assert branch.p.min() == pytest.approx(-1.0)
+    assert branch.x.min() > 0.0
+
+
+@pytest.mark.parametrize("imperfection", [1e-8, 1e-10])
+def test_an_imperfect_transcritical_point_is_two_folds(imperfection: float) -> None:
+    start = (1.0 + np.sqrt(1.0 - 4.0 * imperfection)) / 2.0
+    branch = continue_branch(lambda x, p: p * x - x**2 - imperfection, [start], 1.0, bounds=(-1.0, 1.5))
+    (fold,) = branch.special_points
+    assert fold.kind == "fold"
+    assert fold.p == pytest.approx(2.0 * np.sqrt(imperfection), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("equations", "start"),
+    [
+        (lambda x, p: np.array([x[0] ** 2 + 1.0 + p * p]), [0.0]),
+        (lambda x, p: np.array([x[0] + x[1] - p, 2.0 * (x[0] + x[1] - p) + 1.0]), [0.0, 0.0]),
+    ],
+)
+def test_where_the_residual_is_smallest_but_does_not_vanish_there_is_no_branch(equations, start) -> None:
+    with pytest.raises(NoBranchError, match="does not vanish"):
+        continue_branch(equations, start, 0.0, bounds=(-1.0, 1.0))

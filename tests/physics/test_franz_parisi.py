@@ -299,3 +299,26 @@ def test_a_declared_reference_needs_no_margin() -> None:
     assert one.converged
     assert other.converged
     assert float(one.free_entropy) == pytest.approx(float(other.free_entropy), abs=1e-12)
+
+
+def test_weights_of_any_scale_have_the_potential_of_their_own_units() -> None:
+    """Weights and margins times 3, overlaps times 9: the same configurations."""
+    big = declare(
+        "big", weights={"values": [-3, -1, 1, 3]}, scheme="franz-parisi", alpha=0.3, kappa=0.3, kappa_ref=0.3, t=3.0
+    )
+    values = [-1, "-1/3", "1/3", 1]
+    small = declare("small", weights={"values": values}, scheme="franz-parisi", alpha=0.3, kappa=0.1, kappa_ref=0.1, t=0.3)
+    for t in (1.2, 3.0, 4.0):
+        one, other = big.solve(t=t), small.solve(t=t / 9.0)
+        assert one.converged
+        assert other.converged
+        assert float(one.free_entropy) == pytest.approx(float(other.free_entropy), abs=1e-10)
+    typical_state = declare("typical", weights={"values": [-3, -1, 1, 3]}, alpha=0.3, kappa=0.3).solve()
+    there = big.solve(t=float(typical_state.order_parameters["q"]))
+    assert float(there.free_entropy) == pytest.approx(float(typical_state.free_entropy), abs=1e-10)
+
+
+def test_the_free_entropy_is_that_of_the_state_that_is_returned() -> None:
+    """It is no stationary function of the reference's overlaps: their errors enter to first order."""
+    solution = storage().solve(alpha=0.6, kappa=0.2, kappa_ref=0.25, t=0.85)
+    assert float(solution.free_entropy) == pytest.approx(float(solution.observables["entropy"]), abs=1e-14)

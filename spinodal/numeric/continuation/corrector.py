@@ -153,6 +153,9 @@ def first_point(problem: Problem, x0: Array, p0: float, scaling: Scaling, tolera
         size = float(np.max(np.abs(step)))
         u = u + scale * step * min(1.0, 0.3 / max(size, 1e-300))
         if size <= tolerance or (size < 1e-8 and size > 0.5 * previous):
+            # a least-squares step vanishes where |F| is smallest, too
+            if np.any(np.abs(here.f) > 1e3 * problem.noise(here) + 1e-8 * np.max(np.abs(here.f_u * scale), axis=1)):
+                raise NotCorrectedError("F does not vanish anywhere near the start")
             return Corrected(u, here, size, iteration)
         previous = size
     raise NotCorrectedError("no root was found near the start")

@@ -31,6 +31,8 @@ from spinodal.numeric.results import Array
 
 Event = Callable[[Array, float], float]
 
+#: What remains of F (scaled) at a branch point is an imperfection from here on, and two branches do not meet.
+_UNFOLDED = 1e-12
 _EPS = float(np.finfo(float).eps)
 _ITERATIONS = 20
 
@@ -199,11 +201,12 @@ def locate_branch_point(problem: Problem, guess: Array, scale: Array, tolerance:
             u, mu = u + scale * step[: n + 1], mu + float(step[n + 1])
             if size <= tolerance or (size < 1e-7 and size > 0.3 * previous):
                 slopes = np.maximum(problem.derivative_noise, problem.scatter_of_slopes(here, raw, v * scale))
-                noise = np.concatenate([problem.noise(here) / rows, slopes])
+                own = problem.noise(here) / rows
+                noise = np.concatenate([own, slopes])
                 error = _parameter_error(full, noise, step, np.append(scale, 1.0), n)
                 if size > tolerance:  # Newton wanders in the noise of its own derivatives: by steps of this size
                     error += 4.0 * abs(float(step[n])) * float(scale[n])
-                if abs(mu) > 1e-7 + 1e3 * float(np.max(noise)):
+                if abs(mu) > _UNFOLDED + 1e3 * float(np.max(own)):  # an imperfection, and not rounding
                     return Located("branch-point", u, float("nan"), False, reason="the branches do not quite meet")
                 return Located("branch-point", u, error, True, null=v * scale, left=raw)
             kernel = np.linalg.qr(v.T)[0].T
