@@ -22,7 +22,7 @@ def located_errors(spec: Spec) -> Iterator[None]:
         yield
     except DerivationError as error:
         raise located(spec, error.place, error.message, error.cure or None, column=error.column) from error
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # raised where the generator meets an average that it has no kernel for
         raise located(
             spec,
             "ansatz.scheme",

@@ -88,7 +88,9 @@ def _coupled_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, 
 
 def number(expression: sp.Expr | float, table: Mapping[sp.Symbol, sp.Float]) -> float:
     """The value of an expression at a state."""
-    return float(sp.N(sp.sympify(expression).xreplace(dict(table))))
+    if isinstance(expression, int | float):
+        return float(expression)
+    return float(sp.N(expression.xreplace(dict(table))))
 
 
 def normal_grid(edge: float, size: int) -> tuple[Array, Array]:
