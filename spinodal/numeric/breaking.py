@@ -15,7 +15,7 @@ blocks is an order parameter, also the one with m given (``SIZED_MODULE``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import ModuleType
@@ -153,9 +153,9 @@ class Coarse:
         f, j = self.module.residual_and_jacobian(x, p, self.rule)
         return f, j
 
-    def parameter_derivative(self, x: Array, p: Array) -> Array:
+    def parameter_derivative(self, x: Array, p: Array, wanted: Collection[int] | None = None) -> Array:
         """dF/dp [B, n, k]."""
-        return np.asarray(self.module.parameter_derivative(x, p, self.rule))
+        return np.asarray(self.module.parameter_derivative(x, p, self.rule, wanted))
 
     def conditions(self, x: Array, p: Array) -> Array:
         """Expressions that must not be negative [B, m]."""

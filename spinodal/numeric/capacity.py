@@ -187,7 +187,7 @@ def _at_gap(problem: ModuleProblem, x0: Array, value0: float, gap: float) -> tup
         matrix = jacobian[0].copy()
         if diagonal is not None:
             matrix[:, diagonal] += (1.0 - gap) * matrix[:, q]
-        matrix[:, q] = system.parameter_derivative(x, p)[0, :, problem.columns[0]]
+        matrix[:, q] = system.parameter_derivative(x, p, problem.columns[:1])[0, :, problem.columns[0]]
         if not np.all(np.isfinite(matrix)) or not np.all(np.isfinite(f)):
             return None
         sizes = np.abs(change @ x[0]) + 1e-300

@@ -65,7 +65,7 @@ def _at_spread(problem: ModuleProblem, x0: Array, value0: float, spread: float) 
         p = problem.point(value)
         f, jacobian = system.residual_and_jacobian(x, p)
         matrix = jacobian[0].copy()
-        matrix[:, column] = system.parameter_derivative(x, p)[0, :, problem.columns[0]]
+        matrix[:, column] = system.parameter_derivative(x, p, problem.columns[:1])[0, :, problem.columns[0]]
         rows = np.abs(x[0]) + 1e-300
         sizes = rows.copy()
         sizes[column] = max(abs(value), 1e-3)

@@ -8,6 +8,7 @@ held at a huge value, and its own equation is given up; what is the same at its 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol
@@ -46,9 +47,9 @@ class _Held:
         rest = np.delete(np.delete(jacobian, self.driver, axis=1), self.driver, axis=2)
         return np.delete(f, self.driver, axis=1), rest
 
-    def parameter_derivative(self, y: Array, p: Array) -> Array:
+    def parameter_derivative(self, y: Array, p: Array, wanted: Collection[int] | None = None) -> Array:
         """Of the other equations [B, n - 1, k]."""
-        return np.delete(self.system.parameter_derivative(self.complete(y), p), self.driver, axis=1)
+        return np.delete(self.system.parameter_derivative(self.complete(y), p, wanted), self.driver, axis=1)
 
     def conditions(self, y: Array, p: Array) -> Array:
         """Those of the system [B, m]."""

@@ -12,7 +12,7 @@ state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -67,7 +67,7 @@ class _Along:
         """F [B, n] and dF/dx [B, n, n]."""
         return self.system.residual_and_jacobian(x, p)
 
-    def parameter_derivative(self, x: Array, p: Array) -> Array:
+    def parameter_derivative(self, x: Array, p: Array, wanted: Collection[int] | None = None) -> Array:
         """dF/dp [B, n, k]: one column, by a difference (those of a leaf's own parameters would cost more)."""
         slopes, shift = np.zeros((len(x), x.shape[1], p.shape[1])), np.zeros_like(p)
         shift[:, self.column] = step = _STEP * p[:, self.column]
@@ -209,9 +209,9 @@ class _Held:
             jacobian[:, column] = np.arange(x.shape[1]) == column
         return f, jacobian
 
-    def parameter_derivative(self, x: Array, p: Array) -> Array:
+    def parameter_derivative(self, x: Array, p: Array, wanted: Collection[int] | None = None) -> Array:
         """DF/dp [B, n, k]."""
-        return self.system.parameter_derivative(x, p)
+        return self.system.parameter_derivative(x, p, wanted)
 
     def conditions(self, x: Array, p: Array) -> Array:
         """Expressions that must not be negative [B, m]."""

@@ -61,8 +61,10 @@ class ModuleProblem(Problem):
         return f[0], jacobian[0]
 
     def _slope(self, i: int) -> Callable[..., Array]:
+        column = self.columns[i]
+
         def slope(x: Array, *values: float) -> Array:
-            return np.asarray(self.system.parameter_derivative(x[None], self.point(*values))[0, :, self.columns[i]])
+            return np.asarray(self.system.parameter_derivative(x[None], self.point(*values), [column])[0, :, column])
 
         return slope
 

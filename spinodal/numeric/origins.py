@@ -145,7 +145,7 @@ def _end(system: Bound, p: Array, x: Array) -> tuple[str, float] | None:
     # the equation of the constrained overlap's conjugate says at which overlap a state is
     here[column] += system.residual(x[None], p[None])[0, module.ORDER_PARAMETERS.index(f"{module.CONSTRAINED}_hat")]
     _, jacobian = system.residual_and_jacobian(x[None], here[None])
-    slopes = system.parameter_derivative(x[None], here[None])[0, :, column]
+    slopes = system.parameter_derivative(x[None], here[None], [column])[0, :, column]
     try:
         tangent = np.linalg.solve(jacobian[0], -slopes)
     except np.linalg.LinAlgError:

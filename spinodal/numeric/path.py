@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -235,7 +236,7 @@ class _Homotopy:
         f, j = self.system.residual_and_jacobian(x, self._points(x))
         return f - (1.0 - p) * self.offset, j
 
-    def parameter_derivative(self, x: Array, p: Array) -> Array:
+    def parameter_derivative(self, x: Array, p: Array, wanted: Collection[int] | None = None) -> Array:
         """d/ds, [B, n, 1]."""
         return np.broadcast_to(self.offset[None, :, None], (len(x), len(self.offset), 1))
 

@@ -12,6 +12,7 @@ the wanted parameters. Where many ground states are left, dq diverges on the way
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Protocol
@@ -67,7 +68,7 @@ class InField:
             f[:, stiffness] += h
         return f, jacobian
 
-    def parameter_derivative(self, x: Array, p: Array) -> Array:
+    def parameter_derivative(self, x: Array, p: Array, wanted: Collection[int] | None = None) -> Array:
         """Only the field's strength varies along the path, [B, n, k + 1]."""
         h = np.exp(p[:, -1])
         field, stiffness = self._columns()

@@ -8,7 +8,7 @@ batch costs one evaluation for all of its rows, and a single state pays for no b
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -29,8 +29,8 @@ class System(Protocol):
         """F [B, n] and dF/dx [B, n, n]."""
         ...
 
-    def parameter_derivative(self, x: Array, p: Array) -> Array:
-        """dF/dp [B, n, k]."""
+    def parameter_derivative(self, x: Array, p: Array, wanted: Collection[int] | None = None) -> Array:
+        """dF/dp [B, n, k]; columns that are not wanted may be nan (None: all are wanted)."""
         ...
 
     def conditions(self, x: Array, p: Array) -> Array:
@@ -130,9 +130,9 @@ class Tangent(Request):
         asked = [request for request in group if isinstance(request, Tangent)]
         change = np.array([request.change for request in asked])
         jacobian = np.array([request.jacobian for request in asked])
-        derivative = system.parameter_derivative(*_states(group))
         # a parameter that does not move may sit where the derivative with respect to it does not exist
         moving = change != 0.0
+        derivative = system.parameter_derivative(*_states(group), np.flatnonzero(moving.any(axis=0)).tolist())
         slope = np.einsum("bnk,bk->bn", np.where(moving[:, None, :], derivative, 0.0), change)
         with np.errstate(all="ignore"):
             tangents = -solve_linear(jacobian, slope)

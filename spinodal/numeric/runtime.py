@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -364,14 +364,17 @@ def fill_parameter_columns(
     x: Any,
     p: Any,
     rule: Rule,
-    names: Sequence[str],
-    missing: Sequence[str],
+    missing: Sequence[int],
 ) -> Array:
-    """Complete dF/dp by Richardson-extrapolated central differences in the columns without a symbolic derivative."""
-    for j, name in enumerate(names):
-        if name in missing:
-            known[:, :, j] = difference(lambda q: residual(x, q, rule), np.atleast_2d(np.asarray(p, dtype=float)), j)
+    """Complete dF/dp by Richardson-extrapolated central differences in the missing columns."""
+    for j in missing:
+        known[:, :, j] = difference(lambda q: residual(x, q, rule), np.atleast_2d(np.asarray(p, dtype=float)), j)
     return known
+
+
+def missing_columns(names: Sequence[str], without: Sequence[str], wanted: Collection[int] | None) -> list[int]:
+    """Which wanted parameters (None: all) have no symbolic derivative; each costs six evaluations of F."""
+    return [j for j, name in enumerate(names) if name in without and (wanted is None or j in wanted)]
 
 
 def difference(function: Callable[[Array], Array], at: Array, j: int, step: float = 2e-3) -> Array:

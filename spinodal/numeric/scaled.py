@@ -10,6 +10,7 @@ Newton's method and its step control then see variables and residuals of order o
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Protocol
@@ -64,10 +65,10 @@ class ScaledSystem:
             slopes[:, :, self.driver] -= self.powers * g
         return g, slopes
 
-    def parameter_derivative(self, y: Array, p: Array) -> Array:
+    def parameter_derivative(self, y: Array, p: Array, wanted: Collection[int] | None = None) -> Array:
         """Of the scaled equations [B, n, k]."""
         with np.errstate(all="ignore"):
-            return np.asarray(self.system.parameter_derivative(self.states(y), p) / self._scales(y)[:, :, None])
+            return np.asarray(self.system.parameter_derivative(self.states(y), p, wanted) / self._scales(y)[:, :, None])
 
     def conditions(self, y: Array, p: Array) -> Array:
         """Those of the system [B, m]."""

@@ -5,7 +5,7 @@ Modules are generated code with the names of CONTRACT (residual, jacobian, ...);
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -33,6 +33,10 @@ _ORIGIN_FOUND = 1e-3
 _STEP_TOLERANCE = 1e-7
 #: A larger last step is left to Newton with more nodes.
 _LAST_STEP = 1e-5
+#: Damped iterations of x = update(x) from a start from which Newton fails.
+_SWEEPS_FROM_START = 40
+#: Differences of F and its Jacobian between a rule and its refinement that do not move the end of a branch visibly.
+_RESOLVED = 1e-8
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,9 @@ class Bound:
         """F [B, n]."""
         return np.asarray(self.module.residual(x, p, self.rule))
 
-    def parameter_derivative(self, x: Array, p: Array) -> Array:
+    def parameter_derivative(self, x: Array, p: Array, wanted: Collection[int] | None = None) -> Array:
         """dF/dp [B, n, k]."""
-        return np.asarray(self.module.parameter_derivative(x, p, self.rule))
+        return np.asarray(self.module.parameter_derivative(x, p, self.rule, wanted))
 
     def conditions(self, x: Array, p: Array) -> Array:
         """Expressions that must not be negative [B, m]."""
@@ -76,6 +80,12 @@ def trivial_state(module: ModuleType, batch: int) -> Array:
         if name in ("q_d", "p_d"):
             x[:, j] = 1.0
     return x
+
+
+def _has_own_origin(module: ModuleType) -> bool:
+    """Whether the branch begins elsewhere than at alpha = 0."""
+    named = (getattr(module, name, None) is not None for name in ("SYMMETRIC", "GIVEN_MODULE"))
+    return any(named) or bool(getattr(module, "GROUND_STATE", False)) or begins_inside(module)
 
 
 def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
@@ -173,6 +183,16 @@ def _solve_points(
     good = np.flatnonzero(roots.converged)
     for index, state in zip(good, finish(system, roots.x[good], p[good], tolerance, method), strict=True):
         states[index] = state
+    lost = np.flatnonzero(~roots.converged)
+    if start is not None and lost.size:
+        # Newton may stop where |F| is smallest; the map's own iteration has the start's basin of attraction
+        settled = fixed_point(system, guess[lost], p[lost], sweeps=_SWEEPS_FROM_START)
+        again = newton(system, settled, p[lost], settings)
+        roots = roots.replaced(lost[again.converged], again, again.converged)
+        good = lost[again.converged]
+        method = f"Newton after {_SWEEPS_FROM_START} damped iterations from the given start"
+        for index, state in zip(good, finish(system, roots.x[good], p[good], tolerance, method), strict=True):
+            states[index] = state
     if not roots.converged.all():
         from spinodal.numeric.ends import (
             Folds,
@@ -199,6 +219,7 @@ def _followed(system: Bound, p: Array, settings: NewtonSettings) -> tuple[Roots,
     roots, reached = path.roots, path.reached.copy()
     for _ in range(2):
         lost = np.flatnonzero(~roots.converged & ~np.isin(reached, (DEGENERATE, SATURATED, NO_REFERENCE)))
+        lost = lost[~_ends_resolved(system, roots.x[lost], p[lost], reached[lost])]
         if lost.size == 0:
             break
         system = system.refined()
@@ -209,6 +230,25 @@ def _followed(system: Bound, p: Array, settings: NewtonSettings) -> tuple[Roots,
         roots = roots.replaced(lost[gained], again.roots, gained)
         reached[lost[gained]] = again.reached[gained]
     return roots, reached
+
+
+def _ends_resolved(system: Bound, x: Array, p: Array, reached: Array) -> Mask:
+    """Whether the integrals at the last states [B, n] of branches from alpha = 0 to p [B, k] are exact for this purpose.
+
+    Then more nodes would find the same end. Of branches with other origins nothing is known (False).
+    """
+    module, resolved = system.module, np.zeros(len(x), dtype=bool)
+    if _has_own_origin(module):
+        return resolved
+    rows = np.flatnonzero((reached > 0.0) & np.isfinite(x).all(axis=1))
+    if rows.size == 0:
+        return resolved
+    last = p[rows].copy()
+    last[:, module.PARAMETERS.index("alpha")] *= reached[rows]
+    coarse, fine = (s.residual_and_jacobian(x[rows], last) for s in (system, system.refined()))
+    values, slopes = (np.abs(a - b) / (1.0 + np.abs(b)) for a, b in zip(coarse, fine, strict=True))
+    resolved[rows] = (values.max(axis=1) < _RESOLVED) & (slopes.max(axis=(1, 2)) < _RESOLVED)
+    return resolved
 
 
 def complete_start(system: Bound, p: Array, start: Mapping[str, float]) -> Array:

@@ -181,7 +181,8 @@ def room_for_spread(problem: ModuleProblem) -> Event:
         if size < 1.0:
             return 1.0
         _f, jacobian = problem.system.residual_and_jacobian(x[None], problem.point(*values))
-        slopes = problem.system.parameter_derivative(x[None], problem.point(*values))[0, :, problem.columns[0]]
+        column = problem.columns[0]
+        slopes = problem.system.parameter_derivative(x[None], problem.point(*values), [column])[0, :, column]
         try:
             along = abs(float(np.linalg.solve(jacobian[0], -slopes)[spread]))
         except np.linalg.LinAlgError:

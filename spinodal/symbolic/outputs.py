@@ -284,10 +284,10 @@ class _LikelihoodLeaves:
             a, b, c = (quadratic.coeff_monomial(H**n) for n in (2, 1, 0))
             return Leaf(tag, "quadratic", H, label=label, quadratic=(c, -2 * a, -b), log_weight=log_weight), None
         at = {**self.at, **{s: 0.7 for s in log_weight.free_symbols if s not in self.at and s != H}}
-        return (
-            Leaf(tag, "numerical", H, label=label, log_weight=log_weight, splits=tuple(kinks(signal, H, at))),
-            None,
-        )
+        splits = tuple(kinks(signal, H, at))
+        pieces = quadratic_pieces(log_weight, H, splits, at) if splits else None
+        kind: LeafKind = "numerical" if pieces is None else "pieces"
+        return Leaf(tag, kind, H, label=label, quadratic=pieces or (), log_weight=log_weight, splits=splits), None
 
 
 def constraint_indicator(leaf: Leaf) -> sp.Expr:

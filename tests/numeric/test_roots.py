@@ -29,7 +29,7 @@ class Cubic(Toy):
     def j(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
         return (1 - x**2)[:, :, None]
 
-    def parameter_derivative(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+    def parameter_derivative(self, x: np.ndarray, p: np.ndarray, wanted: object = None) -> np.ndarray:
         return np.full((len(x), 1, 1), -1 / 3)
 
 
@@ -43,7 +43,7 @@ class Logarithm(Toy):
         one, zero = np.ones(len(x)), np.zeros(len(x))
         return np.stack([np.stack([1 / x[:, 0], one], 1), np.stack([zero, one], 1)], 1)
 
-    def parameter_derivative(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+    def parameter_derivative(self, x: np.ndarray, p: np.ndarray, wanted: object = None) -> np.ndarray:
         return np.tile(np.array([[[0.0], [-1.0]]]), (len(x), 1, 1))
 
     def conditions(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:

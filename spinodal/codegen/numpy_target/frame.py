@@ -62,13 +62,14 @@ RULE = quadrature.Automatic({_nodes(program)})"""
 
 
 def _nodes(program: Program) -> int:
-    """Nodes of each average: fewer where passes lie inside passes, whose costs multiply and whose integrands are smooth.
+    """Nodes of each average: fewer where three variables or passes inside passes multiply the cost.
 
     A result whose error estimate exceeds the tolerance is solved again with twice as many.
     """
-    kernels = (stage for routine in program.routines for stage in routine.stages if isinstance(stage, Kernel))
+    kernels = [stage for routine in program.routines for stage in routine.stages if isinstance(stage, Kernel)]
     nested = any(isinstance(item, Inner) for kernel in kernels for item in kernel.body)
-    return _NESTED_NODES if nested else _NODES
+    threefold = any(kernel.z is not None and len(kernel.planted) > 1 for kernel in kernels)
+    return _NESTED_NODES if nested or threefold else _NODES
 
 
 def _symmetric_lines(program: Program) -> str:
@@ -168,10 +169,11 @@ def interface(program: Program) -> str:
         "    return runtime.batched(_residual_and_jacobian, x, p, rule)",
         "",
         "",
-        "def parameter_derivative(x, p, rule=RULE):",
-        '    """dF_i/dp_j, shape [B, n, k]."""',
+        "def parameter_derivative(x, p, rule=RULE, wanted=None):",
+        '    """dF_i/dp_j, shape [B, n, k]; nan in columns that are neither wanted nor symbolic (wanted: all)."""',
         "    known = runtime.batched(_parameter_derivative, x, p, rule)[0]",
-        "    return runtime.fill_parameter_columns(residual, known, x, p, rule, PARAMETERS, FINITE_DIFFERENCES)",
+        "    missing = runtime.missing_columns(PARAMETERS, FINITE_DIFFERENCES, wanted)",
+        "    return runtime.fill_parameter_columns(residual, known, x, p, rule, missing)",
         "",
         "",
         "def jacobian_directional(x, p, v, rule=RULE):",
