@@ -15,7 +15,7 @@ import sympy as sp
 from spinodal.codegen.ir import Assign, Call, Function, Inner, StepInZ
 from spinodal.symbolic.averages import Average, Measure, explicit_fields, standard_normals
 from spinodal.symbolic.derivation import Derived
-from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.formulas import kinks, symbol
 from spinodal.symbolic.functions import ConditionalTail, Density, LogDensity, LogTail, LogTwoCosh, Primitive, Tail, Tilted
 from spinodal.symbolic.leaves import Leaf, Step, field_crossings
 from spinodal.symbolic.nested import LogAverage, TiltedAverage, TiltedKinks
@@ -23,6 +23,8 @@ from spinodal.symbolic.nested import LogAverage, TiltedAverage, TiltedKinks
 NESTED = (LogAverage, TiltedAverage, TiltedKinks, Average)
 #: How sharply H and G themselves change: they are entire, where the others have poles at the distance of their step's width.
 _ENTIRE = sp.Rational(1, 2)
+#: How sharply an integrand jumps or bends in units of its field; errors fall like the width, and its square.
+_SHARPNESS = {(sp.sign, sp.Heaviside): sp.Integer(10) ** 9, (sp.Abs, sp.Max, sp.Min): sp.Integer(10) ** 4}
 _SPECIAL = (LogTail, Tail, Density, LogDensity, ConditionalTail, LogTwoCosh, Primitive, Tilted)
 
 
@@ -37,6 +39,11 @@ class Context(Protocol):
     @property
     def leaves(self) -> Mapping[str, Leaf]:
         """Partition functions by tag."""
+        ...
+
+    @property
+    def at(self) -> Mapping[sp.Symbol, float]:
+        """Generic values of the parameters."""
         ...
 
 
@@ -130,7 +137,18 @@ class NodeBuilder:
         rewritten = flat.xreplace(table)
         left = {f: self._argument(f) for f in sorted(self.known_fields, key=str) if rewritten.has(f)}
         self._refresh()
+        self._jumps(flat)
         return rewritten.xreplace(left)
+
+    def _jumps(self, integrand: sp.Expr) -> None:
+        """Note where the integrand itself is not smooth in a field of this pass."""
+        if self.z is None:
+            return
+        for kinds, sharpness in _SHARPNESS.items():
+            pieces = sp.Add(*(sp.Dummy() * piece for piece in integrand.atoms(*kinds)))
+            for field in self.fields:
+                for place in kinks(pieces, field, self.context.at):
+                    self.step(field - place, sharpness)
 
     def finished_body(self) -> list[Assign | Call | Inner]:
         """Assignments, calls and then the inner passes, complete."""

@@ -58,6 +58,11 @@ def warnings_of(values: Mapping[str, float], error: float, tolerance: float, *, 
         elif name.startswith("replicon") and value < -REPLICON_NOISE:
             what = "the symmetry between replicas breaks further" if broken else "the replica-symmetric state is unstable"
             found.append(f"{name} = {value:.4g} < 0: {what} (de Almeida-Thouless)")
+    if counted and values.get("entropy", 0.0) < -max(ENTROPY_NOISE, 10.0 * error):
+        found.append(
+            f"entropy = {values['entropy']:.4g} < 0: a typical sample has no such configurations; the free entropy is a "
+            "value within this ansatz"
+        )
     if counted and values.get("entropy_ref", 0.0) < -ENTROPY_NOISE:
         found.append(f"entropy_ref = {values['entropy_ref']:.4g} < 0: there are no such references")
     if values.get("complexity", 0.0) < -COMPLEXITY_NOISE:

@@ -28,6 +28,7 @@ class NewtonSettings:
         fall_back: whether to take such steps at all (a corrector near its prediction should rather give up).
         reach: the largest scaled step: a corrector farther than that from its prediction gives up at once.
         contraction: the largest ratio of one scaled step to the one before.
+        patience: iterations without progress of max |F_i| / (1 + |x_i|) after which the state is given up.
     """
 
     tolerance: float = 1e-12
@@ -37,6 +38,11 @@ class NewtonSettings:
     fall_back: bool = True
     reach: float = math.inf
     contraction: float = math.inf
+    patience: int = 15
+
+
+#: What counts as progress: the factor by which the residual must fall below its least value so far.
+_PROGRESS = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,12 @@ class Roots:
         """Some of these roots, repeated as often as they are named."""
         names = ("x", "converged", "residual", "step", "iterations", "determinant_sign", "jacobian")
         return Roots(**{name: getattr(self, name)[rows] for name in names})
+
+
+def concatenated(batches: list[Roots]) -> Roots:
+    """Several batches as one."""
+    names = ("x", "converged", "residual", "step", "iterations", "determinant_sign", "jacobian")
+    return Roots(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in names})
 
 
 def together(found: list[Root]) -> Roots:
@@ -140,10 +152,15 @@ def newton_row(x: Array, p: Array, settings: NewtonSettings, tolerance: float, *
         yield start
         usable = start.inside
     last, used, converged = math.inf, 0, False
+    least, improved = math.inf, 0
     while usable and used < settings.iterations:
         if here.size > min(settings.reach, settings.contraction * last):
             break
         used += 1
+        if here.merit < _PROGRESS * least:
+            least, improved = here.merit, used
+        elif used - improved > settings.patience:
+            break
         size, merit = here.size, here.merit
         stalled = 0.5 * last <= size < 1e-7 and merit < 1e-7
         # the last step is taken too: of a quadratically convergent iteration, the next one would have this size
@@ -220,16 +237,36 @@ def fixed_point(system: System, start: Array, p: Array, sweeps: int, damping: fl
 
 
 def multi_start(
-    system: System, starts: Array, p: Array, settings: NewtonSettings | None = None, distance: float = 1e-6
-) -> tuple[Array, Roots]:
+    system: System,
+    starts: Array,
+    p: Array,
+    settings: NewtonSettings | None = None,
+    distance: float = 1e-6,
+    chunk: int | None = None,
+) -> tuple[NDArray[np.int64], Roots]:
     """Every distinct root that Newton finds from many starts [S, n] at one parameter point p [1, k].
+
+    Args:
+        system: the equations.
+        starts: where Newton begins.
+        p: the parameters.
+        settings: of Newton.
+        distance: the largest relative difference of states that count as one root.
+        chunk: take so many starts at a time, and no more after a chunk without a new root (None: all of them).
 
     Returns:
         The indices of the distinct converged roots in the batch, and the batch itself.
     """
-    batch = newton(system, starts, np.broadcast_to(p, (len(starts), p.shape[1])), settings)
+    size = chunk or max(len(starts), 1)
     kept: list[int] = []
-    for i in np.flatnonzero(batch.converged):
-        if all(np.max(np.abs(batch.x[i] - batch.x[j]) / (1.0 + np.abs(batch.x[j]))) > distance for j in kept):
-            kept.append(int(i))
-    return np.array(kept, dtype=int), batch
+    batches: list[Roots] = []
+    for begin in range(0, max(len(starts), 1), size):
+        some, known = starts[begin : begin + size], len(kept)
+        batches.append(newton(system, some, np.broadcast_to(p, (len(some), p.shape[1])), settings))
+        x = np.concatenate([batch.x for batch in batches])
+        for i in begin + np.flatnonzero(batches[-1].converged):
+            if all(np.max(np.abs(x[i] - x[j]) / (1.0 + np.abs(x[j]))) > distance for j in kept):
+                kept.append(int(i))
+        if begin > 0 and len(kept) == known:
+            break
+    return np.array(kept, dtype=int), concatenated(batches)

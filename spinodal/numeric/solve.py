@@ -33,6 +33,8 @@ _ORIGIN_FOUND = 1e-3
 _STEP_TOLERANCE = 1e-7
 #: A larger last step is left to Newton with more nodes.
 _LAST_STEP = 1e-5
+#: States from which all roots are searched. Where evaluations are costly: twice the second number, in chunks of it.
+_STARTS, _CHUNK = 128, 32
 #: Damped iterations of x = update(x) from a start from which Newton fails.
 _SWEEPS_FROM_START = 40
 #: Differences of F and its Jacobian between a rule and its refinement that do not move the end of a branch visibly.
@@ -402,7 +404,8 @@ def _shifts(jacobian: Array, residual: Array) -> Array:
 def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: Rule | None = None) -> list[State]:
     """Every root found at one parameter point [1, k], largest free entropy first.
 
-    Starts: the branch from small alpha, and 128 states spread over the domain, near saturation included. The one of
+    Starts: the branch from small alpha, and 128 states spread over the domain, near saturation included (where every
+    evaluation is costly, 32 or 64 of them). The one of
     largest free entropy is called stable, the others metastable, or unstable where det dF/dx < 0 (a saddle of the
     fixed-point map).
     """
@@ -414,10 +417,12 @@ def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: 
     found: list[State] = []
     signs: list[float] = []
     first = from_small_alpha(system, p, NewtonSettings())
-    candidates = random_starts(system, p, 128)
+    costly = getattr(module, "COSTLY", False)
+    candidates = random_starts(system, p, 2 * _CHUNK if costly else _STARTS)
     if first.roots.converged[0]:
         candidates = np.concatenate([first.roots.x, candidates])
-    kept, batch = multi_start(system, candidates, p)
+    hasty = (NewtonSettings(patience=5), _CHUNK) if costly else (None, None)
+    kept, batch = multi_start(system, candidates, p, settings=hasty[0], chunk=hasty[1])
     for index in kept:
         if not _resolved(system, batch.x[index : index + 1], p):
             continue

@@ -89,7 +89,7 @@ def _subscript(text: str | None) -> str:
 def _field_letter(name: str) -> str:
     """The letter of a field: its channel, its level, whether it is the teacher's or the reference's."""
     parts = name.removeprefix("_omega_").split("_")
-    base = "h" if "output" in parts else r"\omega"
+    base = "h" if "output" in parts or name == "h" else r"\omega"
     own = [p for p in parts if p not in ("prior", "output")]
     level = next((p for p in own if p.isdigit()), "")
     if "teacher" in own:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from spinodal.report import ground
+from spinodal.report import ground, sites
 from spinodal.report.notation import Scribe, relation, with_mills
 from spinodal.spec.names import BLOCK_SIZE
 from spinodal.symbolic.averages import averages_in
 from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.functions import Tilted
 from spinodal.symbolic.peaks import Peaked
 from spinodal.symbolic.probe import ProbeChannel
 
@@ -116,12 +117,8 @@ def _declared(derived: Derived, scribe: Scribe) -> Step:
         tags = dict.fromkeys(branch.student for channel in channels for branch in channel.branches)
         states = tuple(ground.ground_state(derived.leaves[tag], scribe) for tag in tags)
         return Step("The model", f"{'; '.join(parts)}. {ground.MODEL}", states)
-    equations = []
-    for leaf in derived.leaves.values():
-        name = rf"\log Z_{{\text{{{leaf.tag.replace('_', ' ')}}}}}(\omega, V)"
-        value = leaf.log_derivative(0, symbol("omega"), symbol("_variance_h"))
-        equations.append(_equation(scribe, name, value))
-    return Step("The model", "; ".join(parts) + ". Single-site partition functions:", tuple(equations))
+    equations = tuple(sites.partition_function(leaf, scribe) for leaf in derived.leaves.values())
+    return Step("The model", "; ".join(parts) + ". Single-site partition functions:", equations)
 
 
 def _features(derived: Derived, scribe: Scribe) -> Step:
@@ -264,4 +261,10 @@ def _observables(derived: Derived, scribe: Scribe) -> Step:
             continue
         left = rf"\text{{{name.replace('_', ' ')}}}"
         equations.append(rf"{left} = \phi" if value == derived.free_entropy else _equation(scribe, left, value))
-    return Step("Observables", "Averages in the same measure.", _with_definitions(scribe, equations))
+    used = {(str(mean.args[0]), str(mean.args[1])) for value in derived.observables.values() for mean in value.atoms(Tilted)}
+    means = [tilt for names, tilt in derived.tilts.items() if names in used]
+    defined = sites.tilted_means(means, dict(derived.leaves), scribe)
+    reason = "Averages in the same measure."
+    if defined:
+        reason += " A bracket is a mean in the measure of one site; f is its weight: exp(-energy/T), a constraint, ..."
+    return Step("Observables", reason, (*_with_definitions(scribe, equations), *defined))

@@ -15,6 +15,8 @@ Complain = Callable[[Formula, str, str | None], SpecError]
 
 _GRID = (-4.1, -2.03, -1.07, -0.51, -0.13, 0.11, 0.53, 1.03, 2.07, 4.3)
 _MOST_LABELS = 12
+#: Where a comparison is asked whether it ever stops changing, and how often one of closed form may change.
+_WIDE_REACH, _WIDE_POINTS, _MOST_CHANGES = 700.0, 500, 50
 
 
 def check_label(
@@ -58,6 +60,12 @@ def check_constraint_can_hold(
     """
     for y in (y for y in labels if abs(y) == 1.0):
         env = {**values, "y": y}
+        if any(_changes(comparison, env) > _MOST_CHANGES for comparison in _comparisons(constraint.root)):
+            raise complain(
+                constraint,
+                "the condition has more solutions than closed forms were found for",
+                "write it as comparisons with finitely many closed-form solutions",
+            )
         try:
             edges = sorted({edge for comparison in _comparisons(constraint.root) for edge in _edge(comparison, env)})
             between = [(a + b) / 2 for a, b in pairwise(edges)] if edges else [0.0]
@@ -77,6 +85,18 @@ def _comparisons(node: Node) -> Iterator[Compare]:
             yield from _comparisons(operand)
     elif isinstance(node, Compare):
         yield node
+
+
+def _changes(comparison: Compare, env: Mapping[str, float]) -> int:
+    """How often a comparison changes its truth on a wide grid: a periodic function of h never stops."""
+    truths = []
+    for k in range(_WIDE_POINTS):
+        at = {**env, "h": _WIDE_REACH * (2.0 * (k + 0.5) / _WIDE_POINTS - 1.0)}
+        try:
+            truths.append(bool(evaluate(comparison, at, context=FLOATS)))
+        except (ArithmeticError, ValueError):
+            continue
+    return sum(a != b for a, b in pairwise(truths))
 
 
 def _edge(comparison: Compare, env: Mapping[str, float]) -> Iterator[float]:

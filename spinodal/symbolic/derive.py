@@ -28,6 +28,7 @@ from spinodal.symbolic.franz_parisi import derive_franz_parisi
 from spinodal.symbolic.ground_observables import ground_observables, signed_leaves
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
+from spinodal.symbolic.outputs import label_leaves
 from spinodal.symbolic.replicon import replicons_of
 from spinodal.symbolic.stabilities import Stabilities, stabilities
 from spinodal.symbolic.stationarity import completed, complexity, parameter_derivative, saddle_of, slope
@@ -92,6 +93,7 @@ def _derive(spec: Spec) -> Derived:
         leaves={
             **action.prior.leaves,
             **action.output.channel.leaves,
+            **label_leaves(action.output),
             **(signed_leaves(action) if action.ground else {}),
         },
         channels=(action.prior, action.output.channel),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -122,7 +122,39 @@ def real_roots(expression: sp.Expr, variable: sp.Symbol, at: Mapping[sp.Symbol, 
             return _genuine([*edges, *inner], expression, variable, at)
         found = [r for b in branches for r in real_roots(expression.xreplace({piece: b}), variable, at)]
         return _genuine(found, expression, variable, at)
-    return _genuine(_smooth_roots(expression, variable), expression, variable, at)
+    roots = _genuine(_smooth_roots(expression, variable), expression, variable, at)
+    if not sp.numer(sp.together(expression)).is_polynomial(variable):
+        _complete(roots, expression, variable, at)
+    return roots
+
+
+def _complete(roots: list[sp.Expr], expression: sp.Expr, variable: sp.Symbol, at: Mapping[sp.Symbol, float]) -> None:
+    """Refuse roots between which the expression changes its sign: of a periodic function only some are ever listed."""
+    places = sorted(float(sp.N(root.subs(at))) for root in roots)
+    number, last = expression.subs(at), None
+    for point in sorted(_scattered(8.0 + max(map(abs, places), default=0.0), places)):
+        value = sp.N(number.subs(variable, point))
+        if not value.is_real or value == 0:
+            continue
+        piece, positive = sum(place < point for place in places), bool(value > 0)
+        if last is not None and last[0] == piece and last[1] != positive:
+            raise _too_many()
+        last = piece, positive
+
+
+def _scattered(reach: float, edges: Sequence[float]) -> Iterator[float]:
+    """Points of [-reach, reach] that no period repeats, away from the edges."""
+    for k in range(97):
+        point = reach * (2.0 * ((k + 0.5) * 0.6180339887498949 % 1.0) - 1.0)
+        if all(abs(point - edge) >= 1e-6 for edge in edges):
+            yield point
+
+
+def _too_many() -> DerivationError:
+    return DerivationError(
+        "the condition has more solutions than closed forms were found for",
+        cure="write it as comparisons with finitely many closed-form solutions",
+    )
 
 
 def _smooth_roots(expression: sp.Expr, variable: sp.Symbol) -> list[sp.Expr]:
@@ -201,15 +233,9 @@ def _verify(holds: object, intervals: list[Interval], edges: list[float], at: Ma
     assert callable(holds)
     reach = 8.0 + max((abs(edge) for edge in edges), default=0.0)
     ends = [(float(sp.N(i.lower.subs(at))), float(sp.N(i.upper.subs(at)))) for i in intervals]
-    for k in range(97):
-        point = reach * (2.0 * ((k + 0.5) * 0.6180339887498949 % 1.0) - 1.0)
-        if any(abs(point - edge) < 1e-6 for edge in edges):
-            continue
+    for point in _scattered(reach, edges):
         if bool(holds(point)) != any(low < point < high for low, high in ends):
-            raise DerivationError(
-                "the condition has more solutions than closed forms were found for",
-                cure="write it as comparisons with finitely many closed-form solutions",
-            )
+            raise _too_many()
 
 
 def breakpoints(expressions: list[sp.Expr], variable: sp.Symbol, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:

@@ -38,7 +38,7 @@ from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.functions import LogPartition
 from spinodal.symbolic.largest_margin import at_largest_margin
 from spinodal.symbolic.observables import Tilt, derive_observables
-from spinodal.symbolic.outputs import is_ground
+from spinodal.symbolic.outputs import is_ground, label_leaves
 from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.replicon import replicon_of
 from spinodal.symbolic.stabilities import STABILITY, Stabilities, stabilities
@@ -108,7 +108,11 @@ def _derive(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> tuple[De
         observables=observables,
         tilts=tilts,
         conditions=tuple(dict.fromkeys([*conditions, *_conditions(coupled)])),
-        leaves={**coupled.uses[0].channel.leaves, **coupled.uses[1].channel.leaves},
+        leaves={
+            **coupled.uses[0].channel.leaves,
+            **coupled.uses[1].channel.leaves,
+            **label_leaves(coupled.student.output),
+        },
         channels=coupled.channels,
         fixed={},
         saturating={

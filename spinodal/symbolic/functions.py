@@ -81,6 +81,9 @@ class Density(sp.Function):
             raise ArgumentIndexError(self, argindex)
         return -self.args[0] * Density(self.args[0])
 
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        return (sp.exp(-(self.args[0] ** 2) / 2) / sp.sqrt(2 * sp.pi))._eval_evalf(prec)
+
     def _latex(self, printer: Any, exp: Any = None) -> str:
         power = "" if exp is None else f"^{{{exp}}}"
         return rf"G{power}\!\left({printer._print(self.args[0])}\right)"

@@ -55,6 +55,8 @@ def _training_error(action: Action) -> dict[str, sp.Expr]:
     """The part of the patterns whose field has the wrong sign; the mean squared error of labels that are not +-1."""
     law, use = action.output.law, action.identified_uses[1]
     channel = use.channel
+    if action.output.prediction is None or not action.output.prediction.is_field:
+        return {}
     if isinstance(law, RealLabels) or (law is not None and not law.is_binary):
 
         def error(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:

@@ -9,11 +9,13 @@ import sympy as sp
 
 from spinodal.symbolic.averages import Measure, average
 from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
+from spinodal.symbolic.formulas import Interval
 from spinodal.symbolic.functions import LogTail, LogTwoCosh, Tail, Tilted
-from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U
+from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, same_end
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.outputs import Output
 from spinodal.symbolic.pieces import coefficients_in_pieces
+from spinodal.symbolic.predictions import Prediction
 from spinodal.symbolic.priors import Prior
 from spinodal.symbolic.probe import ProbeChannel
 
@@ -40,15 +42,32 @@ class Tilts:
     def __init__(self) -> None:
         self.table: dict[tuple[str, str], Tilt] = {}
 
-    def mean(self, channel: Channel | ProbeChannel, name: str, functions: Mapping[str, sp.Expr]) -> sp.Expr:
-        """``E_branches E_fields < g >`` for one function g per student leaf, in closed form where there is one."""
+    def mean(
+        self,
+        channel: Channel | ProbeChannel,
+        name: str,
+        functions: Mapping[str, sp.Expr],
+        edges: Sequence[sp.Expr] = (),
+    ) -> sp.Expr:
+        """``E_branches E_fields < g >`` for one function g per student leaf, in closed form where there is one.
+
+        ``edges`` are where the functions jump or are not smooth.
+        """
 
         def inner(_branch: Branch, leaf: Leaf, omega: sp.Symbol) -> sp.Expr:
-            return self._tilted(leaf, name, functions[leaf.tag], omega, channel.variance)
+            return self._tilted(leaf, name, functions[leaf.tag], omega, channel.variance, edges)
 
         return channel.closed(channel.tilted(inner))
 
-    def _tilted(self, leaf: Leaf, name: str, function: sp.Expr, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
+    def _tilted(
+        self,
+        leaf: Leaf,
+        name: str,
+        function: sp.Expr,
+        omega: sp.Expr,
+        variance: sp.Expr,
+        edges: Sequence[sp.Expr],
+    ) -> sp.Expr:
         x = leaf.variable
         if not function.has(x):
             return function
@@ -62,12 +81,11 @@ class Tilts:
             low, high = (function.subs(x, value) for value in leaf.values)
             _c, a, b = leaf.quadratic
             return (low + high) / 2 + (high - low) / 2 * LogTwoCosh(sp.Integer(1), a * omega + b)
-        if name == "misclassified" and leaf.kind == "half-line" and leaf.smoothing == 0:
+        if function == _wrong(leaf, H) and leaf.kind == "half-line" and leaf.smoothing == 0:
             return _misclassified_fraction(leaf, omega, variance)
         splits = dict.fromkeys(leaf.splits)
         splits.update(dict.fromkeys(e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)))
-        if function.has(sp.sign, sp.Heaviside):
-            splits.setdefault(sp.Integer(0))
+        splits.update(dict.fromkeys(edges))
         of_weight = _quadratic_weight(leaf) if len(splits) > 0 else None
         of_function = coefficients_in_pieces(function, x) if of_weight is not None else None
         pieces = None if of_weight is None or of_function is None else (of_weight, of_function)
@@ -196,38 +214,43 @@ def derive_observables(
 def _training_error(
     output: Output, channel: Channel | ProbeChannel, students: Mapping[str, Leaf], tilts: Tilts
 ) -> dict[str, sp.Expr]:
-    law = output.law
+    law, prediction = output.law, output.prediction
     found: dict[str, sp.Expr] = {}
+    if prediction is None:
+        return found
+    edges = prediction.edges
     if isinstance(law, RealLabels) or (law is not None and not law.is_binary):
-        found["training_error"] = tilts.mean(
-            channel, "squared_error", {tag: sp.expand((leaf.label - H) ** 2) for tag, leaf in students.items()}
-        )
+        squares = {tag: sp.expand((leaf.label - prediction.value) ** 2) for tag, leaf in students.items()}
+        edges = () if prediction.is_field else edges
+        found["training_error"] = tilts.mean(channel, "squared_error", squares, edges)
     elif len({leaf.label for leaf in students.values()}) and not _blind(output):
-        found["training_error"] = tilts.mean(
-            channel, "misclassified", {tag: _wrong_side(leaf) for tag, leaf in students.items()}
-        )
+        wrong = {tag: _wrong_side(leaf, prediction) for tag, leaf in students.items()}
+        found["training_error"] = tilts.mean(channel, "misclassified", wrong, edges)
     return found
 
 
 def generalization_errors(output: Output, covariance: Sequence[sp.Symbol], rho: sp.Expr) -> dict[str, sp.Expr]:
     """Of one solution and of the centre of a state, from (variance, covariance within the state, with the teacher).
 
-    Empty for random labels.
+    Empty for random labels, and where the student's answer is not known.
     """
-    law, channel = output.law, output.channel
+    law, channel, prediction = output.law, output.channel, output.prediction
     diagonal, overlap, teacher = covariance
-    found: dict[str, sp.Expr] = {}
-    if law is None:
-        return found
+    if law is None or prediction is None:
+        return {}
     m = teacher if channel.teacher != 0 else sp.Integer(0)
-    if isinstance(law, DiscreteLabels) and law.is_binary:
-        for name, variance in (("generalization_error", diagonal), ("generalization_error_barycentre", overlap)):
-            found[name] = _classification_error(law, variance, m, rho)
-        return found
-    first, second = _label_moments(law, rho)
-    for name, variance in (("generalization_error", diagonal), ("generalization_error_barycentre", overlap)):
-        found[name] = second - 2 * m * first + variance
-    return found
+
+    def error(variance: sp.Expr) -> sp.Expr:
+        if isinstance(law, DiscreteLabels) and law.is_binary:
+            if prediction.is_field:
+                return _classification_error(law, variance, m, rho)
+            return _error_of_rule(law, prediction.value, variance, m, rho)
+        if prediction.is_field:
+            first, second = _label_moments(law, rho)
+            return second - 2 * m * first + variance
+        return _squared_error_of_rule(law, prediction.value, variance, m, rho)
+
+    return {"generalization_error": error(diagonal), "generalization_error_barycentre": error(overlap)}
 
 
 def _blind(output: Output) -> bool:
@@ -236,15 +259,62 @@ def _blind(output: Output) -> bool:
     return len(branches) == 1 and branches[0].weight == 1 and branches[0].teacher is None and output.law is not None
 
 
-def _wrong_side(leaf: Leaf) -> sp.Expr:
-    """1 where sign(h) differs from the label; known to vanish on the support of a constraint when it does."""
-    step = sp.Heaviside(-leaf.label * H, sp.Rational(1, 2))
-    support = [i for i, level in zip(leaf.edges, leaf.log_levels, strict=False) if level == 0]
-    if leaf.kind == "half-line" and leaf.smoothing == 0 and len(support) == 1:
-        edge = support[0].lower if leaf.label > 0 else support[0].upper
-        if edge == 0:
-            return sp.Integer(0)
-    return step
+def _wrong(leaf: Leaf, margin: sp.Expr) -> sp.Expr:
+    """1 where the sign of g(h) differs from the label."""
+    return sp.Heaviside(-leaf.label * margin, sp.Rational(1, 2))
+
+
+def _wrong_side(leaf: Leaf, prediction: Prediction) -> sp.Expr:
+    """1 where the student's answer differs from the label; known to vanish on the support of a constraint when it does."""
+    step = _wrong(leaf, prediction.value)
+    hard = leaf.kind in ("half-line", "intervals") and leaf.smoothing == 0 and all(level == 0 for level in leaf.log_levels)
+    ends = [e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)]
+    if not hard or not all(any(same_end(edge, end) for end in ends) for edge in prediction.edges):
+        return step
+    # the answer changes only where the support ends: one point of each interval tells
+    never = all(step.subs(H, inside) == 0 for inside in map(_point_inside, leaf.edges))
+    return sp.Integer(0) if never else step
+
+
+def _point_inside(interval: Interval) -> sp.Expr:
+    if interval.lower == -sp.oo:
+        return interval.upper - 1
+    return interval.lower + 1 if interval.upper == sp.oo else (interval.lower + interval.upper) / 2
+
+
+def _error_of_rule(law: DiscreteLabels, margin: sp.Expr, variance: sp.Expr, m: sp.Expr, rho: sp.Expr) -> sp.Expr:
+    """P(y g(h) < 0) for a Gaussian student field of given variance and covariance m with the teacher's."""
+    mean, residual, field = _teacher_given_student(variance, m, rho)
+    half = sp.Rational(1, 2)
+    wrong = (law.leaf(y).partition(0, mean, residual) * sp.Heaviside(-y * margin, half) for y in law.values)
+    return average(sp.Add(*wrong), field)
+
+
+def _squared_error_of_rule(law: LabelLaw, rule: sp.Expr, variance: sp.Expr, m: sp.Expr, rho: sp.Expr) -> sp.Expr:
+    """E[(y - g(h))^2]."""
+    mean, residual, field = _teacher_given_student(variance, m, rho)
+    if isinstance(law, DiscreteLabels):
+        weights = [(y, law.leaf(y).partition(0, mean, residual)) for y in law.values]
+        return average(sp.Add(*(weight * (y - rule) ** 2 for y, weight in weights)), field)
+    if law.affine is not None:
+        a, b, c = law.affine
+        return average((a * mean + b - rule) ** 2, field) + a**2 * residual + c**2
+    _first, second = _label_moments(law, rho)
+    xi, eta, normal = sp.Symbol("_xi", real=True), sp.Symbol("_xi_noise", real=True), sp.Symbol("normal")
+    # the teacher's field outermost: E[g(h)] given it is one more average, of the field around its mean
+    slope = Ratio(m, Root(rho))
+    planted = [(xi, normal), (eta, normal)] if law.formula.has(NOISE) else [(xi, normal)]
+    spread = sp.ImmutableDenseMatrix([[variance - slope**2]])
+    given = Measure([H], [slope * xi], spread, spread.applyfunc(Root), planted)
+    y = law.formula.subs({U: sp.sqrt(rho) * xi, NOISE: eta})
+    return second - 2 * average(y * rule, given) + average(rule**2, field)
+
+
+def _teacher_given_student(variance: sp.Expr, m: sp.Expr, rho: sp.Expr) -> tuple[sp.Expr, sp.Expr, Measure]:
+    """The mean and variance of the teacher's field given the student's h, and the measure of h."""
+    spread = sp.ImmutableDenseMatrix([[variance]])
+    field = Measure([H], [sp.Integer(0)], spread, spread.applyfunc(Root))
+    return Ratio(m, variance) * H, rho - Ratio(m, Root(variance)) ** 2, field
 
 
 def _classification_error(law: DiscreteLabels, variance: sp.Expr, m: sp.Expr, rho: sp.Expr) -> sp.Expr:
@@ -256,15 +326,7 @@ def _classification_error(law: DiscreteLabels, variance: sp.Expr, m: sp.Expr, rh
         flip = sp.exp(next(level for i, level in zip(up.edges, up.log_levels, strict=True) if i.upper == 0))
         angle = sp.acos(Ratio(m, Root(variance * (rho + up.smoothing)))) / sp.pi
         return flip + (1 - 2 * flip) * angle
-    # P(y | h) is a leaf at omega = (m / variance) h: average over |h| and both signs, so that no jump is crossed
-    s = sp.Symbol("_s", real=True)
-    none = sp.ImmutableDenseMatrix(0, 0, [])
-    half = Measure([], [], none, none, ((s, sp.Symbol("half_normal")),))
-    slope = Ratio(m, Root(variance))
-    residual = rho - slope**2
-    wrong_down = law.leaf(sp.Integer(-1)).partition(0, slope * s, residual)
-    wrong_up = up.partition(0, -slope * s, residual)
-    return (average(wrong_down, half) + average(wrong_up, half)) / 2
+    return _error_of_rule(law, H, variance, m, rho)
 
 
 def _is_flip(leaf: Leaf) -> bool:

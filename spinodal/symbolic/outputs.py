@@ -15,6 +15,7 @@ from spinodal.symbolic.formulas import Interval, kinks, region, sample_points, s
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored
 from spinodal.symbolic.leaves import Leaf, LeafKind
 from spinodal.symbolic.pieces import coefficients_in_pieces, quadratic_pieces
+from spinodal.symbolic.predictions import FIELD, Prediction, bayes_prediction, loss_prediction
 from spinodal.symbolic.structure import Structure
 from spinodal.symbolic.symbols import VARIANCE_H, VARIANCE_U
 
@@ -32,12 +33,14 @@ class Output:
         label: the label of a branch as an expression in its planted variables, by student tag.
         energy: the loss V(y, h) of a branch, by student tag (empty for constraints and Bayes-optimal likelihoods).
         blind: whether the loss does not read the label.
+        prediction: the label that the student gives to a field; None where the loss does not say which.
     """
 
     channel: Channel
     law: LabelLaw | None
     energy: Mapping[str, sp.Expr]
     blind: bool = False
+    prediction: Prediction | None = FIELD
 
 
 def is_ground(loss: Loss) -> bool:
@@ -81,7 +84,7 @@ def output_channel(
     branches: list[Branch] = []
     leaves: dict[str, Leaf] = {}
     energies: dict[str, sp.Expr] = {}
-    blind = False
+    blind = symmetric = False
 
     def add(label: sp.Expr, tag: str) -> Leaf:
         leaf, energy = make(label, tag)
@@ -94,7 +97,8 @@ def output_channel(
         values = (sp.Integer(1), sp.Integer(-1)) if law is None else law.values
         students = [add(value, _student_tag(value)) for value in values]
         blind = all(_same_leaf(students[0], other) for other in students[1:])
-        odd = len(students) == 2 and _odd(students[0], students[1]) and (law is None or law.is_odd)
+        symmetric = len(students) == 2 and mirrored(students[0], students[1])
+        odd = symmetric and (law is None or law.is_odd)
         if blind:  # the loss does not read the label
             branches = [Branch(sp.Integer(1), students[0].tag)]
         elif law is None:
@@ -125,7 +129,13 @@ def output_channel(
         concentrated=structure.infinite is not None,
         ground=structure.ground,
     )
-    return Output(channel, law, energies, blind)
+    if bayes_optimal:
+        assert law is not None
+        assert spec.teacher is not None
+        prediction = bayes_prediction(law, to_sympy(spec.teacher.label.root), at)
+    else:
+        prediction = loss_prediction(spec.loss, law, at, odd=blind or symmetric)
+    return Output(channel, law, energies, blind, prediction)
 
 
 def _real_label_branch(law: RealLabels, variance: sp.Expr, add: object) -> Branch:
@@ -155,10 +165,6 @@ def _same_leaf(first: Leaf, second: Leaf) -> bool:
         return (leaf.kind, leaf.edges, leaf.log_levels, leaf.quadratic, leaf.log_weight, leaf.smoothing)
 
     return body(first) == body(second)
-
-
-def _odd(up: Leaf, down: Leaf) -> bool:
-    return mirrored(up, down)
 
 
 class _LossLeaves:
@@ -288,6 +294,12 @@ class _LikelihoodLeaves:
         pieces = quadratic_pieces(log_weight, H, splits, at) if splits else None
         kind: LeafKind = "numerical" if pieces is None else "pieces"
         return Leaf(tag, kind, H, label=label, quadratic=pieces or (), log_weight=log_weight, splits=splits), None
+
+
+def label_leaves(output: Output) -> dict[str, Leaf]:
+    """The probabilities of the labels that have no closed form, by tag: errors of new patterns average them."""
+    leaves = output.law.leaves if isinstance(output.law, DiscreteLabels) else ()
+    return {leaf.tag: leaf for leaf in leaves if leaf.kind == "numerical"}
 
 
 def constraint_indicator(leaf: Leaf) -> sp.Expr:

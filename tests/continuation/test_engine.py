@@ -402,3 +402,24 @@ def test_an_imperfect_transcritical_point_is_two_folds(imperfection: float) -> N
 def test_where_the_residual_is_smallest_but_does_not_vanish_there_is_no_branch(equations, start) -> None:
     with pytest.raises(NoBranchError, match="does not vanish"):
         continue_branch(equations, start, 0.0, bounds=(-1.0, 1.0))
+
+
+def test_a_start_without_a_solution_at_its_parameter_says_where_the_branch_starts():
+    branch = continue_branch(lambda x, p: x**2 + 1.0 + p, 0.0, 0.0, bounds=(-3.0, 1.0))
+    assert branch.p[branch.start] == pytest.approx(-1.0, abs=1e-9)
+    assert "no solution was found at p = 0 near the start; the nearest one found is at p = -1" in branch.remarks[0]
+    with pytest.raises(NoBranchError, match=r"nearest one found is at p = -1, x = \[.*\], which lies outside the bounds of p"):
+        continue_branch(lambda x, p: x**2 + 1.0 + p, 0.0, 0.0, bounds=(-0.5, 1.0))
+
+
+def test_a_start_with_a_singular_jacobian_finds_the_solutions_beside_it():
+    branch = continue_branch(lambda x, p: x**2 - 4.0 + p, 0.0, 0.0, bounds=(-3.0, 3.0))
+    assert branch.p[branch.start] == 0.0
+    assert abs(branch.x[branch.start, 0]) == pytest.approx(2.0, abs=1e-12)
+    assert not branch.remarks
+
+
+def test_a_start_on_a_fold_is_no_move():
+    branch = continue_branch(lambda x, p: x**2 - p, 0.0, 0.0, bounds=(-1.0, 1.0))
+    assert not branch.remarks
+    assert [point.kind for point in branch.special_points] == ["fold"]

@@ -79,3 +79,28 @@ def test_a_derivation_beside_a_reference_checks_itself() -> None:
     checks = spinodal.load("binary-perceptron", ansatz="franz-parisi").derive().checks
     assert all(check.deviation <= check.tolerance for check in checks if check.made)
     assert {"gradient", "Jacobian", "parameter"} <= {check.name.split()[0] for check in checks if check.made}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        'constraint = "abs(h) <= kappa"',
+        'constraint = "y*h >= -kappa and abs(h) < 2"',
+        'energy = "max(0, 1-y*h)**3"\ntemperature = 0.5',
+        'energy = "step(-y*h)"\ntemperature = 0.5',
+    ],
+)
+def test_every_symbol_of_one_site_is_defined(loss: str, tmp_path: Path) -> None:
+    spec = tmp_path / "model.toml"
+    head = '[model]\nname = "m"\ndescription = "d"\n[student]\nweights = { values = [-2, 0, 2] }\nfeatures = "direct"\n'
+    tail = '[teacher]\nweights = "binary"\nlabel = "sign(u + 0.1*noise)"\n[parameters]\nalpha = 0.5\nkappa = 0.9\n'
+    spec.write_text(f'format = 1\n{head}[loss]\n{loss}\n[ansatz]\nscheme = "replica-symmetric"\n{tail}')
+    equations = re.findall(r"\$\$\n(.*?)\n\$\$", spinodal.load(spec).derive().to_markdown(), re.S)
+    sides = [re.sub(r" \\tag\{\d+\}", "", e).split(" = ", 1) for e in equations]
+    assert not [left for left, *right in sides if right == [left]], "a tautology defines nothing"
+    lefts = " ".join(left for left, *_ in sides)
+    text = " ".join(equations)
+    for name in set(re.findall(r"\\log Z_\{\\text\{(.*?)\}\}", text)):
+        assert rf"\log Z_{{\text{{{name}}}}}" in lefts, name
+    for name in set(re.findall(r"\\left\\langle \\text\{(.*?)\} \\right\\rangle", text)):
+        assert rf"\text{{{name}}}(" in lefts, name

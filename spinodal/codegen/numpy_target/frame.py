@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import sympy as sp
 
-from spinodal.codegen.ir import Inner, Kernel, Program
+from spinodal.codegen.ir import Call, Inner, Kernel, Program
 from spinodal.codegen.numpy_target.printer import name_of, source
 
 #: Nodes for each step of an integrand, in averages and in averages of averages.
@@ -55,21 +55,26 @@ OBSERVABLES = {program.observables!r}
 STABILITIES = {program.stabilities!r}
 CONDITIONS = {program.conditions!r}
 FINITE_DIFFERENCES = {program.finite_difference!r}  # derivatives without a symbolic form
-RULE = quadrature.Automatic({_nodes(program)})"""
+RULE = quadrature.Automatic({_NESTED_NODES if _is_costly(program) else _NODES})
+COSTLY = {_is_costly(program)}  # three variables, or averages inside averages"""
         + _symmetric_lines(program)
         + ("\nGROUND_STATE = True" if program.ground else "")
     )
 
 
-def _nodes(program: Program) -> int:
-    """Nodes of each average: fewer where three variables or passes inside passes multiply the cost.
+def _is_costly(program: Program) -> bool:
+    """Whether three variables, or passes inside passes, multiply the cost of an average: then it gets fewer nodes.
 
     A result whose error estimate exceeds the tolerance is solved again with twice as many.
     """
     kernels = [stage for routine in program.routines for stage in routine.stages if isinstance(stage, Kernel)]
     nested = any(isinstance(item, Inner) for kernel in kernels for item in kernel.body)
-    threefold = any(kernel.z is not None and len(kernel.planted) > 1 for kernel in kernels)
-    return _NESTED_NODES if nested or threefold else _NODES
+    called = any(isinstance(item, Call) for kernel in kernels if _is_threefold(kernel) for item in kernel.body)
+    return nested or (called and bool(program.leaves))
+
+
+def _is_threefold(kernel: Kernel) -> bool:
+    return kernel.z is not None and len(kernel.planted) > 1
 
 
 def _symmetric_lines(program: Program) -> str:

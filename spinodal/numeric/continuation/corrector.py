@@ -145,7 +145,30 @@ def first_point(problem: Problem, x0: Array, p0: float, scaling: Scaling, tolera
                 return found
         except (NotCorrectedError, EvaluationError):
             pass
-    # beside or on a fold: the nearest root, the parameter being free (Gauss-Newton, least change)
+    nearest = _nearest(problem, guess, scale, tolerance)
+    if abs(nearest.u[-1] - guess[-1]) <= _MOVED * scale[-1]:
+        return nearest
+    # not on a fold: where the guess only has a singular Jacobian, there are roots at p0 to both sides of it
+    directions = np.linalg.svd(start.jacobian * scale[:-1])[2][::-1][:1] if singular.size else np.zeros((0, 0))
+    beside = []
+    for direction in directions:
+        for length in (0.1, -0.1, 1.0, -1.0):
+            try:
+                shifted = guess + np.append(scale[:-1] * length * direction, 0.0)
+                found = correct(problem, shifted, fixed / scale**2, scale, tolerance, 25)
+            except (NotCorrectedError, EvaluationError):
+                continue
+            beside.append((float(np.max(np.abs(found.u - guess) / scale)), found))
+    distance, found = min(beside, key=lambda pair: pair[0], default=(np.inf, nearest))
+    return found if distance <= float(np.max(np.abs(nearest.u - guess) / scale)) else nearest
+
+
+#: A first point whose parameter is farther from the wanted one (scaled) has moved there.
+_MOVED = 1e-3
+
+
+def _nearest(problem: Problem, guess: Array, scale: Array, tolerance: float) -> Corrected:
+    """The nearest root, the parameter being free (Gauss-Newton, least change): beside or on a fold."""
     u, previous = guess.copy(), np.inf
     for iteration in range(1, 61):
         here = problem(u)

@@ -149,10 +149,13 @@ def follow_problem(
         origin = task.node(first, None)
     except (NotCorrectedError, EvaluationError) as failure:
         raise NoBranchError(f"no solution at the start ({parameter} = {float(p0):.8g}): {failure}") from failure
+    moved = _moved(first.u, start, float(p0), parameter)
     for limit in limits:
         here = value_of(limit.function, origin.u)
         slack = 1e-9 * (1.0 + abs(here))
         if not limit.validity and not limit.low - slack <= here <= limit.high + slack:
+            if moved:
+                raise NoBranchError(f"{moved}, which lies outside the bounds of {limit.name}")
             raise ValueError(f"the start lies outside the bounds of {limit.name}: {here:.10g}")
     store = (
         Checkpoint(checkpoint, (start.tolist(), p0, bounds, settings, tuple(events), labels, parameter))
@@ -179,7 +182,19 @@ def follow_problem(
             break
     if store:
         store.write(traces, force=True)
-    return _assembled(task, traces, labels, parameter, len(at_start))
+    branch = _assembled(task, traces, labels, parameter, len(at_start))
+    return replace(branch, remarks=(f"{moved}: the branch starts there", *branch.remarks)) if moved else branch
+
+
+def _moved(found: Array, x0: Array, p0: float, parameter: str) -> str:
+    """That no solution was found at the wanted parameter but elsewhere; empty where one was."""
+    if abs(float(found[-1]) - p0) <= 1e-9 * (1.0 + abs(p0)):
+        return ""
+    state = ", ".join(f"{value:.6g}" for value in found[:-1][:4]) + (", ..." if x0.size > 4 else "")
+    return (
+        f"no solution was found at {parameter} = {p0:.10g} near the start; the nearest one found is at "
+        f"{parameter} = {float(found[-1]):.10g}, x = [{state}]"
+    )
 
 
 _KINDS = ("fold", "branch-point", "boundary", "cusp")

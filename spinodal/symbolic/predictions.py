@@ -1,0 +1,151 @@
+"""The label that a student gives to a pattern: what training and generalization errors compare with the teacher's.
+
+A student of +-1 labels answers sign(h) where its loss is odd under (y, h) -> (-y, -h), as in ``y*h >= kappa``. A loss of a
+margin ``y g(h)``, as ``y*(abs(h) - K) >= 0``, asks for the sign of g; one of a difference ``y - g(h)``, as
+``(y - abs(h))**2``, for g itself. The Bayes-optimal student answers with the teacher's own rule, without its noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import sympy as sp
+
+from spinodal.spec import ast
+from spinodal.spec.types import Loss
+from spinodal.symbolic.errors import DerivationError
+from spinodal.symbolic.formulas import breakpoints, condition, kinks, symbol, to_sympy
+from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, U
+
+_Y = symbol("y")
+_MARGIN = sp.Dummy("margin", real=True)
+#: A margin so large that a loss tells right from wrong by it.
+_LARGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A student's answer as a function of its field.
+
+    Attributes:
+        value: the label g(h); for labels +-1 any function of its sign.
+        edges: where g changes sign or is not smooth.
+    """
+
+    value: sp.Expr
+    edges: tuple[sp.Expr, ...]
+
+    @property
+    def is_field(self) -> bool:
+        """Whether the answer is the field, or its sign."""
+        return bool(self.value == H)
+
+
+#: What a student answers whose loss does not say otherwise.
+FIELD = Prediction(H, (sp.Integer(0),))
+
+
+def bayes_prediction(law: LabelLaw, label: sp.Expr, at: Mapping[sp.Symbol, float]) -> Prediction | None:
+    """The teacher's rule without its noise, applied to the student's field; None where its edges have no closed form.
+
+    Args:
+        law: the labels.
+        label: the teacher's formula in u and noise.
+        at: generic parameter values.
+    """
+    rule = label.subs({U: H, NOISE: 0})
+    if isinstance(law, DiscreteLabels) and law.is_binary and isinstance(rule, sp.sign):
+        rule = rule.args[0]
+        if _is_positive_multiple_of_field(rule, at):
+            return FIELD
+    return _with_edges(rule, at)
+
+
+def loss_prediction(loss: Loss, law: LabelLaw | None, at: Mapping[sp.Symbol, float], *, odd: bool) -> Prediction | None:
+    """What a declared loss asks for; None where it asks for no answer that could be found.
+
+    Args:
+        loss: the declared loss.
+        law: the labels; None for labels +-1 at random.
+        at: generic parameter values.
+        odd: whether the loss of +-1 labels is invariant under (y, h) -> (-y, -h).
+    """
+    binary = law is None or (isinstance(law, DiscreteLabels) and law.is_binary)
+    if binary and odd:
+        return FIELD
+    formulas = list(_formulas(loss))
+    if binary:
+        for g in _candidates(formulas, lambda slope: slope.has(H)):
+            reduced = [sp.simplify(f.subs(_Y, _MARGIN / g)) for f in formulas]
+            if not any(f.has(H) or f.has(_Y) for f in reduced):
+                direction = _direction(loss, g, at)
+                return None if direction == 0 else _with_edges(direction * g, at)
+        return None
+    for g in _candidates(formulas, lambda slope: not slope.has(H)):
+        if not any(sp.simplify(f.subs(_Y, _MARGIN + g)).has(H) for f in formulas):
+            return _with_edges(g, at)
+    return FIELD
+
+
+def _formulas(loss: Loss) -> Iterator[sp.Expr]:
+    """The energy, or the two sides' differences in the comparisons of a constraint."""
+    if loss.energy is not None:
+        yield to_sympy(loss.energy.root)
+        return
+    assert loss.constraint is not None
+    nodes: list[ast.Node] = [loss.constraint.root]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Logic):
+            nodes.extend(node.operands)
+        elif isinstance(node, ast.Compare):
+            yield to_sympy(node.left) - to_sympy(node.right)
+
+
+def _candidates(formulas: list[sp.Expr], wanted: object) -> Iterator[sp.Expr]:
+    """Functions g(h) from parts that are linear in y: the coefficient of y, or the y at which such a part vanishes."""
+    assert callable(wanted)
+    seen: dict[sp.Expr, None] = {}
+    for formula in formulas:
+        for part in sp.preorder_traversal(formula):
+            if not isinstance(part, sp.Expr) or not (part.has(_Y) and part.has(H)):
+                continue
+            polynomial = part.as_poly(_Y)
+            if polynomial is None or polynomial.degree() not in (1, 2):
+                continue
+            constant, slope, square = (polynomial.coeff_monomial(_Y**k) for k in range(3))
+            if square != 0:
+                if not square.has(H):
+                    seen.setdefault(sp.simplify(-slope / (2 * square)))
+            elif wanted(slope):
+                seen.setdefault(slope if slope.has(H) else sp.simplify(-constant / slope))
+    yield from (g for g in seen if g.has(H))
+
+
+def _direction(loss: Loss, g: sp.Expr, at: Mapping[sp.Symbol, float]) -> int:
+    """1 where large margins y g are right, -1 where they are wrong, 0 where the loss does not tell."""
+
+    def level(margin: int) -> float:
+        if loss.energy is not None:
+            energy = sp.simplify(to_sympy(loss.energy.root).subs(_Y, _MARGIN / g))
+            return float(sp.N(energy.subs(at).subs(_MARGIN, margin)))
+        assert loss.constraint is not None
+        holds = sp.simplify(condition(loss.constraint.root).subs(_Y, _MARGIN / g)).subs(at).subs(_MARGIN, margin)
+        return 0.0 if holds == sp.true else 1.0
+
+    right, wrong = level(_LARGE), level(-_LARGE)
+    return 1 if right < wrong else -1 if wrong < right else 0
+
+
+def _is_positive_multiple_of_field(rule: sp.Expr, at: Mapping[sp.Symbol, float]) -> bool:
+    slope = rule / H
+    return not slope.has(H) and float(sp.N(slope.subs(at))) > 0.0
+
+
+def _with_edges(g: sp.Expr, at: Mapping[sp.Symbol, float]) -> Prediction | None:
+    try:
+        edges = [*breakpoints([g], H, at), *kinks(g, H, at)]
+    except DerivationError:
+        return None
+    return Prediction(g, tuple(dict.fromkeys(edges)))
