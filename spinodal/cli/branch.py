@@ -189,7 +189,7 @@ def _print(branch: StateBranch) -> None:
     print(f"{branch.model} ({branch.ansatz}) along {branch.parameter}{at}: {len(branch)} points")
     print(f"{branch.stop_reason}")
     if not any(state.stability for state in branch.states):
-        print("stability: not known; at a given overlap the saddle-point equations are no dynamics of the state")
+        print("stability: not known (the branch from small alpha, with which it is compared, was not found)")
     overlaps = [name for name in branch.names if not name.endswith("_hat")]
     if branch.special_points:
         print()

@@ -48,7 +48,7 @@ class State:
         failure: set when not converged.
         method: how the state was reached.
         stability: ``stable``, ``metastable`` or ``unstable`` on a branch and among the roots of ``--all``; empty where it is
-            not known (alone, and at a given overlap, where the equations are no dynamics of the state).
+            not known. At a given overlap: compared with the branch from small alpha, folds exchanging the sides.
 
     >>> state = State({"alpha": 0.0}, {"q": 0.0}, 0.693, {}, True, 1e-15, 0.0)
     >>> state["free_entropy"], state["alpha"]

@@ -18,7 +18,7 @@ from spinodal.numeric.random_field import DEGENERATE, from_random_field
 from spinodal.numeric.remarks import reliable, unresolved, warnings_of
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_start, newton
-from spinodal.numeric.rows import Mask, is_inside
+from spinodal.numeric.rows import Mask, determinant_signs, is_inside
 from spinodal.numeric.saturation import saturated_state
 from spinodal.numeric.symmetric import follow_constraint
 from spinodal.numeric.zero_complexity import as_infinitely_many, without_complexity
@@ -129,6 +129,20 @@ def _from_symmetric_state(system: Bound, p: Array, settings: NewtonSettings) -> 
     base = Bound(module.SYMMETRIC_MODULE, system.rule)
     first = from_small_alpha(base, p, settings)
     return follow_constraint(system, first, p, is_overlap(module), settings)
+
+
+def at_given_overlap(module: ModuleType) -> bool:
+    """Whether an overlap is given (copies, probes): then eigenvalues of dF/dx do not say which states are stable."""
+    return getattr(module, "SYMMETRIC", None) is not None or hasattr(module, "CONSTRAINED")
+
+
+def sign_from_small_alpha(system: Bound, p: Array) -> float:
+    """The sign of det dF/dx on the branch from small alpha at p [1, k]; 0 where it could not be followed there."""
+    roots = from_small_alpha(system, p, NewtonSettings(tolerance=1e-7)).roots
+    if not roots.converged[0]:
+        return 0.0
+    _, jacobian = system.residual_and_jacobian(roots.x, p)
+    return float(determinant_signs(jacobian)[0])
 
 
 def solve_points(
@@ -407,7 +421,7 @@ def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: 
     Starts: the branch from small alpha, and 128 states spread over the domain, near saturation included (where every
     evaluation is costly, 32 or 64 of them). The one of
     largest free entropy is called stable, the others metastable, or unstable where det dF/dx < 0 (a saddle of the
-    fixed-point map).
+    fixed-point map; at a given overlap: where its sign is not that of the branch from small alpha).
     """
     system = Bound(module, rule or module.RULE)
     if hasattr(module, "BREAKING"):
@@ -417,6 +431,9 @@ def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: 
     found: list[State] = []
     signs: list[float] = []
     first = from_small_alpha(system, p, NewtonSettings())
+    right = 1.0
+    if at_given_overlap(module):
+        right = sign_from_small_alpha(system, p) if first.roots.converged[0] else 0.0
     costly = getattr(module, "COSTLY", False)
     candidates = random_starts(system, p, 2 * _CHUNK if costly else _STARTS)
     if first.roots.converged[0]:
@@ -435,11 +452,13 @@ def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: 
         found.append(perfect)
         signs.append(1.0)
     order = sorted(range(len(found)), key=lambda i: -found[i].free_entropy)
-    stable = next((i for i in order if signs[i] > 0), None)
+    if right == 0.0:
+        return [found[i] for i in order]
+    stable = next((i for i in order if signs[i] == right), None)
     return [
         replace(
             found[i],
-            stability="stable" if i == stable else "metastable" if signs[i] > 0 else "unstable",
+            stability="stable" if i == stable else "metastable" if signs[i] == right else "unstable",
         )
         for i in order
     ]

@@ -25,7 +25,14 @@ from spinodal.numeric.polish import polished
 from spinodal.numeric.remarks import REPLICON_NOISE
 from spinodal.numeric.results import Array, Failure, SpecialPoint, State
 from spinodal.numeric.saturation import saturated_state
-from spinodal.numeric.solve import Bound, finish, solve_points, upper_bounds
+from spinodal.numeric.solve import (
+    Bound,
+    at_given_overlap,
+    finish,
+    sign_from_small_alpha,
+    solve_points,
+    upper_bounds,
+)
 
 #: A branch ends where its weights freeze: an overlap within this of its bound, relatively, ...
 SATURATION_GAP = 1e-12
@@ -247,7 +254,7 @@ def track(
         raise
     except (NoBranchError, ValueError) as failure:
         raise NoStateError(Failure(str(failure), "give a start (--start), or another range")) from failure
-    return watch.finish(branch, tolerance, with_states=with_states)
+    return watch.finish(branch, tolerance, with_states=with_states, followed=start is None and origin is None)
 
 
 @dataclass(frozen=True)
@@ -290,9 +297,14 @@ class Watch:
             "validity": self.validity,
         }
 
-    def finish(self, branch: Branch, tolerance: float, *, with_states: bool = True) -> Tracked:
-        """The labelled branch: special points polished, capacities and crossings added, states evaluated."""
+    def finish(self, branch: Branch, tolerance: float, *, with_states: bool = True, followed: bool = False) -> Tracked:
+        """The labelled branch: special points polished, capacities and crossings added, states evaluated.
+
+        ``followed`` says that the branch was begun at the root that is connected to small alpha.
+        """
         problem, line = self.problem, self.line
+        if with_states and at_given_overlap(problem.system.module):
+            branch = _judged(problem, branch, followed=followed)
         frozen = "the weights freeze (an overlap nears its bound and the conjugates diverge)"
         for name in self.gaps:
             why = _DEGENERATE if name == "room for dq" else frozen
@@ -454,14 +466,30 @@ def _states(problem: ModuleProblem, branch: Branch, line: Line, perfect: bool, t
                 best[i] = max(best[i], other[0])
     labelled_states = []
     for i, state in enumerate(states):
-        if hasattr(problem.system.module, "SYMMETRIC") or hasattr(problem.system.module, "CONSTRAINED"):
-            stability = ""  # at a given overlap the equations are no dynamics of the state
+        if branch.unstable[i] < 0 and at_given_overlap(problem.system.module):
+            stability = ""
         elif branch.unstable[i] > 0:
             stability = "unstable"
         else:
             stability = "metastable" if best[i] > phi[i] + 1e-9 * (1.0 + abs(phi[i])) else "stable"
         labelled_states.append(replace(state, stability=stability))
     return tuple(labelled_states)
+
+
+def _judged(problem: ModuleProblem, branch: Branch, *, followed: bool) -> Branch:
+    """The branch with ``unstable`` 0 where det dF/dx has its sign on the branch from small alpha, and 1 elsewhere.
+
+    At a given overlap the equations are no dynamics of the state, and eigenvalues say nothing by themselves; but the state
+    without data is the right one, and a root changes sides only in a fold or where branches cross.
+    """
+    known = branch.unstable >= 0
+    reference = int(branch.unstable[branch.start])
+    if not followed:
+        sign = sign_from_small_alpha(problem.system, problem.point(float(branch.p[branch.start])))
+        if sign == 0.0:
+            return replace(branch, unstable=np.full_like(branch.unstable, -1))
+        reference = 0 if sign > 0.0 else 1
+    return replace(branch, unstable=np.where(known, (branch.unstable - reference) % 2, -1))
 
 
 def _best_entropy(branch: Branch, phi: Array) -> Array:

@@ -332,11 +332,13 @@ def _finish_special(task: Task, statement: Statement, reference: Reference, righ
     count = len(found.names["alpha"])
     claimed, located = found.values
     method = numerical(count, found.accuracy)
+    at = ", ".join(f"{name} = {value:.6g}" for name, value in found.place.items())
     if found.equal:
-        detail = f"equal to the located {kind} at {count} parameter points to {found.deviation:.0e}"
+        where = f"{count} parameter points" if count > 1 else at or "its point"
+        detail = f"equal to the located {kind} at {where} to {found.deviation:.0e}"
         outcome = _outcome(task, Status.VERIFIED, detail)
         return replace(outcome, method=method, deviation=found.deviation, accuracy=found.accuracy)
-    detail = f"the {kind} is {located:.10g} where the right side is {claimed:.10g}"
+    detail = f"the {kind} is {located:.10g}{f' at {at}' if at else ''}, where the right side is {claimed:.10g}"
     outcome = _outcome(task, Status.WRONG, detail)
     right = rights[-1]
     place = Points(np.zeros((count, 0)), np.zeros((count, 0)))

@@ -105,8 +105,9 @@ class Session:
         attached = attach(document, tasks)
         mentioned = _mentioned(document, [model for _, model in tasks])
         claimed = frozenset(statement.start for statement in attached if statement is not None)
-        for (claim, model), statement in zip(tasks, attached, strict=True):
-            fixed = self._fixed(document, claim, model, mentioned)
+        # what is wrong with the markup is said before anything is compared
+        everything_fixed = [self._fixed(document, claim, model, mentioned) for claim, model in tasks]
+        for (claim, model), statement, fixed in zip(tasks, attached, everything_fixed, strict=True):
             yield check(Task(document, claim, statement, model, partial(self._reference, model, fixed), claimed))
 
     def _model(self, document: Document, claim: Claim) -> Model:

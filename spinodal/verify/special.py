@@ -30,6 +30,7 @@ class Located:
         accuracy: the relative accuracy of the located values.
         deviation: the claim's largest relative deviation.
         values: claimed and located at the worst point.
+        place: the other parameters at that point.
         equal: whether the claim holds.
     """
 
@@ -38,6 +39,7 @@ class Located:
     accuracy: float
     deviation: float
     values: tuple[float, float]
+    place: dict[str, float]
     equal: bool
 
     def holds(self, sides: Sides, at: Points) -> bool:
@@ -65,10 +67,15 @@ def check_special(reference: Reference, kind: str, statement: Statement, rights:
     defaults = {d.name: d.default for d in reference.model.spec.parameters}
     generator = np.random.default_rng(41)
     draws: list[dict[str, float]] = []
-    for _ in range(_DRAWS if set(others) - set(reference.fixed) else 1):
+    # a number without letters is meant at the parameters' usual values
+    number = not any(used_names(right) for right in rights) and all(defaults.get(name) is not None for name in others)
+    for _ in range(_DRAWS if set(others) - set(reference.fixed) and not number else 1):
         values = {}
         for name in others:
             default = defaults.get(name)
+            if number and default is not None:
+                values[name] = reference.fixed.get(name, default)
+                continue
             drawn = generator.uniform(0.1, 0.8) if not default else default * generator.uniform(0.8, 1.2)
             values[name] = reference.fixed.get(name, float(drawn))
         draws.append(values)
@@ -86,7 +93,7 @@ def check_special(reference: Reference, kind: str, statement: Statement, rights:
     found = np.array(located)
     accuracy = float(np.max(np.array(errors) / found)) + 1e-13
     names["alpha"] = found
-    worst, pair, equal = 0.0, (float(found[0]), float(found[0])), True
+    worst, pair, equal, place = 0.0, (float(found[0]), float(found[0])), True, draws[0]
     for k, right in enumerate(rights):
         if "alpha" in used_names(right):
             raise UnreadableError("the right side contains alpha itself: a tautology", right.start)
@@ -98,8 +105,9 @@ def check_special(reference: Reference, kind: str, statement: Statement, rights:
         index = int(np.argmax(deviations))
         if deviations[index] >= worst:
             worst, pair = float(deviations[index]), (float(claimed[index]), float(found[index]))
+            place = draws[index]
         equal = equal and bool(np.all(deviations <= allowed))
-    return Located(reference, names, accuracy, worst, pair, equal)
+    return Located(reference, names, accuracy, worst, pair, place, equal)
 
 
 def _half_digit(statement: Statement, index: int) -> float:
