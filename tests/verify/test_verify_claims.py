@@ -316,7 +316,7 @@ def test_a_value_that_depends_on_the_rule_refutes_nothing(session: Session, monk
 def test_a_capacity_without_its_parameters_is_that_at_their_defaults_and_says_so():
     claim = "% spinodal: spherical-perceptron capacity{at}\n\\[ \\alpha_c = 2 \\]\n"
     text = "A margin $\\kappa$ occurs here.\n" + claim.format(at="") + claim.format(at=" kappa=0.5")
-    first, second = verify_text(text, "latex").outcomes
+    first, second = verify_text(text, form="latex").outcomes
     assert first.status.value == "verified"
     assert "at kappa = 0 to" in first.detail
     assert second.status.value == "wrong"
@@ -327,4 +327,4 @@ def test_what_is_wrong_with_markup_is_said_before_anything_is_compared(monkeypat
     text = "% spinodal: binary-perceptron q\n\\[ q = \\int Dz \\tanh^2(\\sqrt{\\hat q} z) \\]\n"
     monkeypatch.setattr("spinodal.verify.run.check", lambda task: pytest.fail("compared"))
     with pytest.raises(SpecError, match="kapa: no parameter"):
-        verify_text(text + text.replace("perceptron q", "perceptron q kapa=1"), "latex")
+        verify_text(text + text.replace("perceptron q", "perceptron q kapa=1"), form="latex")
