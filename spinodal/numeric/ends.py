@@ -6,6 +6,7 @@ is a failure with its reason. A fold is named only where continuation by arcleng
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -16,13 +17,17 @@ from spinodal.numeric.diverging import limit_state
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.origins import why_not_reached as why_no_probe
+from spinodal.numeric.path import follow
 from spinodal.numeric.random_field import DEGENERATE
 from spinodal.numeric.results import Array, Failure, State, failed
-from spinodal.numeric.roots import NewtonSettings
+from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.saturation import saturated_state
-from spinodal.numeric.solve import Bound, is_overlap, solve_points, trivial_state, upper_bounds
+from spinodal.numeric.solve import Bound, complete_start, finish, is_overlap, solve_points, trivial_state, upper_bounds
 from spinodal.numeric.symmetric import last_point, why_not_reached
 
+_AT_BRANCH_POINT = "the branch from small alpha loses its stability at a branch point"
+#: The overlap up to which a state just beyond a branch point has grown out of it.
+_CONTINUOUS = 0.25
 #: Points by arclength within which the end of a branch must turn to be a fold.
 _POINTS = 12
 
@@ -61,6 +66,10 @@ def end_of_branch(
         return failure(module, p, residual, *why_no_probe(system, p, x))
     if reached > 0.0:  # where the branch has no beginning, nothing says that it saturates
         where = _describe_end(system, p, reached, x, folds)
+        if _AT_BRANCH_POINT in where:
+            grown = _grown_out(system, p, x, reached, tolerance, where)
+            if grown is not None:
+                return grown
         perfect = saturated_state(system, p[None], where)
         if perfect is not None:
             return perfect
@@ -84,6 +93,43 @@ def end_of_branch(
         else:
             advice = "beyond it another state takes over: try --all, or --start with order parameters of that state"
     return failure(module, p, residual, reason, advice)
+
+
+def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: float, where: str) -> State | None:
+    """The stable state that grows continuously out of the branch point at which x [n] loses its stability, at p [k].
+
+    None where there is none beside the point (the transition is discontinuous) or it does not reach p.
+    """
+    module, overlaps = system.module, is_overlap(system.module)
+    column = module.PARAMETERS.index("alpha")
+    at = p.copy()
+    at[column] *= reached
+    _, jacobian = system.residual_and_jacobian(x[None], at[None])
+    direction = np.linalg.svd(jacobian[0])[2][-1]
+    direction = direction / np.max(np.abs(direction[overlaps]), initial=1e-300)
+    sizes = np.array([0.01, 0.03, 0.1, 0.2])
+    starts = [x + side * size * direction for size in sizes for side in (1.0, -1.0)]
+    for beyond in (1.003, 1.01, 1.03, 1.1):
+        start = p.copy()
+        start[column] = min(at[column] * beyond, p[column])
+        aligned = []
+        if "r" in module.ORDER_PARAMETERS:  # where r grows first, q follows as its square
+            one = start[None]
+            aligned = [complete_start(system, one, {"q": 2.0 * size**2, "r": float(size)})[0] for size in sizes]
+        candidates = np.array([*starts, *aligned])
+        points = np.broadcast_to(start, (len(candidates), len(p)))
+        roots = newton(system, candidates, points, NewtonSettings(patience=5))
+        change = np.max(np.abs(roots.x - x)[:, overlaps], axis=1)
+        good = np.flatnonzero(roots.converged & (change > 1e-4) & (change < _CONTINUOUS) & (roots.determinant_sign == 1.0))
+        if good.size == 0:
+            continue
+        first = roots.x[good[np.argmin(change[good])]][None]
+        path = follow(system, first, start[None], p[None], overlaps, NewtonSettings(tolerance=1e-7))
+        if path.roots.converged[0]:
+            (state,) = finish(system, path.roots.x, p[None], tolerance, "followed from alpha = 0 through a branch point")
+            note = f"{where}; the state reported is the stable one that grows out of it"
+            return replace(state, warnings=(note, *state.warnings))
+    return None
 
 
 def failed_start(module: ModuleType, p: Array, residual: float) -> State:
@@ -138,7 +184,7 @@ def _describe_end(system: Bound, p: Array, reached: float, x: Array, folds: Fold
     beyond = p.copy()
     beyond[module.PARAMETERS.index("alpha")] = alpha * 1.001
     if np.max(np.abs(module.residual(x[None], beyond[None]))) < 1e-10:  # a state that alpha does not move
-        return f"the branch from small alpha loses its stability at a branch point near alpha = {alpha:.6g}"
+        return f"{_AT_BRANCH_POINT} near alpha = {alpha:.6g}"
     last = p.copy()
     last[module.PARAMETERS.index("alpha")] = alpha
     fold = _known_fold(system, x, last, module.PARAMETERS.index("alpha"), folds)

@@ -25,6 +25,8 @@ class PathSettings:
         reach: how far (scaled) a prediction may be from the root: farther ones are refused after one evaluation.
         contraction: the largest ratio of one of its steps to the one before.
         aim: how far predictions should be, which sets the next step's length.
+        unseen: the step (in units of the whole path) below which two eigenvalues may change sides together: a pair of
+            complex ones does so without any other branch.
         loose: tolerance on the last Newton step (which is taken) of the points before the last, where steps are long.
     """
 
@@ -37,6 +39,7 @@ class PathSettings:
     reach: float = 0.3
     contraction: float = 2.0
     aim: float = 0.05
+    unseen: float = 0.01
     loose: float = 3e-2
 
 
@@ -144,7 +147,7 @@ class _Walk:
         settings = self.settings
         here = Tangent(root.x, p, change, root.jacobian)
         yield here
-        tangent, sign, curvature = np.nan_to_num(here.tangent), here.sign, None
+        tangent, sign, unstable, curvature = np.nan_to_num(here.tangent), here.sign, here.unstable, None
         s, h, refused, iterations, rough = 0.0, 1.0, False, root.iterations, True
         for _ in range(settings.steps):
             if s >= 1.0 or h <= settings.smallest:
@@ -163,7 +166,9 @@ class _Walk:
             if found.converged and self._near(found.x, root.x):
                 ahead = Tangent(found.x, there, change, found.jacobian)
                 yield ahead
-                if ahead.sign != sign or not self._reproduced(root.x, found.x, 0.5 * length * (tangent + ahead.tangent)):
+                # two crossings within one step leave the sign of det J as it was
+                crossed = ahead.sign != sign or (ahead.unstable != unstable and length > settings.unseen)
+                if crossed or not self._reproduced(root.x, found.x, 0.5 * length * (tangent + ahead.tangent)):
                     ahead = None
             if ahead is None:
                 h = 0.45 * length
@@ -174,6 +179,7 @@ class _Walk:
                         here = Tangent(again.x, p + s * change, change, again.jacobian)
                         yield here
                         root, tangent, sign, curvature = again, np.nan_to_num(here.tangent), here.sign, None
+                        unstable = here.unstable
                 refused = True
                 continue
             # predictions are wrong by the second or third power of the length
@@ -181,7 +187,7 @@ class _Walk:
             growth = (settings.aim / (error + 1e-300)) ** (1.0 / 2.0 if curvature is None else 1.0 / 3.0)
             iterations += found.iterations
             curvature = (ahead.tangent - tangent) / length
-            root, s, tangent = replace(found, iterations=iterations), target, ahead.tangent
+            root, s, tangent, unstable = replace(found, iterations=iterations), target, ahead.tangent, ahead.unstable
             rough = tolerance > self.final.tolerance
             # the first step after a refusal gets no longer: a longer one has just been refused
             h = length * min(max(growth, 0.5), 1.0 if refused else 3.0)

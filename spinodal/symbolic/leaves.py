@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import sympy as sp
@@ -123,9 +124,21 @@ class Leaf:
             value = c + (omega - b) ** 2 / (2 * (a - variance))
         return value if order == 0 else _polynomial_derivative(value, omega, order)
 
+    @property
+    def has_closed_partition(self) -> bool:
+        """Whether Z itself is a sum of Gaussian tails that loses no accuracy.
+
+        Where an interval between two edges, or a gap between two intervals, is excluded, Z is a small difference of tails; a
+        student's score is large just where it vanishes, so that the terms of the difference must not be averaged one by one.
+        """
+        ends = {e for i in self.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)}
+        whole = self.kind == "intervals" and self.edges[0].lower == -sp.oo and self.edges[-1].upper == sp.oo
+        gapless = whole and all(a.upper == b.lower for a, b in pairwise(self.edges))
+        return self.kind == "half-line" or (self.kind == "intervals" and (gapless or len(ends) < 2))
+
     def partition(self, order: int, omega: sp.Expr, variance: sp.Expr) -> sp.Expr:
         """The derivative of that order in omega of Z itself (used for a teacher, whose Z enters linearly)."""
-        if self.kind in ("half-line", "intervals"):
+        if self.has_closed_partition:
             scale = 1 / sp.sqrt(variance + self.smoothing)
             total: sp.Expr = sp.Integer(0)
             levels = self.log_levels or (sp.Integer(0),) * len(self.edges)

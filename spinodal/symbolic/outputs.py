@@ -299,7 +299,7 @@ class _LikelihoodLeaves:
 def label_leaves(output: Output) -> dict[str, Leaf]:
     """The probabilities of the labels that have no closed form, by tag: errors of new patterns average them."""
     leaves = output.law.leaves if isinstance(output.law, DiscreteLabels) else ()
-    return {leaf.tag: leaf for leaf in leaves if leaf.kind == "numerical"}
+    return {leaf.tag: leaf for leaf in leaves if not leaf.has_closed_partition}
 
 
 def constraint_indicator(leaf: Leaf) -> sp.Expr:
