@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spinodal.numeric.roots import NewtonSettings, Root, Roots, newton, newton_row, together
-from spinodal.numeric.rows import Array, Inside, Mask, Row, System, Tangent, run
+from spinodal.numeric.rows import Array, Inside, Mask, Row, System, Tangent, run, unstable_directions
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,17 @@ class _Walk:
     quick: NewtonSettings
 
     def row(self, root: Root, p: Array, change: Array) -> Row[tuple[Root, float]]:
-        """Follow a root from p to p + change: the last root accepted and the fraction of the path up to it."""
+        """Follow a root from p to p + change: the last root accepted and the fraction of the path up to it.
+
+        Two eigenvalues that change sign within one step leave the sign of det J as it was: where their number has changed at
+        the end, the path is walked again with an eye on it.
+        """
+        last, reached = yield from self._walk(root, p, change, careful=False)
+        if reached >= 1.0 and unstable_directions(last.jacobian) != unstable_directions(root.jacobian):
+            last, reached = yield from self._walk(root, p, change, careful=True)
+        return last, reached
+
+    def _walk(self, root: Root, p: Array, change: Array, *, careful: bool) -> Row[tuple[Root, float]]:
         if not root.converged:
             return root, 0.0
         if not np.count_nonzero(change):
@@ -147,7 +157,7 @@ class _Walk:
         settings = self.settings
         here = Tangent(root.x, p, change, root.jacobian)
         yield here
-        tangent, sign, unstable, curvature = np.nan_to_num(here.tangent), here.sign, here.unstable, None
+        tangent, sign, curvature = np.nan_to_num(here.tangent), here.sign, None
         s, h, refused, iterations, rough = 0.0, 1.0, False, root.iterations, True
         for _ in range(settings.steps):
             if s >= 1.0 or h <= settings.smallest:
@@ -166,8 +176,9 @@ class _Walk:
             if found.converged and self._near(found.x, root.x):
                 ahead = Tangent(found.x, there, change, found.jacobian)
                 yield ahead
-                # two crossings within one step leave the sign of det J as it was
-                crossed = ahead.sign != sign or (ahead.unstable != unstable and length > settings.unseen)
+                crossed = ahead.sign != sign
+                if careful and not crossed and length > settings.unseen:
+                    crossed = unstable_directions(found.jacobian) != unstable_directions(root.jacobian)
                 if crossed or not self._reproduced(root.x, found.x, 0.5 * length * (tangent + ahead.tangent)):
                     ahead = None
             if ahead is None:
@@ -179,7 +190,6 @@ class _Walk:
                         here = Tangent(again.x, p + s * change, change, again.jacobian)
                         yield here
                         root, tangent, sign, curvature = again, np.nan_to_num(here.tangent), here.sign, None
-                        unstable = here.unstable
                 refused = True
                 continue
             # predictions are wrong by the second or third power of the length
@@ -187,7 +197,7 @@ class _Walk:
             growth = (settings.aim / (error + 1e-300)) ** (1.0 / 2.0 if curvature is None else 1.0 / 3.0)
             iterations += found.iterations
             curvature = (ahead.tangent - tangent) / length
-            root, s, tangent, unstable = replace(found, iterations=iterations), target, ahead.tangent, ahead.unstable
+            root, s, tangent = replace(found, iterations=iterations), target, ahead.tangent
             rough = tolerance > self.final.tolerance
             # the first step after a refusal gets no longer: a longer one has just been refused
             h = length * min(max(growth, 0.5), 1.0 if refused else 3.0)

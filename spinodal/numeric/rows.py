@@ -114,13 +114,11 @@ class Tangent(Request):
     Answers:
         tangent: dx/ds where p moves by ``change`` ds [n]; nan where J is singular.
         sign: the sign of det J, 0 where J is singular or not finite.
-        unstable: the number of eigenvalues of J with negative real part, -1 where J is not finite.
     """
 
-    __slots__ = ("change", "jacobian", "sign", "tangent", "unstable")
+    __slots__ = ("change", "jacobian", "sign", "tangent")
     tangent: Array
     sign: float
-    unstable: int
 
     def __init__(self, x: Array, p: Array, change: Array, jacobian: Array) -> None:
         super().__init__(x, p)
@@ -138,9 +136,8 @@ class Tangent(Request):
         slope = np.einsum("bnk,bk->bn", np.where(moving[:, None, :], derivative, 0.0), change)
         with np.errstate(all="ignore"):
             tangents = -solve_linear(jacobian, slope)
-        signs, unstable = determinant_signs(jacobian).tolist(), unstable_directions(jacobian).tolist()
-        for request, *answers in zip(asked, tangents, signs, unstable, strict=True):
-            request.tangent, request.sign, request.unstable = answers
+        for request, tangent, sign in zip(asked, tangents, determinant_signs(jacobian).tolist(), strict=True):
+            request.tangent, request.sign = tangent, sign
 
 
 Request.kinds = (Inside, Evaluate, Tangent)
@@ -179,11 +176,11 @@ def determinant_signs(jacobian: Array) -> Array:
     return np.asarray(np.linalg.slogdet(jacobian)[0])
 
 
-def unstable_directions(jacobian: Array) -> NDArray[np.int64]:
-    """The number of eigenvalues with negative real part for each row [B]; -1 where J is not finite."""
-    finite: Mask = np.asarray(np.isfinite(jacobian).all(axis=(1, 2)))
-    eigenvalues = np.linalg.eigvals(np.where(finite[:, None, None], jacobian, 0.0))
-    return np.where(finite, np.sum(eigenvalues.real < 0.0, axis=1), -1)
+def unstable_directions(jacobian: Array) -> int:
+    """The number of eigenvalues of J [n, n] with negative real part; -1 where J is not finite."""
+    if not np.all(np.isfinite(jacobian)):
+        return -1
+    return int(np.sum(np.linalg.eigvals(jacobian).real < 0.0))
 
 
 def run(system: System, rows: Sequence[Row[Result]]) -> list[Result]:

@@ -408,9 +408,7 @@ def test_a_start_without_a_solution_at_its_parameter_says_where_the_branch_start
     branch = continue_branch(lambda x, p: x**2 + 1.0 + p, 0.0, 0.0, bounds=(-3.0, 1.0))
     assert branch.p[branch.start] == pytest.approx(-1.0, abs=1e-9)
     assert "no solution was found at p = 0 near the start; the nearest one found is at p = -1" in branch.remarks[0]
-    with pytest.raises(
-        NoBranchError, match=r"nearest one found is at p = -1, x = \[.*\], which lies outside the bounds of p"
-    ):
+    with pytest.raises(NoBranchError, match=r"found is at p = -1, x = \[.*\], which lies outside the bounds of p"):
         continue_branch(lambda x, p: x**2 + 1.0 + p, 0.0, 0.0, bounds=(-0.5, 1.0))
 
 
