@@ -21,7 +21,7 @@ from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_sta
 from spinodal.numeric.rows import Mask, is_inside
 from spinodal.numeric.saturation import saturated_state
 from spinodal.numeric.symmetric import follow_constraint
-from spinodal.numeric.zero_complexity import as_infinitely_many, without_complexity
+from spinodal.numeric.zero_complexity import KEEPS_SIGN, as_infinitely_many, without_complexity
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
 _REFINEMENTS = 3
@@ -198,12 +198,13 @@ def _followed(system: Bound, p: Array, settings: NewtonSettings) -> tuple[Roots,
     path = from_small_alpha(system, p, settings)
     roots, reached = path.roots, path.reached.copy()
     for _ in range(2):
-        lost = np.flatnonzero(~roots.converged & ~np.isin(reached, (DEGENERATE, SATURATED, NO_REFERENCE)))
+        lost = np.flatnonzero(~roots.converged & ~np.isin(reached, (DEGENERATE, SATURATED, NO_REFERENCE, KEEPS_SIGN)))
         if lost.size == 0:
             break
         system = system.refined()
         again = from_small_alpha(system, p[lost], settings)
-        gained = again.roots.converged | (again.reached > reached[lost] * (1.0 + 1e-3))
+        # what is negative is no distance, but says why there is no path
+        gained = again.roots.converged | (again.reached > np.maximum(reached[lost], reached[lost] * (1.0 + 1e-3)))
         if not gained.any():
             break
         roots = roots.replaced(lost[gained], again.roots, gained)
