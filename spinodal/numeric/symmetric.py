@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinodal.numeric.held import Held
-from spinodal.numeric.path import Path, follow, nowhere
+from spinodal.numeric.path import Path, PathSettings, follow, nowhere
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, State
 from spinodal.numeric.roots import NewtonSettings
@@ -103,7 +103,13 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
 
 
 def follow_symmetric(
-    system: System, start: Array, begin: Array, end: Array, bounded: Mask, settings: NewtonSettings
+    system: System,
+    start: Array,
+    begin: Array,
+    end: Array,
+    bounded: Mask,
+    settings: NewtonSettings,
+    steps: PathSettings | None = None,
 ) -> Path:
     """As :func:`spinodal.numeric.path.follow`; unknowns that vanish by symmetry all along stay zero exactly.
 
@@ -112,20 +118,28 @@ def follow_symmetric(
     """
     still = _still(system, start, begin, end)
     if not still.any():
-        return follow(system, start, begin, end, bounded, settings)
+        return follow(system, start, begin, end, bounded, settings, steps)
     path = nowhere(end, start.shape[1], 0.0)
     for mask in np.unique(still, axis=0):
         rows = np.flatnonzero((still == mask).all(axis=1))
-        path = _put(path, rows, _follow_held(system, start[rows], begin[rows], end[rows], bounded, settings, mask))
+        found = _follow_held(system, start[rows], begin[rows], end[rows], bounded, settings, steps, mask)
+        path = _put(path, rows, found)
     return path
 
 
 def _follow_held(
-    system: System, start: Array, begin: Array, end: Array, bounded: Mask, settings: NewtonSettings, still: Mask
+    system: System,
+    start: Array,
+    begin: Array,
+    end: Array,
+    bounded: Mask,
+    settings: NewtonSettings,
+    steps: PathSettings | None,
+    still: Mask,
 ) -> Path:
     """As :func:`follow_symmetric` for rows with the same unknowns at zero."""
     held = Held(system, still, np.zeros(still.size))
-    path = follow(held, start[:, ~still], begin, end, bounded[~still], settings)
+    path = follow(held, start[:, ~still], begin, end, bounded[~still], settings, steps)
     x = held.complete(path.roots.x)
     reached = begin + path.reached[:, None] * (end - begin)
     residual, jacobian = system.residual_and_jacobian(x, reached)
@@ -136,7 +150,9 @@ def _follow_held(
     roots = replace(path.roots, x=x, jacobian=jacobian, determinant_sign=signs)
     path = replace(path, roots=roots)
     rest = np.flatnonzero(~good)
-    return _put(path, rest, follow(system, start[rest], begin[rest], end[rest], bounded, settings)) if rest.size else path
+    if rest.size == 0:
+        return path
+    return _put(path, rest, follow(system, start[rest], begin[rest], end[rest], bounded, settings, steps))
 
 
 def _put(path: Path, rows: NDArray[np.intp], other: Path) -> Path:

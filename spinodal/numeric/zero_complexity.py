@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from spinodal.numeric.neighbours import along
-from spinodal.numeric.path import Path, nowhere
+from spinodal.numeric.neighbours import along, improved
+from spinodal.numeric.path import Path, PathSettings, nowhere
 from spinodal.numeric.results import Array, State
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Mask, System
@@ -23,13 +23,20 @@ from spinodal.numeric.symmetric import ModuleSystem, follow_symmetric
 FEWEST, MOST, _GROWTH = 2.0, 1e5, 1.6
 #: Overlaps at which the number of copies is searched, the best first: it is smallest where replicas are close.
 _ANCHORS = (0.9, 0.95, 0.8, 0.6, 0.4)
+#: Overlaps from which others are reached where that fails.
+_HELPERS = (0.8, 0.7)
 #: How often the number of copies is bettered before Newton's method takes over, and the complexity that is near enough.
 _POSITIONS, _SMALL = 4, 1e-4
+#: The smallest step, in units of the path, on the way to another number of copies or overlap.
+_SMALLEST = 1e-4
 #: Why a number of copies was not found: the complexity keeps its sign; larger numbers could not be followed (less 1/copies,
 #: so that what got farther is larger); there are no states of the smallest number.
 KEEPS_SIGN, LOST, NO_COPIES = -2.0, -6.0, -7.0
 #: A complexity of infinitely many replicas that is larger than this is positive.
 _POSITIVE = 1e-6
+
+#: A state, its number of copies, and its complexity.
+_Copies: TypeAlias = tuple[Array, float, float]
 
 
 def without_complexity(
@@ -58,7 +65,17 @@ def without_complexity(
         few = np.concatenate([at, np.full((len(at), 1), FEWEST)], axis=1)
         return follow_size(system, sized, start(few), at, settings)
 
-    return along(system, p, column, begin, _ANCHORS, bounded, settings, follow_symmetric)
+    path = along(system, p, column, begin, _ANCHORS, bounded, settings, _walk)
+    lost = np.flatnonzero(~path.roots.converged & (path.reached == NO_COPIES))
+    if lost.size == 0:
+        return path
+    # a few replicas may cease to exist at smaller overlaps than many: other overlaps are a better beginning
+    helpers = np.concatenate([p[lost]] * len(_HELPERS))
+    helpers[:, column] = np.repeat(_HELPERS, lost.size)
+    found = along(system, np.concatenate([p[lost], helpers]), column, begin, _HELPERS, bounded, settings, _walk)
+    rows = np.arange(lost.size)
+    found = Path(found.roots.taken(rows), found.reached[rows], found.fold[rows])
+    return improved(path, lost, found)
 
 
 def as_infinitely_many(module: ModuleType, p: Array, states: list[State]) -> list[State | None]:
@@ -119,19 +136,36 @@ def follow_size(system: ModuleSystem, sized: ModuleSystem, start: Path, p: Array
 
 def _sign_change(sized: ModuleSystem, x: Array, p: Array, settings: NewtonSettings) -> tuple[Array, float, float]:
     """A state and a number of copies near where the complexity vanishes, and 1; else the last ones, and why."""
-    here = x, FEWEST, _complexity(sized, x, np.append(p, FEWEST))
+    here: _Copies = x, FEWEST, _complexity(sized, x, np.append(p, FEWEST))
+    before: _Copies | None = None
     while here[1] < MOST:
         there = _at(sized, here[0], p, here[1], _GROWTH * here[1], settings)
         if there is None:
             return *here[:2], LOST - 1.0 / here[1]
+        if here[2] * there[2] > 0.0 and before is not None:  # near a fold it changes its sign twice in a short stretch
+            lowest = _least(sized, before, here, there, p, settings)
+            here, there = (before, lowest) if lowest is not None and lowest[2] * here[2] <= 0.0 else (here, there)
         if here[2] * there[2] <= 0.0:
             return *_near_zero(sized, here, there, p, settings), 1.0
-        here = there
+        before, here = here, there
     return *here[:2], KEEPS_SIGN
 
 
-#: A state, its number of copies, and its complexity.
-_Copies: TypeAlias = tuple[Array, float, float]
+def _least(
+    sized: ModuleSystem, low: _Copies, middle: _Copies, high: _Copies, p: Array, settings: NewtonSettings
+) -> _Copies | None:
+    """The state near which the complexity is nearest to zero, if that lies between three numbers of copies."""
+    values = np.abs([low[2], middle[2], high[2]])
+    if values[1] > values.min():
+        return None
+    at = np.log([low[1], middle[1], high[1]])
+    curvature, slope, _ = np.polyfit(at - at[1], values, 2)
+    return _at(sized, middle[0], p, middle[1], float(middle[1] * np.exp(-0.5 * slope / curvature)), settings)
+
+
+def _walk(system: System, start: Array, begin: Array, end: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+    """A path whose end need not be known to many digits: what lies just beyond it is asked by other means."""
+    return follow_symmetric(system, start, begin, end, bounded, settings, PathSettings(smallest=_SMALLEST))
 
 
 def _near_zero(sized: ModuleSystem, low: _Copies, high: _Copies, p: Array, settings: NewtonSettings) -> tuple[Array, float]:
@@ -159,7 +193,7 @@ def _at(sized: ModuleSystem, x: Array, p: Array, copies: float, wanted: float, s
     # groups that share nothing need ever smaller conjugates, the more copies they have
     size = min(1.0, float(np.max(np.abs(x[conjugates]), initial=0.0)))
     scales = np.where(conjugates, size, 1.0)
-    path = follow_symmetric(_InUnits(sized, scales), x[None] / scales, begin, end, everything, settings)
+    path = _walk(_InUnits(sized, scales), x[None] / scales, begin, end, everything, settings)
     if not path.roots.converged[0]:
         return None
     state = path.roots.x[0] * scales

@@ -9,6 +9,7 @@ import pytest
 
 import spinodal
 from spinodal.model import Model
+from tests.declared import declare
 
 
 @lru_cache
@@ -73,6 +74,24 @@ def test_isolated_references_have_no_transition_and_the_reason_says_so() -> None
     assert point.failure is not None
     assert "phi decreases monotonically" in point.failure.reason
     assert "it is negative there" in point.failure.reason  # binary weights: typical solutions are isolated
+    assert "alpha between 0.4 and 0.55 (0.4525, 0.55)" in point.failure.reason
+    assert "try larger alpha" in point.failure.advice
+
+
+@pytest.mark.slow
+def test_where_the_curve_ends_before_phi_rises_the_reason_names_its_fold() -> None:
+    model = declare(
+        "ternary", weights={"values": [-1, 0, 1]}, loss={"constraint": "y*h >= 0"}, scheme="real-replicas",
+        ansatz={"replicas": "zero-complexity"}, alpha=1.03, q1=0.8,
+    )  # fmt: skip
+    (point,) = model.locus("local-entropy-transition", "alpha", bounds=(1.03, 1.031)).special_points
+    assert point.failure is not None
+    fold = float(point.failure.reason.split("fold at q1 = ")[1].split(";")[0])
+    q1 = np.array([fold - 1e-3, fold + 1e-3])
+    below, above = model.solve(alpha=1.031, q1=q1).states
+    assert below.converged
+    assert above.failure is not None
+    assert f"ends in a fold at q1 = {fold:.6g}" in above.failure.reason
 
 
 def test_the_energetic_barrier_is_where_phi_has_its_minimum_at_zero() -> None:
