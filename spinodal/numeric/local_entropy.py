@@ -26,10 +26,11 @@ from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.origins import begins_inside
-from spinodal.numeric.path import follow
+from spinodal.numeric.path import Path, PathSettings, follow
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, Failure, SpecialPoint
 from spinodal.numeric.roots import NewtonSettings, newton
+from spinodal.numeric.rows import Mask, System
 from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, solve_points
 from spinodal.numeric.tracking import Line, named
 
@@ -44,6 +45,8 @@ _FACTOR = 1.35
 _PROFILES = 16
 #: Relative accuracy of the parameter at which the slope vanishes, and the distance before the fold that is checked.
 _NEAR = 1e-3
+#: The smallest step on the way to a profile's points, in units of the path.
+_SMALLEST = 3e-3
 #: Folds that are tried before the search is given up: each lies before the one that failed.
 _ATTEMPTS = 4
 #: Times that the interval of an energetic barrier is halved before its equations are solved.
@@ -138,7 +141,7 @@ class Search:
         system = self.system
         overlaps = 1.0 - np.array((*_GAPS, *_CLOSER) if begins_inside(system.module) else _GAPS)
         points = np.array([self.point(value, overlap) for overlap in overlaps])
-        path = from_small_alpha(system, points, NewtonSettings(tolerance=1e-7))
+        path = from_small_alpha(system, points, NewtonSettings(tolerance=1e-7), _quick)
         good = path.roots.converged
         if np.count_nonzero(good) < 3:
             return None
@@ -159,6 +162,11 @@ class Search:
         begin, end = self.point(origin, overlap), self.point(target, overlap)
         path = follow(self.system, x[None], begin[None], end[None], bounded, NewtonSettings(tolerance=1e-7))
         return path.roots.x[0] if path.roots.converged[0] else None
+
+
+def _quick(system: System, start: Array, begin: Array, end: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+    """A path for a profile: where a branch ends need not be known to many digits."""
+    return follow(system, start, begin, end, bounded, settings, PathSettings(smallest=_SMALLEST))
 
 
 def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> SpecialPoint | Failure:
@@ -235,7 +243,7 @@ class _Uniform:
     Attributes:
         holds: which of the two.
         tried: the profiles, by ascending value.
-        empty: the values at which hardly any states were found.
+        empty: the values at which hardly any states were found, or no solutions.
     """
 
     holds: bool
@@ -245,12 +253,14 @@ class _Uniform:
 
 def _neighbours(search: Search, holds: Callable[[Profile], bool]) -> tuple[Profile, Profile] | _Uniform:
     """Profiles at two values, near one another, at the first of which something does not hold, at the second it does."""
-    line = search.line
+    line, counted = search.line, search.system.module.COUNTED
     tried: list[Profile] = []
     empty: list[float] = []
 
     def at(value: float) -> Profile | None:
         found = search.profile(value)
+        if found is not None and counted and found.slopes[0] > 0.0 and np.max(found.entropies) < 0.0:
+            found = None  # phi's maximum counts less than one: there are no solutions
         if found is None:
             empty.append(value)
         else:
@@ -303,7 +313,7 @@ def _why_none(search: Search, tried: _Uniform, always: str, never: str) -> Failu
     values = ", ".join(f"{profile.value:.6g}" for profile in tried.tried)
     where = f"at all values tried of {asked} ({values})"
     if tried.empty:
-        where += f"; there are hardly any states at {empty}"
+        where += f"; there are no solutions, or hardly any states, at {empty}"
     wider = f"a wider range, or follow phi with the branch command along {search.overlap}"
     if tried.holds:
         if any(value < low for value in tried.empty):

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.neighbours import Walk
 from spinodal.numeric.origins import NO_REFERENCE, SATURATED, begins_inside, from_largest_margin, from_origin
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
@@ -78,18 +79,21 @@ def trivial_state(module: ModuleType, batch: int) -> Array:
     return x
 
 
-def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
-    """The branch that starts at alpha = 0 (or at the module's own origin), followed to each row of p [B, k]."""
+def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings, walk: Walk = follow) -> Path:
+    """The branch that starts at alpha = 0 (or at the module's own origin), followed to each row of p [B, k].
+
+    ``walk`` is how a branch with an origin of its own is followed.
+    """
     module = system.module
     if getattr(module, "SYMMETRIC", None) is not None:
         return _from_symmetric_state(system, p, settings)
     if getattr(module, "GIVEN_MODULE", None) is not None:
-        return from_largest_margin(system, p, settings)
+        return from_largest_margin(system, p, settings, walk)
     if getattr(module, "GROUND_STATE", False):
         bounded = np.array([name in ("q", "p", "r") for name in module.ORDER_PARAMETERS])
         return from_random_field(system, p, bounded, settings)
     if begins_inside(module):
-        return from_origin(system, module, p, is_overlap(module), settings)
+        return from_origin(system, module, p, is_overlap(module), settings, walk)
     origin = p.copy()
     origin[:, module.PARAMETERS.index("alpha")] = 0.0
     start = trivial_state(module, len(p))

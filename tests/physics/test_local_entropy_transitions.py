@@ -68,6 +68,16 @@ def test_around_references_of_the_largest_margin() -> None:
     assert float(other.observables["slope"]) == pytest.approx(0.0, abs=1e-7)
 
 
+def test_no_range_is_needed_though_there_are_no_solutions_where_the_search_begins() -> None:
+    (point,) = around_largest_margins().locus("local-entropy-transition", "alpha", kappa=0.2).special_points
+    assert point.converged
+    # the same references by their margin: the same point of the same curve, flat there
+    parameters = {"alpha": point.p, "kappa": 0.2, "kappa_ref": point.order_parameters["kappa_ref"]}
+    other = storage().solve(t=point.order_parameters["t"], **parameters)
+    assert float(other.free_entropy) == pytest.approx(point.free_entropy, abs=1e-9)
+    assert float(other.observables["slope"]) == pytest.approx(0.0, abs=1e-7)
+
+
 def test_isolated_references_have_no_transition_and_the_reason_says_so() -> None:
     (point,) = storage().locus("local-entropy-transition", "alpha", bounds=(0.4, 0.55), kappa_ref=0.0).special_points
     assert not point.converged
