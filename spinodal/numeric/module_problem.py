@@ -8,6 +8,7 @@ import numpy as np
 
 from spinodal.numeric.continuation.problem import Problem
 from spinodal.numeric.results import Array
+from spinodal.numeric.runtime import difference
 from spinodal.numeric.solve import Bound
 
 #: Differences along a direction reach this far; a condition's margin may change by that part of itself on the way.
@@ -61,6 +62,16 @@ class ModuleProblem(Problem):
         return f[0], jacobian[0]
 
     def _slope(self, i: int) -> Callable[..., Array]:
+        module, column = self.system.module, self.columns[i]
+
+        def measured(x: Array, *values: float) -> Array:
+            # of the one parameter that varies: the module itself would take differences in all of them
+            change = difference(lambda p: module.residual(x[None], p, self.system.rule), self.point(*values), column)
+            return np.asarray(change[0])
+
+        if module.PARAMETERS[column] in getattr(module, "FINITE_DIFFERENCES", ()):
+            return measured
+
         def slope(x: Array, *values: float) -> Array:
             return np.asarray(self.system.parameter_derivative(x[None], self.point(*values))[0, :, self.columns[i]])
 

@@ -11,6 +11,8 @@ from scipy.special import log_ndtr, ndtr
 
 import spinodal
 from spinodal.model import Model
+from spinodal.numeric.module_problem import ModuleProblem
+from spinodal.numeric.solve import Bound
 
 SPEC = """\
 format = 1
@@ -62,6 +64,18 @@ def test_the_local_entropy_is_stationary_without_other_references(spec: Path, ma
     for direction in 1e-4 * np.eye(3):
         sides = [_functional(*(state + sign * direction), t, margin) for sign in (1, -1)]
         assert (sides[0] - sides[1]) / 2e-4 == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_slope_along_one_parameter_is_a_column_of_the_derivative(spec: Path) -> None:
+    module = spinodal.load(spec, ansatz="franz-parisi").solver()
+    assert "kappa" in module.FINITE_DIFFERENCES
+    state = spinodal.load(spec, ansatz="franz-parisi").solve(kappa_ref=0.8, t=0.9).states[0]
+    x = np.array([state.order_parameters[name] for name in module.ORDER_PARAMETERS])
+    p = np.array([state.parameters[name] for name in module.PARAMETERS])
+    for column, name in enumerate(module.PARAMETERS):
+        problem = ModuleProblem(Bound(module, module.RULE), p, (column,))
+        slope = problem(np.append(x, p[column])).dfdp
+        assert slope == pytest.approx(module.parameter_derivative(x[None], p[None])[0, :, column], abs=1e-14), name
 
 
 def test_replicas_start_where_the_typical_overlap_vanishes(spec: Path) -> None:
