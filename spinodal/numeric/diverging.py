@@ -8,13 +8,12 @@ held at a huge value, and its own equation is given up; what is the same at its 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 
+from spinodal.numeric.held import Held
 from spinodal.numeric.path import follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.remarks import reliable, warnings_of
@@ -27,33 +26,6 @@ from spinodal.numeric.scaled import scaled_system
 _LARGE, _HELD = 45.0, 150.0
 #: What is determined agrees between 1 + lambda and its square root to this, relatively.
 _AGREEMENT = 1e-9
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A scaled system at a given value of log(1 + lambda), without lambda's equation."""
-
-    system: System
-    driver: int
-    value: float
-
-    def complete(self, y: Array) -> Array:
-        """All scaled variables."""
-        return np.asarray(np.insert(y, self.driver, self.value, axis=1))
-
-    def residual_and_jacobian(self, y: Array, p: Array) -> tuple[Array, Array]:
-        """The other equations [B, n - 1] and their derivatives [B, n - 1, n - 1]."""
-        f, jacobian = self.system.residual_and_jacobian(self.complete(y), p)
-        rest = np.delete(np.delete(jacobian, self.driver, axis=1), self.driver, axis=2)
-        return np.delete(f, self.driver, axis=1), rest
-
-    def parameter_derivative(self, y: Array, p: Array, wanted: Collection[int] | None = None) -> Array:
-        """Of the other equations [B, n - 1, k]."""
-        return np.delete(self.system.parameter_derivative(self.complete(y), p, wanted), self.driver, axis=1)
-
-    def conditions(self, y: Array, p: Array) -> Array:
-        """Those of the system [B, m]."""
-        return self.system.conditions(self.complete(y), p)
 
 
 class _BoundModule(System, Protocol):
@@ -78,10 +50,11 @@ def limit_state(
     if not _LARGE < y[0, scaled.driver] < np.inf:
         return None
     bounded = overlaps & np.array([name not in module.UNBOUNDED for name in module.ORDER_PARAMETERS])
-    free, found = np.delete(bounded, scaled.driver), []
+    driver = np.arange(y.shape[1]) == scaled.driver
+    found = []
     for value in (0.5 * _HELD, _HELD):
-        held = _Held(scaled, scaled.driver, value)
-        path = follow(held, np.delete(y, scaled.driver, axis=1), p_x[None], p[None], free, settings)
+        held = Held(scaled, driver, np.full(y.shape[1], value))
+        path = follow(held, y[:, ~driver], p_x[None], p[None], bounded[~driver], settings)
         if not path.roots.converged[0]:
             return None
         found.append(scaled.states(held.complete(path.roots.x)))

@@ -24,6 +24,7 @@ from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.saturation import saturated_state
 from spinodal.numeric.solve import Bound, complete_start, finish, is_overlap, solve_points, trivial_state, upper_bounds
 from spinodal.numeric.symmetric import last_point, why_not_reached
+from spinodal.numeric.zero_complexity import FEWEST, NO_COPIES, has_no_copies, overlap_at, why_not_found
 
 _AT_BRANCH_POINT = "the branch from small alpha loses its stability at a branch point"
 #: The overlap up to which a state just beyond a branch point has grown out of it.
@@ -51,6 +52,8 @@ def end_of_branch(
         folds: those located so far, to which this one is added.
     """
     module = system.module
+    if getattr(module, "SYMMETRIC", None) is not None and module.SYMMETRIC["size"]:
+        return failure(module, p, residual, *_why_not_without_complexity(system, p, x, reached, folds))
     if getattr(module, "SYMMETRIC", None) is not None:
         (base,) = solve_points(module.SYMMETRIC_MODULE, p[None])
         fold = None
@@ -130,6 +133,27 @@ def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: flo
             note = f"{where}; the state reported is the stable one that grows out of it"
             return replace(state, warnings=(note, *state.warnings))
     return None
+
+
+def _why_not_without_complexity(system: Bound, p: Array, x: Array, reached: float, folds: Folds) -> tuple[str, str]:
+    """Why there is no state of replicas without complexity at p [k], and what to try; arguments as :func:`end_of_branch`."""
+    module = system.module
+    if has_no_copies(reached):
+        two = None
+        if reached == NO_COPIES:
+            (two,) = solve_points(module.SIZED_MODULE, np.append(p, FEWEST)[None])
+        return why_not_found(system, p, x, reached, two)
+    name = module.SYMMETRIC["parameter"]
+    last, column = p.copy(), module.PARAMETERS.index(name)
+    last[column] = overlap_at(system, x, p)
+    fold = _known_fold(system, x, last, column, folds)
+    side = "smaller" if last[column] < p[column] else "larger"
+    if fold is not None:
+        return f"the branch without complexity ends in a fold at {name} = {fold:.6g}", f"take a {side} {name} than that"
+    return (
+        f"the branch without complexity could not be followed beyond {name} = {last[column]:.6g} (no fold was found there)",
+        f"take a {side} {name}; the branch command along {name} says how far it goes",
+    )
 
 
 def failed_start(module: ModuleType, p: Array, residual: float) -> State:

@@ -26,10 +26,11 @@ from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.origins import begins_inside
-from spinodal.numeric.path import follow
+from spinodal.numeric.path import Path, PathSettings, follow
 from spinodal.numeric.polish import polished
-from spinodal.numeric.results import Array, SpecialPoint
+from spinodal.numeric.results import Array, Failure, SpecialPoint
 from spinodal.numeric.roots import NewtonSettings, newton
+from spinodal.numeric.rows import Mask, System
 from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, solve_points
 from spinodal.numeric.tracking import Line, named
 
@@ -44,6 +45,8 @@ _FACTOR = 1.35
 _PROFILES = 16
 #: Relative accuracy of the parameter at which the slope vanishes, and the distance before the fold that is checked.
 _NEAR = 1e-3
+#: The smallest step on the way to a profile's points, in units of the path.
+_SMALLEST = 3e-3
 #: Folds that are tried before the search is given up: each lies before the one that failed.
 _ATTEMPTS = 4
 #: Times that the interval of an energetic barrier is halved before its equations are solved.
@@ -138,7 +141,7 @@ class Search:
         system = self.system
         overlaps = 1.0 - np.array((*_GAPS, *_CLOSER) if begins_inside(system.module) else _GAPS)
         points = np.array([self.point(value, overlap) for overlap in overlaps])
-        path = from_small_alpha(system, points, NewtonSettings(tolerance=1e-7))
+        path = from_small_alpha(system, points, NewtonSettings(tolerance=1e-7), _quick)
         good = path.roots.converged
         if np.count_nonzero(good) < 3:
             return None
@@ -161,8 +164,13 @@ class Search:
         return path.roots.x[0] if path.roots.converged[0] else None
 
 
-def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> SpecialPoint | str:
-    """The transition along a line, solved on the fold's equations; or why there is none.
+def _quick(system: System, start: Array, begin: Array, end: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+    """A path for a profile: where a branch ends need not be known to many digits."""
+    return follow(system, start, begin, end, bounded, settings, PathSettings(smallest=_SMALLEST))
+
+
+def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> SpecialPoint | Failure:
+    """The transition along a line, solved on the fold's equations; or why there is none, and what to try.
 
     Args:
         extremised: the module with the overlap among its order parameters, which carries the module with that overlap
@@ -174,7 +182,12 @@ def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> Spe
     search = Search(extremised, p, line, tolerance)
     pair = _neighbours(search, lambda profile: profile.rising is not None)
     if isinstance(pair, _Uniform):
-        return _why_none(search, pair)
+        return _why_none(
+            search,
+            pair,
+            "phi rises again beyond its first maximum: it is not monotonic",
+            "phi decreases monotonically beyond its first maximum",
+        )
     falling, rising = pair
     for _ in range(_ATTEMPTS):
         start = _vanishing_slope(search, falling, rising)
@@ -186,16 +199,18 @@ def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> Spe
             return found
         rising = before
     low, high = sorted((falling.value, rising.value))
-    return f"phi begins to rise between {line.name} = {low:.6g} and {high:.6g}, but the fold there was not solved"
+    return Failure(
+        f"phi begins to rise between {line.name} = {low:.6g} and {high:.6g}, but the fold there was not solved",
+        f"narrow the range (--along {line.name}={low:.6g}:{high:.6g}), or follow the curves there with the branch command",
+    )
 
 
-def energetic_barrier(extremised: Bound, p: Array, line: Line, tolerance: float) -> SpecialPoint | str:
+def energetic_barrier(extremised: Bound, p: Array, line: Line, tolerance: float) -> SpecialPoint | Failure:
     """Where the minimum of phi beyond the typical overlap is zero: arguments and result as for :func:`transition`."""
     search = Search(extremised, p, line, tolerance)
     pair = _neighbours(search, lambda profile: profile.forbidden is not None)
     if isinstance(pair, _Uniform):
-        is_, span = ("has a" if pair.holds else "has no"), pair.span(line.name)
-        return f"phi {is_} negative minimum between the typical overlap and 1, {span}"
+        return _why_none(search, pair, "phi has a negative minimum", "phi has no negative minimum beyond its first maximum")
     above, below = pair
     for _ in range(_HALVINGS):  # nearer to where the minimum vanishes
         middle = search.profile(0.5 * (above.value + below.value))
@@ -208,12 +223,12 @@ def energetic_barrier(extremised: Bound, p: Array, line: Line, tolerance: float)
     at = np.array([below.value if name == line.name else value for name, value in _parameters(search)])
     minimum = newton(extremised, start[None], at[None], NewtonSettings(tolerance=1e-9))
     if not minimum.converged[0]:
-        return f"the minimum of phi at {line.name} = {below.value:.6g} was not solved"
+        return _unsolved(search, pair, f"the minimum of phi at {line.name} = {below.value:.6g} was not solved")
     problem = ModuleProblem(extremised, p, (line.column,))
     located, solved = polished(problem, ENERGETIC, "free_entropy", np.append(minimum.x[0], below.value), tolerance)
     low, high = sorted((pair[0].value, pair[1].value))
     if not located.converged or not low - _NEAR <= float(located.u[-1]) <= high + _NEAR:
-        return f"phi's minimum vanishes between {line.name} = {low:.6g} and {high:.6g}, but the point was not solved"
+        return _unsolved(search, pair, f"phi's minimum vanishes for {line.name} {low:.6g} to {high:.6g}; it was not solved")
     return named(solved, line, located, None)
 
 
@@ -227,38 +242,44 @@ class _Uniform:
 
     Attributes:
         holds: which of the two.
-        first: the first value tried; None where no states were found at any.
-        last: the profile at the last one.
+        tried: the profiles, by ascending value.
+        empty: the values at which hardly any states were found, or no solutions.
     """
 
     holds: bool
-    first: float | None
-    last: Profile | None
-
-    def span(self, name: str) -> str:
-        """The values that were tried, in words."""
-        if self.first is None or self.last is None:
-            return "for no state was found"
-        low, high = sorted((self.first, self.last.value))
-        return f"for {name} from {low:.6g} to {high:.6g}"
+    tried: tuple[Profile, ...]
+    empty: tuple[float, ...]
 
 
 def _neighbours(search: Search, holds: Callable[[Profile], bool]) -> tuple[Profile, Profile] | _Uniform:
     """Profiles at two values, near one another, at the first of which something does not hold, at the second it does."""
-    line = search.line
+    line, counted = search.line, search.system.module.COUNTED
+    tried: list[Profile] = []
+    empty: list[float] = []
+
+    def at(value: float) -> Profile | None:
+        found = search.profile(value)
+        if found is not None and counted and found.slopes[0] > 0.0 and np.max(found.entropies) < 0.0:
+            found = None  # phi's maximum counts less than one: there are no solutions
+        if found is None:
+            empty.append(value)
+        else:
+            tried.append(found)
+        return found
+
     first: Profile | None = None
     for share in _STARTS:
         value = share if line.low < share < line.high else line.low + min(0.5, 0.5 * share) * (line.high - line.low)
-        first = search.profile(value)
+        first = at(value)
         if first is not None:
             break
     if first is None:
-        return _Uniform(False, None, None)
+        return _Uniform(False, (), tuple(empty))
     before = holds(first)
     here, factor = first, 1.0 / _FACTOR if before else _FACTOR
     for _ in range(_PROFILES):
         target = min(max(here.value * factor if here.value > 0.0 else -here.value, line.low), line.high)
-        there = search.profile(target) if target != here.value else None
+        there = at(target) if target != here.value else None
         if there is None and abs(factor - 1.0) > 0.02 and target != here.value:
             factor = 1.0 + 0.4 * (factor - 1.0)  # states end before: come closer to where
             continue
@@ -267,7 +288,7 @@ def _neighbours(search: Search, holds: Callable[[Profile], bool]) -> tuple[Profi
         if holds(there) != before:
             return (there, here) if before else (here, there)
         here = there
-    return _Uniform(before, first.value, here)
+    return _Uniform(before, tuple(sorted(tried, key=lambda profile: profile.value)), tuple(sorted(empty)))
 
 
 def _example(search: Search) -> str:
@@ -279,18 +300,65 @@ def _example(search: Search) -> str:
     return f"; at {search.line.name} = {middle:g}, {search.overlap} = {overlap:g}: {state.failure.reason}"
 
 
-def _why_none(search: Search, tried: _Uniform) -> str:
-    """Why there is no transition."""
-    line, here = search.line, tried.last
-    if here is None:
-        return f"no states were found for {line.name} between {line.low:g} and {line.high:g}{_example(search)}"
-    span = tried.span(line.name)
+def _why_none(search: Search, tried: _Uniform, always: str, never: str) -> Failure:
+    """Why there is no transition, and what to try: the two sentences say that it is passed, or not reached, everywhere."""
+    line, empty = search.line, ", ".join(f"{value:.6g}" for value in tried.empty)
+    asked = f"{line.name} between {line.low:g} and {line.high:g}"
+    if not tried.tried:
+        return Failure(
+            f"no states were found for {asked} (tried: {empty}){_example(search)}",
+            f"give the range in which there are states (--along {line.name}=LOW:HIGH); solve says whether there are",
+        )
+    low, high = tried.tried[0].value, tried.tried[-1].value
+    values = ", ".join(f"{profile.value:.6g}" for profile in tried.tried)
+    where = f"at all values tried of {asked} ({values})"
+    if tried.empty:
+        where += f"; there are no solutions, or hardly any states, at {empty}"
+    wider = f"a wider range, or follow phi with the branch command along {search.overlap}"
     if tried.holds:
-        return f"phi rises again beyond its first maximum {span}: it is not monotonic anywhere there"
-    reach = f"up to {search.overlap} = {here.overlaps[-1]:.4g}"
-    phi = float(here.entropies[-1])
-    isolated = f"; it is negative there (nothing else is so near): {phi:.3g}" if phi < 0.0 else ""
-    return f"phi decreases monotonically beyond its first maximum, {span} and {reach}{isolated}"
+        if any(value < low for value in tried.empty):
+            return Failure(f"{always} {where}", f"no wider range helps: below {line.name} = {low:.6g} there are no states")
+        return Failure(f"{always} {where}", f"try smaller {line.name}, {wider}")
+    last = tried.tried[-1]
+    span = f"{search.overlap} from {last.overlaps[0]:.4g} to {last.overlaps[-1]:.4g}"
+    reason = f"{never} {where}; at {line.name} = {last.value:.6g} it was followed for {span}{_end_of_curve(search, last)}"
+    phi = float(last.entropies[-1])
+    if phi < 0.0:
+        reason += f"; it is negative there (nothing else is so near): {phi:.3g}"
+    if any(value > high for value in tried.empty):
+        return Failure(
+            reason,
+            f"no wider range helps: beyond {line.name} = {high:.6g} the curve ends before it rises; "
+            f"solve and branch say what else there is at given {search.overlap}",
+        )
+    return Failure(reason, f"try larger {line.name}, {wider}")
+
+
+def _end_of_curve(search: Search, profile: Profile) -> str:
+    """Where the curve ends beyond the last state of a profile, if it ends in a fold before the next overlap tried."""
+    from spinodal.numeric.ends import fold_at  # which solves points of other modules
+
+    beyond = sorted(1.0 - gap for gap in _GAPS if 1.0 - gap > profile.overlaps[-1] + _NEAR)
+    if not beyond:
+        return ""
+    system = search.system
+    module, names = system.module, system.module.ORDER_PARAMETERS
+    column = module.PARAMETERS.index(search.overlap)
+    begin, end = search.point(profile.value, float(profile.overlaps[-1])), search.point(profile.value, beyond[0])
+    bounded = is_overlap(module) & np.array([name not in _unbounded(module) for name in names])
+    path = follow(system, profile.states[-1:], begin[None], end[None], bounded, NewtonSettings(tolerance=1e-7))
+    if path.roots.converged[0]:
+        return ""
+    at = begin + path.reached[0] * (end - begin)
+    fold = fold_at(system, path.roots.x[0], at, column)
+    if fold is not None:
+        return f", beyond which the curve ends in a fold at {search.overlap} = {fold:.6g}"
+    return f", and could not be followed beyond {at[column]:.6g}"
+
+
+def _unsolved(search: Search, pair: tuple[Profile, Profile], reason: str) -> Failure:
+    low, high = sorted(profile.value for profile in pair)
+    return Failure(reason, f"narrow the range (--along {search.line.name}={low:.6g}:{high:.6g})")
 
 
 def _vanishing_slope(search: Search, falling: Profile, rising: Profile) -> Array | None:

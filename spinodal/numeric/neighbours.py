@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.roots import NewtonSettings
 from spinodal.numeric.rows import Array, Mask, System
+
+#: How a state is followed from one point to another: the arguments and the result of :func:`spinodal.numeric.path.follow`.
+Walk: TypeAlias = Callable[[System, Array, Array, Array, Mask, NewtonSettings], Path]
 
 
 def improved(path: Path, rows: NDArray[np.intp], other: Path) -> Path:
@@ -35,6 +39,7 @@ def along(
     anchors: Sequence[float],
     bounded: Mask,
     settings: NewtonSettings,
+    walk: Walk = follow,
 ) -> Path:
     """All rows of p [B, k]: of each curve along a column one by ``begin``, the others from their nearest neighbours.
 
@@ -46,6 +51,7 @@ def along(
         anchors: where on a curve ``begin`` is asked: at the row nearest to the first of these, else at the others.
         bounded: which unknowns are overlaps of order one [n].
         settings: of Newton's method.
+        walk: how a row is reached from its neighbour.
     """
     curve = _curves(p, column)
     members = [np.flatnonzero(curve == k) for k in range(int(curve.max()) + 1)]
@@ -55,16 +61,20 @@ def along(
 
     first = np.array([nearest(rows, anchors[0]) for rows in members])
     path = begin(p[first])
+    tried = [{row} for row in first.tolist()]
     for value in anchors[1:]:
-        lost = np.flatnonzero(~path.roots.converged)
-        if lost.size == 0:
-            break
-        first[lost] = [nearest(members[k], value) for k in lost]
-        path = improved(path, lost, begin(p[first[lost]]))
+        rows = np.array([nearest(rows, value) for rows in members])
+        fresh = [k for k in np.flatnonzero(~path.roots.converged).tolist() if rows[k] not in tried[k]]
+        if not fresh:
+            continue
+        first[fresh] = rows[fresh]
+        path = improved(path, np.array(fresh), begin(p[rows[fresh]]))
+        for k in fresh:
+            tried[k].add(int(rows[k]))
     begun = np.zeros(len(p), dtype=bool)
     begun[first] = path.roots.converged
     roots = replace(path.roots.taken(curve), converged=begun)
-    return from_known(system, p, column, Path(roots, path.reached[curve], path.fold[curve]), bounded, settings)
+    return from_known(system, p, column, Path(roots, path.reached[curve], path.fold[curve]), bounded, settings, walk)
 
 
 def _curves(p: Array, column: int) -> NDArray[np.intp]:
@@ -73,7 +83,9 @@ def _curves(p: Array, column: int) -> NDArray[np.intp]:
     return curve.ravel()
 
 
-def from_known(system: System, p: Array, column: int, known: Path, bounded: Mask, settings: NewtonSettings) -> Path:
+def from_known(
+    system: System, p: Array, column: int, known: Path, bounded: Mask, settings: NewtonSettings, walk: Walk = follow
+) -> Path:
     """The rows of p [B, k] where ``known`` has not converged, from their nearest neighbours on their curves.
 
     Of a row that was not reached, the state is the last one on the way there.
@@ -93,7 +105,7 @@ def from_known(system: System, p: Array, column: int, known: Path, bounded: Mask
         origin = p[rows].copy()
         origin[:, column] = [value for _, value, _ in asked]
         start = np.array([x for _, _, x in asked])
-        found = follow(system, start, origin, p[rows], bounded, settings)
+        found = walk(system, start, origin, p[rows], bounded, settings)
         spread = Path(spread.roots.replaced(rows, found.roots, np.ones(len(rows), dtype=bool)), spread.reached, spread.fold)
         good[rows] = found.roots.converged
         state[rows] = found.roots.x
@@ -103,7 +115,8 @@ def from_known(system: System, p: Array, column: int, known: Path, bounded: Mask
                 last = spread.roots.taken(np.full(len(beyond), failed))
                 everyone = np.ones(len(beyond), dtype=bool)
                 spread = Path(spread.roots.replaced(beyond, last, everyone), spread.reached, spread.fold)
-    reached = np.where(good, 1.0, 0.9 * spread.reached)
+    # what is negative says why there is no path
+    reached = np.where(good, 1.0, np.minimum(spread.reached, 0.9 * spread.reached))
     return Path(replace(spread.roots, converged=good), reached, ~good & (reached > 0.0))
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinodal.numeric.followers import from_reference, references
-from spinodal.numeric.neighbours import along, from_known, improved
+from spinodal.numeric.neighbours import Walk, along, from_known, improved
 from spinodal.numeric.path import Path, follow, nowhere
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Array, Mask, System
@@ -51,7 +51,9 @@ def begins_inside(module: ModuleType) -> bool:
     return hasattr(module, "ORIGIN_ALPHA")
 
 
-def from_origin(system: Bound, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+def from_origin(
+    system: Bound, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings, walk: Walk = follow
+) -> Path:
     """The branch from the module's origin, followed to each row of p [B, k].
 
     Of rows that differ in the constrained overlap alone one is reached from the origin, and the others from one another.
@@ -61,24 +63,26 @@ def from_origin(system: Bound, module: ModuleType, p: Array, bounded: Mask, sett
     path = nowhere(p, len(module.ORDER_PARAMETERS), NO_REFERENCE)
     if there.size == 0:
         return path
-    found = _beside_references(system, p[there], base[there], bounded, settings)
+    found = _beside_references(system, p[there], base[there], bounded, settings, walk)
     reached = path.reached.copy()
     reached[there] = found.reached
     roots = path.roots.replaced(there, found.roots, np.ones(there.size, dtype=bool))
     return Path(roots, reached, ~roots.converged & (reached > 0.0))
 
 
-def _beside_references(system: Bound, p: Array, base: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+def _beside_references(
+    system: Bound, p: Array, base: Array, bounded: Mask, settings: NewtonSettings, walk: Walk = follow
+) -> Path:
     """As :func:`from_origin`, given the references' states [B, m]."""
     module = system.module
     column = module.PARAMETERS.index(module.CONSTRAINED)
     path = from_reference(system, p, base, p[:, column] > _NEAR_ONE, settings)
     if path.roots.converged.any():
-        path = from_known(system, p, column, path, bounded, settings)
+        path = from_known(system, p, column, path, bounded, settings, walk)
     lost = np.flatnonzero(~path.roots.converged)
     if lost.size:  # too far from references, or overlaps at which there is no state lie between
-        begin = lambda at: _direct(system, module, at, bounded, settings)  # noqa: E731 - an argument with a name
-        path = improved(path, lost, along(system, p[lost], column, begin, _ANCHORS, bounded, settings))
+        begin = lambda at: _direct(system, module, at, bounded, settings, walk)  # noqa: E731 - an argument with a name
+        path = improved(path, lost, along(system, p[lost], column, begin, _ANCHORS, bounded, settings, walk))
     failed = ~path.roots.converged
     _, gap = _saturation(module, path.roots.x)
     ended = failed & (path.reached > 0.0) & (gap < _SATURATED)
@@ -86,7 +90,7 @@ def _beside_references(system: Bound, p: Array, base: Array, bounded: Mask, sett
     around = np.flatnonzero(failed & ~ended)
     if around.size == 0 or not module.TRIVIAL:
         return path
-    return improved(path, around, _across(system, module, p[around], bounded, settings))
+    return improved(path, around, _across(system, module, p[around], bounded, settings, walk))
 
 
 def why_not_reached(system: Bound, p: Array, x: Array) -> tuple[str, str]:
@@ -154,7 +158,7 @@ def _end(system: Bound, p: Array, x: Array) -> tuple[str, float] | None:
     return (name, float(here[column] + gap / rate)) if rate > 0.0 else None
 
 
-def from_largest_margin(system: Bound, p: Array, settings: NewtonSettings) -> Path:
+def from_largest_margin(system: Bound, p: Array, settings: NewtonSettings, walk: Walk = follow) -> Path:
     """The state whose reference has the largest margin: from the state at a margin near it, by Newton.
 
     That margin is where the reference's entropy (its own module's observable) falls below zero.
@@ -174,13 +178,15 @@ def from_largest_margin(system: Bound, p: Array, settings: NewtonSettings) -> Pa
             known[key] = _largest_margin(reference, point, settings, from_small_alpha)
         margins[row] = known[key]
     points = _with_margin(given, module, p, margins)
-    path = from_small_alpha(type(system)(given, system.rule), points, settings)
+    path = from_small_alpha(type(system)(given, system.rule), points, settings, walk)
     start = np.zeros((len(p), len(module.ORDER_PARAMETERS)))
     for j, name in enumerate(module.ORDER_PARAMETERS):
         start[:, j] = margins if name == MARGIN else path.roots.x[:, given.ORDER_PARAMETERS.index(name)]
-    roots = newton(system, start, p, settings)
-    converged = roots.converged & path.roots.converged
-    return Path(replace(roots, converged=converged), np.where(converged, 1.0, path.reached), ~converged)
+    rows = np.flatnonzero(path.roots.converged)
+    found = newton(system, start[rows], p[rows], settings)
+    roots = replace(nowhere(p, start.shape[1], 0.0).roots, x=start)
+    roots = roots.replaced(rows, found, np.ones(rows.size, dtype=bool))
+    return Path(roots, np.where(roots.converged, 1.0, path.reached), ~roots.converged)
 
 
 def _with_margin(target: ModuleType, module: ModuleType, p: Array, margins: Array) -> Array:
@@ -223,7 +229,9 @@ def _largest_margin(reference: Bound, point: Array, settings: NewtonSettings, be
     return float("nan")
 
 
-def _direct(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+def _direct(
+    system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings, walk: Walk = follow
+) -> Path:
     origin = p.copy()
     column = module.PARAMETERS.index("alpha")
     factor = np.minimum(1.0, module.ORIGIN_ALPHA / np.maximum(p[:, column], module.ORIGIN_ALPHA))
@@ -231,7 +239,7 @@ def _direct(system: System, module: ModuleType, p: Array, bounded: Mask, setting
         if name in module.PARAMETERS:
             origin[:, module.PARAMETERS.index(name)] *= factor
     start = _relaxed(system, module, module.origin(origin), origin, bounded)
-    return follow(system, start, origin, p, bounded, settings)
+    return walk(system, start, origin, p, bounded, settings)
 
 
 def _relaxed(system: System, module: ModuleType, x: Array, p: Array, overlaps: Mask) -> Array:
@@ -259,14 +267,16 @@ def _relaxed(system: System, module: ModuleType, x: Array, p: Array, overlaps: M
     return x
 
 
-def _across(system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+def _across(
+    system: System, module: ModuleType, p: Array, bounded: Mask, settings: NewtonSettings, walk: Walk = follow
+) -> Path:
     """Rows whose constrained overlap lies at or beyond the trivial one, reached at a larger overlap first."""
     name = module.CONSTRAINED
     column = module.PARAMETERS.index(name)
     wanted = p[:, column]
     outside = p.copy()
     outside[:, column] = wanted + _FAR_ENOUGH * (1.0 - wanted)
-    path = _direct(system, module, outside, bounded, settings)
+    path = _direct(system, module, outside, bounded, settings, walk)
     x, reached = path.roots.x.copy(), 0.9 * path.reached
     names = list(module.ORDER_PARAMETERS)
     trivial = x.copy()
@@ -289,7 +299,7 @@ def _across(system: System, module: ModuleType, p: Array, bounded: Mask, setting
     for distance in (5.0 * _NEAR, 4.0 * _NEAR, 3.0 * _NEAR, 2.0 * _NEAR, _NEAR):
         there = at.copy()
         there[:, column] = centre[rows] + distance
-        step = follow(system, here, at, there, bounded, settings)
+        step = walk(system, here, at, there, bounded, settings)
         here, at = step.roots.x, there
         ok = step.roots.converged
         ladder.append(np.where(ok, distance, np.nan))
@@ -305,7 +315,7 @@ def _across(system: System, module: ModuleType, p: Array, bounded: Mask, setting
     near = close & ~found.converged & np.all(np.isfinite(guess), axis=1)
     landed = np.where(near[:, None], guess, found.x)
     far = found.converged & (offset < -_NEAR)
-    end = follow(system, landed, landing, p[rows], bounded, settings)
+    end = walk(system, landed, landing, p[rows], bounded, settings)
     converged = np.zeros(len(p), dtype=bool)
     converged[rows] = near | (found.converged & close) | (far & end.roots.converged)
     x[rows] = np.where(close[:, None], landed, end.roots.x)

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.neighbours import Walk
 from spinodal.numeric.origins import NO_REFERENCE, SATURATED, begins_inside, from_largest_margin, from_origin
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
@@ -21,7 +22,7 @@ from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, multi_sta
 from spinodal.numeric.rows import Mask, determinant_signs, is_inside
 from spinodal.numeric.saturation import saturated_state
 from spinodal.numeric.symmetric import follow_constraint
-from spinodal.numeric.zero_complexity import as_infinitely_many, without_complexity
+from spinodal.numeric.zero_complexity import KEEPS_SIGN, as_infinitely_many, without_complexity
 
 #: Quadrature is refined until the free entropy's error estimate is below the tolerance, at most this often.
 _REFINEMENTS = 3
@@ -90,18 +91,21 @@ def _has_own_origin(module: ModuleType) -> bool:
     return any(named) or bool(getattr(module, "GROUND_STATE", False)) or begins_inside(module)
 
 
-def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings) -> Path:
-    """The branch that starts at alpha = 0 (or at the module's own origin), followed to each row of p [B, k]."""
+def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings, walk: Walk = follow) -> Path:
+    """The branch that starts at alpha = 0 (or at the module's own origin), followed to each row of p [B, k].
+
+    ``walk`` is how a branch with an origin of its own is followed.
+    """
     module = system.module
     if getattr(module, "SYMMETRIC", None) is not None:
         return _from_symmetric_state(system, p, settings)
     if getattr(module, "GIVEN_MODULE", None) is not None:
-        return from_largest_margin(system, p, settings)
+        return from_largest_margin(system, p, settings, walk)
     if getattr(module, "GROUND_STATE", False):
         bounded = np.array([name in ("q", "p", "r") for name in module.ORDER_PARAMETERS])
         return from_random_field(system, p, bounded, settings)
     if begins_inside(module):
-        return from_origin(system, module, p, is_overlap(module), settings)
+        return from_origin(system, module, p, is_overlap(module), settings, walk)
     origin = p.copy()
     origin[:, module.PARAMETERS.index("alpha")] = 0.0
     start = trivial_state(module, len(p))
@@ -234,13 +238,14 @@ def _followed(system: Bound, p: Array, settings: NewtonSettings) -> tuple[Roots,
     path = from_small_alpha(system, p, settings)
     roots, reached = path.roots, path.reached.copy()
     for _ in range(2):
-        lost = np.flatnonzero(~roots.converged & ~np.isin(reached, (DEGENERATE, SATURATED, NO_REFERENCE)))
+        lost = np.flatnonzero(~roots.converged & ~np.isin(reached, (DEGENERATE, SATURATED, NO_REFERENCE, KEEPS_SIGN)))
         lost = lost[~_ends_resolved(system, roots.x[lost], p[lost], reached[lost])]
         if lost.size == 0:
             break
         system = system.refined()
         again = from_small_alpha(system, p[lost], settings)
-        gained = again.roots.converged | (again.reached > reached[lost] * (1.0 + 1e-3))
+        # what is negative is no distance, but says why there is no path
+        gained = again.roots.converged | (again.reached > np.maximum(reached[lost], reached[lost] * (1.0 + 1e-3)))
         if not gained.any():
             break
         roots = roots.replaced(lost[gained], again.roots, gained)

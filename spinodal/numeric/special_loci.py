@@ -76,7 +76,9 @@ def locate_first(
     if wanted.kind in (KIND, ENERGETIC):
         search = transition if wanted.kind == KIND else energetic_barrier
         located = search(system, np.asarray(p, dtype=float), line, tolerance)
-        return missing(problem, line.name, located, wanted.kind) if isinstance(located, str) else located
+        if isinstance(located, Failure):
+            return missing(problem, line.name, located.reason, wanted.kind, located.advice)
+        return located
     kinds = {wanted.kind: wanted.observable} if wanted.observable else {}
     stop = (wanted.kind,) if wanted.kind != "crossing" else ()
     settings = replace(settings or Settings(), stop_at=stop)

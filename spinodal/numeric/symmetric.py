@@ -13,18 +13,22 @@ from types import ModuleType
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spinodal.numeric.path import Path, follow, nowhere
+from spinodal.numeric.held import Held
+from spinodal.numeric.path import Path, PathSettings, follow, nowhere
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, State
 from spinodal.numeric.roots import NewtonSettings
-from spinodal.numeric.rows import Mask, System
+from spinodal.numeric.rows import Mask, System, Tangent, determinant_signs
 from spinodal.numeric.scaled import scaled_system
 
 #: A constrained overlap may be this far below that of the symmetric state (rounding).
 _ROUNDING = 1e-12
-#: A replica-symmetric overlap below this vanishes by symmetry.
+#: A replica-symmetric overlap below this vanishes by symmetry, and unknowns that stay so along a path stay zero.
 _SYMMETRIC = 1e-10
+#: Why there is no path along the constrained overlap.
+BELOW, VANISHES = -1.0, -3.0
 
 
 class ModuleSystem(System, Protocol):
@@ -69,9 +73,9 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
         settings: of Newton's method.
 
     Returns:
-        The path along the constrained overlap; ``reached`` is -1 where there is none: the symmetric state was not found, or
-        the wanted overlap is below its own. It is -3 where that vanishes by symmetry and infinitely many replicas are asked
-        for: groups of them stay at overlap 0, and q0 does not come close to q1.
+        The path along the constrained overlap; ``reached`` is BELOW where there is none: the symmetric state was not found,
+        or the wanted overlap is below its own. It is VANISHES where that vanishes by symmetry and infinitely many replicas
+        are asked for: groups of them stay at overlap 0, and q0 does not come close to q1.
     """
     module = system.module
     start = symmetric_start(module, first.roots.x, module.SYMMETRIC["state"])
@@ -82,8 +86,8 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
     usable = first.roots.converged & (p[:, column] >= begin[:, column] - _ROUNDING)
     apart = first.roots.converged & (np.abs(begin[:, column]) < _SYMMETRIC) & bool(module.POWERS)
     rows = np.flatnonzero(usable & ~apart)
-    path = nowhere(p, len(module.ORDER_PARAMETERS), -1.0)
-    path = replace(path, roots=replace(path.roots, x=start), reached=np.where(apart, -3.0, -1.0))
+    path = nowhere(p, len(module.ORDER_PARAMETERS), BELOW)
+    path = replace(path, roots=replace(path.roots, x=start), reached=np.where(apart, VANISHES, BELOW))
     if rows.size == 0:
         return path
     begin, end = begin[rows], p[rows]
@@ -94,10 +98,81 @@ def follow_constraint(system: ModuleSystem, first: Path, p: Array, overlaps: Mas
         found = follow(scaled, scaled.scaled(start), begin, end, bounded, settings)
         found = replace(found, roots=replace(found.roots, x=scaled.states(found.roots.x)))
     else:
-        found = follow(system, start, begin, end, bounded, settings)
+        found = follow_symmetric(system, start, begin, end, bounded, settings)
+    return _put(path, rows, found)
+
+
+def follow_symmetric(
+    system: System,
+    start: Array,
+    begin: Array,
+    end: Array,
+    bounded: Mask,
+    settings: NewtonSettings,
+    steps: PathSettings | None = None,
+) -> Path:
+    """As :func:`spinodal.numeric.path.follow`; unknowns that vanish by symmetry all along stay zero exactly.
+
+    A variance that is zero comes out as a small negative number, at which the equations do not exist; the less stable the
+    symmetry is, the larger. A path on which the symmetry loses its stability is followed with all unknowns.
+    """
+    still = _still(system, start, begin, end)
+    if not still.any():
+        return follow(system, start, begin, end, bounded, settings, steps)
+    path = nowhere(end, start.shape[1], 0.0)
+    for mask in np.unique(still, axis=0):
+        rows = np.flatnonzero((still == mask).all(axis=1))
+        found = _follow_held(system, start[rows], begin[rows], end[rows], bounded, settings, steps, mask)
+        path = _put(path, rows, found)
+    return path
+
+
+def _follow_held(
+    system: System,
+    start: Array,
+    begin: Array,
+    end: Array,
+    bounded: Mask,
+    settings: NewtonSettings,
+    steps: PathSettings | None,
+    still: Mask,
+) -> Path:
+    """As :func:`follow_symmetric` for rows with the same unknowns at zero."""
+    held = Held(system, still, np.zeros(still.size))
+    path = follow(held, start[:, ~still], begin, end, bounded[~still], settings, steps)
+    x = held.complete(path.roots.x)
+    reached = begin + path.reached[:, None] * (end - begin)
+    residual, jacobian = system.residual_and_jacobian(x, reached)
+    _, first = system.residual_and_jacobian(held.complete(start[:, ~still]), begin)
+    signs = determinant_signs(jacobian)
+    good = np.max(np.abs(residual[:, still]), axis=1, initial=0.0) < _SYMMETRIC
+    good &= determinant_signs(first) == signs
+    roots = replace(path.roots, x=x, jacobian=jacobian, determinant_sign=signs)
+    path = replace(path, roots=roots)
+    rest = np.flatnonzero(~good)
+    if rest.size == 0:
+        return path
+    return _put(path, rest, follow(system, start[rest], begin[rest], end[rest], bounded, settings, steps))
+
+
+def _put(path: Path, rows: NDArray[np.intp], other: Path) -> Path:
+    """The path with rows taken from another one."""
     reached, fold = path.reached.copy(), path.fold.copy()
-    reached[rows], fold[rows] = found.reached, found.fold
-    return Path(path.roots.replaced(rows, found.roots, np.ones(rows.size, dtype=bool)), reached, fold)
+    reached[rows], fold[rows] = other.reached, other.fold
+    return Path(path.roots.replaced(rows, other.roots, np.ones(rows.size, dtype=bool)), reached, fold)
+
+
+def _still(system: System, x: Array, begin: Array, end: Array) -> Mask:
+    """Which unknowns vanish at the states x [B, n] and do not begin to move as parameters move from begin to end [B, n]."""
+    vanish = np.abs(x) < _SYMMETRIC
+    rows = np.flatnonzero(vanish.any(axis=1))
+    if rows.size == 0:
+        return np.zeros_like(vanish)
+    _, jacobian = system.residual_and_jacobian(x[rows], begin[rows])
+    asked = [Tangent(*row) for row in zip(x[rows], begin[rows], end[rows] - begin[rows], jacobian, strict=True)]
+    Tangent.answer(system, asked)
+    vanish[rows] &= np.abs([request.tangent for request in asked]) < _SYMMETRIC
+    return vanish
 
 
 def relaxed(system: ModuleSystem, x: Array, p: Array, guessed: Sequence[str]) -> Array:
@@ -123,12 +198,9 @@ def why_not_reached(module: ModuleType, p: Array, base: State, reached: float, f
         return f"there is no replica-symmetric state to begin from: {reason}", advice
     overlap = module.SYMMETRIC["overlap"]
     typical = base.order_parameters[overlap]
-    if reached == -2.0:
-        return (
-            "the complexity keeps its sign for 2 to 1000 copies at this overlap, and it is not positive for infinitely many",
-            "take another overlap, or a number of replicas",
-        )
-    if reached == -3.0:
+    if abs(typical) < _SYMMETRIC:
+        typical = 0.0
+    if reached == VANISHES:
         return (
             f"the typical overlap {overlap} vanishes by symmetry: groups of replicas stay at overlap 0 with one another, "
             "however many replicas they have",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from spinodal.numeric.polish import polished
 from spinodal.numeric.remarks import REPLICON_NOISE
 from spinodal.numeric.results import Array, Failure, SpecialPoint, State
 from spinodal.numeric.saturation import saturated_state
+from spinodal.numeric.scaled_branch import ScaledProblem
 from spinodal.numeric.solve import (
     Bound,
     at_given_overlap,
@@ -41,6 +43,8 @@ LARGEST_CONJUGATE = 1e7
 _DEGENERATE = "the ground state is no longer unique (dq diverges)"
 #: A branch of ground states ends at this dq, or where the parameter changes less than this, relatively, as dq grows by e.
 LARGEST_SPREAD, LEAST_CHANGE = 1e6, 1e-8
+#: A branch of infinitely many replicas ends at this log of their difference of levels: the equations square it twice.
+LARGEST_DIFFERENCE = 140.0
 #: Values at which a broken symmetry is looked for between a symmetric state and none.
 _BISECTIONS = 14
 #: A condition violated by less than this is met.
@@ -170,10 +174,22 @@ def limits_of(problem: ModuleProblem) -> tuple[dict[str, Event], dict[str, Event
         return 1.0 - float(np.max(np.abs(x[conjugates]), initial=0.0)) / LARGEST_CONJUGATE
 
     all_gaps["room for the conjugates"] = room
+    if getattr(module, "POWERS", ()):
+        all_gaps["room for close replicas"] = _room_for_close_replicas(module)
     if getattr(module, "GROUND_STATE", False):
         all_gaps = {"room for dq": room_for_spread(problem)}
     validity = {name: condition(i) for i, name in enumerate(module.CONDITIONS)}
     return validity, all_gaps
+
+
+def _room_for_close_replicas(module: ModuleType) -> Event:
+    """How far the difference of levels of infinitely many replicas is from its largest value: 0 there, 1 without it."""
+    spread = module.ORDER_PARAMETERS.index(module.UNBOUNDED[0])
+
+    def room(x: Array, *_values: float) -> float:
+        return 1.0 - float(np.log1p(max(float(x[spread]), 0.0))) / LARGEST_DIFFERENCE
+
+    return room
 
 
 def room_for_spread(problem: ModuleProblem) -> Event:
@@ -249,12 +265,22 @@ def track(
     x, value = origin if origin is not None else starting_state(system, problem.p, line, start, tolerance)
     watch = watch_for(problem, line, kinds, value, continuous=continuous, with_crossings=with_crossings, settings=settings)
     try:
-        branch = follow_problem(problem, x, value, checkpoint=checkpoint, progress=progress, **watch.arguments())
+        branch = _followed(problem, x, value, watch, checkpoint=checkpoint, progress=progress)
     except CheckpointError:
         raise
     except (NoBranchError, ValueError) as failure:
         raise NoStateError(Failure(str(failure), "give a start (--start), or another range")) from failure
     return watch.finish(branch, tolerance, with_states=with_states, followed=start is None and origin is None)
+
+
+def _followed(problem: ModuleProblem, x: Array, value: float, watch: Watch, **options: Any) -> Branch:
+    """The branch through a state, in scaled variables where the module names their powers."""
+    arguments = watch.arguments()
+    if not getattr(problem.system.module, "POWERS", ()):
+        return follow_problem(problem, x, value, **options, **arguments)
+    scaled = ScaledProblem(problem.system, problem.p, problem.columns)
+    arguments |= {name: scaled.events(arguments[name]) for name in ("events", "validity")}
+    return scaled.undone(follow_problem(scaled, scaled.scaled.scaled(x[None])[0], value, **options, **arguments))
 
 
 @dataclass(frozen=True)
@@ -306,8 +332,12 @@ class Watch:
         if with_states and at_given_overlap(problem.system.module):
             branch = _judged(problem, branch, followed=followed)
         frozen = "the weights freeze (an overlap nears its bound and the conjugates diverge)"
+        close = (
+            "replicas are so close that their difference of levels leaves double precision (it grows exponentially); "
+            "phi has its limit there, which solve finds point by point beyond"
+        )
         for name in self.gaps:
-            why = _DEGENERATE if name == "room for dq" else frozen
+            why = {"room for dq": _DEGENERATE, "room for close replicas": close}.get(name, frozen)
             reason = branch.stop_reason.replace(f"{name} reached {SATURATION_GAP:.12g}", why)
             branch = replace(branch, stop_reason=reason)
         pairs = [

@@ -107,3 +107,16 @@ def test_a_fold_is_named_only_where_the_branch_turns(alpha: float, expected: flo
     p = np.array([state.parameters[name] for name in module.PARAMETERS])
     found = fold_at(Bound(module, module.RULE), x, p, module.PARAMETERS.index("alpha"))
     assert found is None if expected is None else found == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["binary-perceptron", "random-features-binary"])
+def test_a_branch_comes_as_close_as_double_precision_and_says_so(name: str) -> None:
+    model = load(name, ansatz="real-replicas")
+    branch = model.branch("q1", bounds=(0.9, 0.99999), alpha=0.75)
+    assert len(branch.states) < 200
+    last = branch.states[-1]
+    assert last.order_parameters["dq"] > 1e60
+    assert "replicas are so close" in branch.stop_reason
+    for state in branch.states[:: len(branch.states) // 4]:
+        (other,) = model.solve(alpha=0.75, q1=state.parameters["q1"]).states
+        assert state.free_entropy == pytest.approx(other.free_entropy, abs=1e-10)

@@ -9,6 +9,7 @@ import pytest
 
 import spinodal
 from spinodal.model import Model
+from tests.declared import declare
 
 
 @lru_cache
@@ -67,12 +68,40 @@ def test_around_references_of_the_largest_margin() -> None:
     assert float(other.observables["slope"]) == pytest.approx(0.0, abs=1e-7)
 
 
+def test_no_range_is_needed_though_there_are_no_solutions_where_the_search_begins() -> None:
+    (point,) = around_largest_margins().locus("local-entropy-transition", "alpha", kappa=0.2).special_points
+    assert point.converged
+    # the same references by their margin: the same point of the same curve, flat there
+    parameters = {"alpha": point.p, "kappa": 0.2, "kappa_ref": point.order_parameters["kappa_ref"]}
+    other = storage().solve(t=point.order_parameters["t"], **parameters)
+    assert float(other.free_entropy) == pytest.approx(point.free_entropy, abs=1e-9)
+    assert float(other.observables["slope"]) == pytest.approx(0.0, abs=1e-7)
+
+
 def test_isolated_references_have_no_transition_and_the_reason_says_so() -> None:
     (point,) = storage().locus("local-entropy-transition", "alpha", bounds=(0.4, 0.55), kappa_ref=0.0).special_points
     assert not point.converged
     assert point.failure is not None
     assert "phi decreases monotonically" in point.failure.reason
     assert "it is negative there" in point.failure.reason  # binary weights: typical solutions are isolated
+    assert "alpha between 0.4 and 0.55 (0.4525, 0.55)" in point.failure.reason
+    assert "try larger alpha" in point.failure.advice
+
+
+@pytest.mark.slow
+def test_where_the_curve_ends_before_phi_rises_the_reason_names_its_fold() -> None:
+    model = declare(
+        "ternary", weights={"values": [-1, 0, 1]}, loss={"constraint": "y*h >= 0"}, scheme="real-replicas",
+        ansatz={"replicas": "zero-complexity"}, alpha=1.03, q1=0.8,
+    )  # fmt: skip
+    (point,) = model.locus("local-entropy-transition", "alpha", bounds=(1.03, 1.031)).special_points
+    assert point.failure is not None
+    fold = float(point.failure.reason.split("fold at q1 = ")[1].split(";")[0])
+    q1 = np.array([fold - 1e-3, fold + 1e-3])
+    below, above = model.solve(alpha=1.031, q1=q1).states
+    assert below.converged
+    assert above.failure is not None
+    assert f"ends in a fold at q1 = {fold:.6g}" in above.failure.reason
 
 
 def test_the_energetic_barrier_is_where_phi_has_its_minimum_at_zero() -> None:

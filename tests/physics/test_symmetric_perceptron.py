@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import ndtr
+from scipy.optimize import root
+from scipy.special import log_ndtr, ndtr
 
 import spinodal
 from spinodal.model import Model
+from spinodal.numeric.module_problem import ModuleProblem
+from spinodal.numeric.solve import Bound
 
 SPEC = """\
 format = 1
@@ -63,6 +66,18 @@ def test_the_local_entropy_is_stationary_without_other_references(spec: Path, ma
         assert (sides[0] - sides[1]) / 2e-4 == pytest.approx(0.0, abs=1e-6)
 
 
+def test_the_slope_along_one_parameter_is_a_column_of_the_derivative(spec: Path) -> None:
+    module = spinodal.load(spec, ansatz="franz-parisi").solver()
+    assert "kappa" in module.FINITE_DIFFERENCES
+    state = spinodal.load(spec, ansatz="franz-parisi").solve(kappa_ref=0.8, t=0.9).states[0]
+    x = np.array([state.order_parameters[name] for name in module.ORDER_PARAMETERS])
+    p = np.array([state.parameters[name] for name in module.PARAMETERS])
+    for column, name in enumerate(module.PARAMETERS):
+        problem = ModuleProblem(Bound(module, module.RULE), p, (column,))
+        slope = problem(np.append(x, p[column])).dfdp
+        assert slope == pytest.approx(module.parameter_derivative(x[None], p[None])[0, :, column], abs=1e-14), name
+
+
 def test_replicas_start_where_the_typical_overlap_vanishes(spec: Path) -> None:
     given = spinodal.load(spec, overrides={"ansatz": {"scheme": "real-replicas", "replicas": "3"}})
     solution = given.solve(q1=0.6)
@@ -73,3 +88,50 @@ def test_replicas_start_where_the_typical_overlap_vanishes(spec: Path) -> None:
     assert not state.converged
     assert state.failure is not None
     assert "vanishes by symmetry" in state.failure.reason
+
+
+def _without_complexity(q1: float, alpha: float) -> tuple[float, float, float]:
+    """(y, q1_hat, phi) of replicas whose groups share nothing: plain sums over the field of one group, solved by SciPy."""
+    z = np.linspace(-40.0, 40.0, 16001)
+
+    def log_average(log_z: np.ndarray, y: float) -> float:
+        exponent = y * log_z - z**2 / 2
+        top = exponent.max()
+        return float(top + np.log(np.exp(exponent - top).sum() * (z[1] - z[0]) / np.sqrt(2 * np.pi)))
+
+    upper, lower = ((sign * KAPPA - np.sqrt(q1) * z) / np.sqrt(1 - q1) for sign in (1.0, -1.0))
+    upper, lower = np.where(z > 0, upper, -lower), np.where(z > 0, lower, -upper)  # the small tails' difference
+    log_inside = log_ndtr(upper) + np.log1p(-np.exp(log_ndtr(lower) - log_ndtr(upper)))
+
+    def phi(y: float, q1_hat: float) -> float:
+        field = np.sqrt(q1_hat) * z
+        prior = log_average(np.logaddexp(field, -field), y) / y
+        return -0.5 * q1_hat * (1 - q1) - 0.5 * y * q1 * q1_hat + prior + alpha * log_average(log_inside, y) / y
+
+    def slopes(logs: np.ndarray) -> list[float]:
+        points = [phi(*np.exp(logs + step)) for h in ([1e-4, 0.0], [0.0, 1e-4]) for step in (np.array(h), -np.array(h))]
+        return [points[0] - points[1], points[2] - points[3]]
+
+    found = root(slopes, np.log([100.0, 0.01]), tol=1e-12)
+    y, q1_hat = np.exp(found.x)
+    return float(y), float(q1_hat), phi(y, q1_hat)
+
+
+def test_ever_more_replicas_have_no_complexity_as_their_overlap_falls(spec: Path) -> None:
+    model = spinodal.load(spec, overrides={"ansatz": {"scheme": "real-replicas", "replicas": "zero-complexity"}})
+    solution = model.solve(alpha=1.0, q1=np.array([0.2, 0.3]))
+    assert np.all(solution.converged)
+    assert np.all(np.abs(solution.order_parameters["q0"]) < 1e-9)
+    for index, q1 in enumerate((0.2, 0.3)):
+        y, q1_hat, phi = _without_complexity(q1, 1.0)
+        assert float(solution.order_parameters["y"][index]) == pytest.approx(y, rel=1e-4)
+        assert float(solution.order_parameters["q1_hat"][index]) == pytest.approx(q1_hat, rel=1e-4)
+        assert float(solution.free_entropy[index]) == pytest.approx(phi, abs=1e-8)
+
+
+def test_where_too_many_replicas_would_be_needed_the_reason_says_how_many_still_have_complexity(spec: Path) -> None:
+    model = spinodal.load(spec, overrides={"ansatz": {"scheme": "real-replicas", "replicas": "zero-complexity"}})
+    (state,) = model.solve(alpha=1.0, q1=0.001).states
+    assert state.failure is not None
+    assert "the complexity is still positive" in state.failure.reason
+    assert "typical overlap" in state.failure.advice
