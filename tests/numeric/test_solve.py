@@ -306,6 +306,8 @@ def test_a_symmetric_state_that_loses_its_stability_is_said_to() -> None:
     density = np.exp(-(h**2) / 2 - (y[:, None] - h) ** 2 / 0.5)
     tilted = np.trapezoid(density * (h**2 - 1), h) / np.trapezoid(density, h)
     threshold = 1.0 / np.trapezoid(np.sqrt(2.0 / np.pi) * np.exp(-(y**2) / 2) * tilted * (y**2 - 1), y)
-    failure = model.solve().states[0].failure
-    assert failure is not None
-    assert f"loses its stability at a branch point near alpha = {threshold:.5f}"[:-1] in failure.reason
+    state = model.solve().states[0]
+    assert f"loses its stability at a branch point near alpha = {threshold:.5f}"[:-1] in state.warnings[0]
+    assert "the state reported is the stable one that grows out of it" in state.warnings[0]
+    assert abs(state["r"]) > 1e-2  # alpha is just beyond the threshold
+    assert model.solve(alpha=0.9 * threshold)["r"] == 0.0
