@@ -14,7 +14,7 @@ from typing import Literal
 
 import sympy as sp
 
-from spinodal.symbolic.formulas import Region
+from spinodal.symbolic.formulas import Interval, Region
 from spinodal.symbolic.functions import Density, LogDensity, LogTail, LogTwoCosh, Primitive, Tail
 from spinodal.symbolic.ground import Ground
 from spinodal.symbolic.maximisers import HIGHEST, UNIQUE
@@ -144,10 +144,7 @@ class Leaf:
             levels = self.log_levels or (sp.Integer(0),) * len(self.edges)
             for interval, level in zip(self.edges, levels, strict=True):
                 weight = level.args[0] if isinstance(level, sp.log) else sp.exp(level)
-                total += weight * (
-                    _tail_derivative(order, interval.lower, omega, scale)
-                    - _tail_derivative(order, interval.upper, omega, scale)
-                )
+                total += weight * _mass_derivative(order, interval, omega, scale)
             return total
         return _bell(order, [self.log_derivative(k, omega, variance) for k in range(order + 1)])
 
@@ -268,6 +265,16 @@ def _pairs(count: int) -> list[tuple[int, int]]:
 def _polynomial_derivative(value: sp.Expr, omega: sp.Expr, order: int) -> sp.Expr:
     dummy = sp.Dummy("omega")
     return value.subs(omega, dummy).diff(dummy, order).subs(dummy, omega)
+
+
+def _mass_derivative(order: int, interval: Interval, omega: sp.Expr, scale: sp.Expr) -> sp.Expr:
+    """The derivative in omega of a Gaussian's mass on an interval; H of the near side where there is only one edge.
+
+    (1 - H(x) keeps no digits where it vanishes, and a student's score may diverge just there.)
+    """
+    if interval.lower == -sp.oo and interval.upper != sp.oo:
+        return (-1) ** order * _tail_derivative(order, -interval.upper, -omega, scale)
+    return _tail_derivative(order, interval.lower, omega, scale) - _tail_derivative(order, interval.upper, omega, scale)
 
 
 def _tail_derivative(order: int, edge: sp.Expr, omega: sp.Expr, scale: sp.Expr) -> sp.Expr:
