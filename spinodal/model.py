@@ -220,7 +220,7 @@ class Model:
         check_start(module, start)
         if all and shape != ():
             raise SpecError("all=True needs a single parameter point", source="solve")
-        states = solve_points(module, points, tolerance=tol, start=start, rule=rule)
+        states = solve_points(module, points, tolerance=tol, start=start, rule=rule, iterate=True)
         others = tuple(all_states(module, points, tolerance=tol, rule=rule)) if all else ()
         if all and others and not states[0].converged:
             states = [others[0]]

@@ -156,6 +156,7 @@ def solve_points(
     tolerance: float = 1e-10,
     start: Mapping[str, float] | None = None,
     rule: Rule | None = None,
+    iterate: bool = False,
 ) -> list[State]:
     """One state per row of p [B, k].
 
@@ -164,13 +165,14 @@ def solve_points(
         p: parameter points.
         tolerance: wanted absolute error of the free entropy; quadrature is refined to reach it.
         start: order parameters to start Newton from instead of following the branch from small alpha.
+        iterate: where Newton fails from the start, whether to iterate the equations from it.
         rule: the quadrature rule (default: the module's own).
 
     Returns:
         States in the order of the rows; failures carry a reason and advice.
     """
     if start is not None or getattr(module, "INFINITE_MODULE", None) is None:
-        return _solve_points(module, p, tolerance, start, rule)
+        return _solve_points(module, p, tolerance, start, rule, iterate=iterate)
     states = as_infinitely_many(module, p, solve_points(module.INFINITE_MODULE, p, tolerance=tolerance, rule=rule))
     rest = np.array([index for index, state in enumerate(states) if state is None], dtype=int)
     if rest.size:
@@ -180,7 +182,13 @@ def solve_points(
 
 
 def _solve_points(
-    module: ModuleType, p: Array, tolerance: float, start: Mapping[str, float] | None, rule: Rule | None
+    module: ModuleType,
+    p: Array,
+    tolerance: float,
+    start: Mapping[str, float] | None,
+    rule: Rule | None,
+    *,
+    iterate: bool = False,
 ) -> list[State]:
     """As :func:`solve_points`, in the module's own equations."""
     system = Bound(module, rule or module.RULE)
@@ -204,15 +212,16 @@ def _solve_points(
     for index, state in zip(good, finish(system, roots.x[good], p[good], tolerance, method), strict=True):
         states[index] = state
     lost = np.flatnonzero(~roots.converged)
-    if start is not None and lost.size:
+    if start is not None and iterate and lost.size and not at_given_overlap(module):
         # Newton may stop where |F| is smallest; the map's own iteration has the start's basin of attraction
         settled = fixed_point(system, guess[lost], p[lost], sweeps=_SWEEPS_FROM_START)
         again = newton(system, settled, p[lost], settings)
         roots = roots.replaced(lost[again.converged], again, again.converged)
         good = lost[again.converged]
         method = f"Newton after {_SWEEPS_FROM_START} damped iterations from the given start"
+        note = "Newton failed from the given start: the state reported is the one that damped iterations from it reach"
         for index, state in zip(good, finish(system, roots.x[good], p[good], tolerance, method), strict=True):
-            states[index] = state
+            states[index] = replace(state, warnings=(note, *state.warnings))
     if not roots.converged.all():
         from spinodal.numeric.ends import (
             Folds,
