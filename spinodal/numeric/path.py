@@ -10,6 +10,9 @@ import numpy as np
 from spinodal.numeric.roots import NewtonSettings, Root, Roots, newton, newton_row, together
 from spinodal.numeric.rows import Array, Inside, Mask, Row, System, Tangent, run, unstable_directions
 
+#: Unknowns smaller than this vanish.
+_VANISHES = 1e-14
+
 
 @dataclass(frozen=True, slots=True)
 class PathSettings:
@@ -124,6 +127,11 @@ def prediction(linear: Array, quadratic: Array | None) -> Array:
         return np.where(straight, linear + quadratic, linear * linear / (linear - quadratic))
 
 
+def _without_rounding(x: Array) -> Array:
+    """Unknowns that vanish set to 0: r = 1e-16 beside q = 1e-32 would say that a student is its teacher."""
+    return np.where(np.abs(x) < _VANISHES, 0.0, x)
+
+
 def _row(roots: Roots, i: int) -> Root:
     diagnostics = float(roots.residual[i]), float(roots.step[i]), int(roots.iterations[i])
     return Root(roots.x[i], bool(roots.converged[i]), *diagnostics, roots.jacobian[i])
@@ -186,6 +194,7 @@ class _Walk:
                 if refused and rough:  # a second time: the root's own error may be what the step does not reproduce
                     rough = False
                     again = yield from newton_row(root.x, p + s * change, self.quick, self.final.tolerance)
+                    again = replace(again, x=_without_rounding(again.x))
                     if again.converged and self._near(again.x, root.x):
                         here = Tangent(again.x, p + s * change, change, again.jacobian)
                         yield here
@@ -222,6 +231,7 @@ def _origin(system: System, start: Array, p: Array, settings: NewtonSettings) ->
     The homotopy F(x) - (1 - s) F(x0) = 0 has the root x0 at s = 0 and a root of F at s = 1; it is a path like any other.
     """
     roots = newton(system, start, p, settings)
+    roots = replace(roots, x=_without_rounding(roots.x))
     if roots.converged.all() or isinstance(system, _Homotopy):
         return roots
     for row in np.flatnonzero(~roots.converged):

@@ -155,6 +155,11 @@ class Scribe(LatexPrinter):
             return self.block_size
         return letter(name)
 
+    def _print_Heaviside(self, expr: sp.Heaviside, exp: Any = None) -> str:
+        # not theta, which may be a parameter
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\Theta{power}\!\left({self._print(expr.args[0])}\right)"
+
     def _print_Pow(self, expr: sp.Pow) -> str:
         if isinstance(expr.base, _NESTED) and expr.exp.is_Rational and expr.exp > 0:
             return rf"\left[{self._print(expr.base)}\right]^{{{self._print(expr.exp)}}}"

@@ -90,7 +90,13 @@ def _notation(derived: Derived) -> Step:
         r"Dz = \frac{dz}{\sqrt{2\pi}}\, e^{-z^2/2}, \qquad H(x) = \int_x^\infty Dz, \qquad "
         r"\operatorname{Mills}(x) = -\frac{d}{dx}\log H(x) = \frac{e^{-x^2/2}}{\sqrt{2\pi}\, H(x)}"
     ]
-    reason = "The Gaussian measure, its tail and the inverse Mills ratio."
+    equations.append(
+        r"\Theta(x) = \tfrac{1}{2}(1 + \operatorname{sign} x), \qquad "
+        r"(\log Z)'(\omega; V) = \frac{\partial}{\partial\omega} \log Z(\omega; V)"
+    )
+    reason = (
+        "The Gaussian measure, its tail, the inverse Mills ratio and the unit step; primes are derivatives in the field."
+    )
     if any(isinstance(channel, ProbeChannel) for channel in derived.channels):
         reason += " A tilde marks the reference."
     return Step("Notation", reason, tuple(equations))

@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
+from spinodal.spec import ast
 from spinodal.spec.ansatz import check_ansatz, is_ground, read_ansatz
 from spinodal.spec.checks import check_meaning, default_values
 from spinodal.spec.documents import parse_document, read_text
 from spinodal.spec.errors import SpecError, clip
 from spinodal.spec.names import order_parameters
-from spinodal.spec.origin import Document
+from spinodal.spec.origin import Document, Origin
 from spinodal.spec.overrides import apply_overrides
 from spinodal.spec.parameters import read_parameters, refuse_order_parameters
 from spinodal.spec.sections import read_loss, read_model, read_observables, read_student, read_teacher
@@ -152,9 +153,28 @@ def _build(
         source=document.name,
         origin=origin,
     )
+    if chosen.scheme in ("replica-symmetric", "bayes-optimal"):
+        _refuse_others_order_parameters(spec, origin)
     check_ansatz(spec, origin)
     check_meaning(spec, default_values(spec))
     return spec
+
+
+def _refuse_others_order_parameters(spec: Spec, origin: Origin) -> None:
+    """Say without a derivation that an observable names an order parameter of another ansatz.
+
+    Raises:
+        SpecError: about the first.
+    """
+    known = order_parameters(
+        spec.ansatz.scheme, random_features=spec.student.features == "random", teacher=spec.teacher is not None
+    )
+    for observable in spec.observables:
+        unknown = sorted(ast.names(observable.formula.root) - known - set(spec.parameter_names()))
+        if unknown:
+            cure = f"use {', '.join(sorted(known))} where the model has them, or parameters"
+            message = f"{unknown[0]}: not an order parameter of this model"
+            raise origin.error(f"observables.{observable.name}", message, cure)
 
 
 def _is_bayes_optimal(data: Mapping[str, Any]) -> bool:

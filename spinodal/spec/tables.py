@@ -64,7 +64,8 @@ class Table:
         """A table inside this one."""
         value = self.data[key]
         if not isinstance(value, dict):
-            raise self.error(key, f"{key}: {describe(value)} where a table is needed")
+            cure = f"write [{key}] and its entries below"
+            raise self.error(key, f"{key}: {describe(value)} where a table is needed", cure)
         return Table(value, (*self.path, key), self.origin, self.parameters)
 
     def string(self, key: str) -> str:

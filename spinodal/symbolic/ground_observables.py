@@ -15,7 +15,7 @@ import sympy as sp
 from spinodal.symbolic.action import Action
 from spinodal.symbolic.channel import Branch
 from spinodal.symbolic.ground import Ground, PositiveShare
-from spinodal.symbolic.labels import RealLabels
+from spinodal.symbolic.labels import H, RealLabels
 from spinodal.symbolic.leaves import Leaf, LeafKind
 from spinodal.symbolic.maximisers import HIGHEST
 from spinodal.symbolic.observables import generalization_errors
@@ -55,16 +55,17 @@ def _training_error(action: Action) -> dict[str, sp.Expr]:
     """The part of the patterns whose field has the wrong sign; the mean squared error of labels that are not +-1."""
     law, use = action.output.law, action.identified_uses[1]
     channel = use.channel
-    if action.output.prediction is None or not action.output.prediction.is_field:
+    prediction = action.output.prediction
+    if prediction is None:
         return {}
     if isinstance(law, RealLabels) or (law is not None and not law.is_binary):
 
         def error(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:
             field = omega + channel.diagonal * leaf.log_derivative(1, omega, channel.diagonal)
-            return sp.expand((leaf.label - field) ** 2)
+            return sp.expand((leaf.label - prediction.value.subs(H, field)) ** 2)
 
         return {"training_error": use.finish(channel.tilted(error))}
-    if action.output.blind:
+    if action.output.blind or not prediction.is_field:  # of other rules than sign(h) the sides are not told apart
         return {}
 
     def wrong(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:

@@ -81,11 +81,10 @@ def loss_prediction(loss: Loss, law: LabelLaw | None, at: Mapping[sp.Symbol, flo
             if not any(f.has(H) or f.has(_Y) for f in reduced):
                 direction = _direction(loss, g, at)
                 return None if direction == 0 else _with_edges(direction * g, at)
-        return None
     for g in _candidates(formulas, lambda slope: not slope.has(H)):
         if not any(sp.simplify(f.subs(_Y, _MARGIN + g)).has(H) for f in formulas):
             return _with_edges(g, at)
-    return FIELD
+    return None if binary else FIELD
 
 
 def _formulas(loss: Loss) -> Iterator[sp.Expr]:

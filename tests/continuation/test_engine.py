@@ -423,3 +423,10 @@ def test_a_start_on_a_fold_is_no_move():
     branch = continue_branch(lambda x, p: x**2 - p, 0.0, 0.0, bounds=(-1.0, 1.0))
     assert not branch.remarks
     assert [point.kind for point in branch.special_points] == ["fold"]
+
+
+def test_a_parameter_that_decays_below_rounding_has_no_folds_there():
+    # p = x exp(-x) turns once, at x = 1; beyond x = 40 p is below the rounding of anything of order one
+    branch = continue_branch(lambda x, p: x - p * np.exp(x), [0.0], 0.0, bounds=(-0.5, 1.0))
+    assert kinds(branch) == ["fold"]
+    assert branch.special_points[0].p == pytest.approx(np.exp(-1.0), abs=1e-14)

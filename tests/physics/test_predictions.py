@@ -115,3 +115,41 @@ def test_a_loss_that_asks_for_no_answer_has_no_errors(tmp_path):
     names = set(model.solver().OBSERVABLES)
     assert "entropy" in names
     assert not names & {"training_error", "generalization_error", "generalization_error_barycentre"}
+
+
+def test_a_squared_loss_of_a_shifted_rule_is_answered_by_its_sign(tmp_path):
+    loss = 'energy = "(y - (abs(h) - K))**2"\ntemperature = 0.5'
+    found = observed(declared(tmp_path, "sign(abs(u) - K)", loss, "replica-symmetric"), 0.6)
+    both = 2 * (both_beyond(0.7, 1.0, 0.8) + both_beyond(0.7, 1.0, -0.8))
+    r = 0.8  # the overlap with the teacher is set to 0.8 below
+    model = declared(tmp_path, "sign(abs(u) - K)", loss, "replica-symmetric")
+    assert found.keys() >= {"training_error", "generalization_error"}
+    assert at_overlap(model, r)["generalization_error"] == pytest.approx(4 * norm.sf(0.7) - 2 * both, abs=1e-8)
+
+
+def at_overlap(model: Model, r: float) -> dict[str, float]:
+    solver = model.solver()
+    values = {"q": 0.9, "r": r, "alpha": 0.5, "K": 0.7, "Delta": 0.3}
+    x = np.array([[values.get(name, 0.8) for name in solver.ORDER_PARAMETERS]])
+    p = np.array([[values[name] for name in solver.PARAMETERS]])
+    found = solver.observables(x, p, solver.RULE.refined())
+    return {name: float(value[0]) for name, value in found.items()}
+
+
+def test_ground_states_of_a_bent_rule_have_its_training_error(tmp_path):
+    # the squared loss is its own training error
+    loss = 'energy = "(y - 2*tanh(h))**2"\ntemperature = 0'
+    path = tmp_path / "bent.toml"
+    text = SPEC.format(label="sign(u-1)+sign(u+1)", loss=loss, scheme="replica-symmetric")
+    path.write_text(text.replace('weights = "binary"', 'weights = "spherical"'))
+    found = load(path).solve(alpha=3.0).states[0].observables
+    assert found["training_error"] == pytest.approx(found["energy"] / 3.0, abs=1e-10)
+
+
+def test_a_laplace_student_of_a_binary_teacher_is_followed_from_small_alpha(tmp_path):
+    path = tmp_path / "laplace.toml"
+    text = SPEC.format(label="sign(u)", loss='constraint = "y*h >= 0"', scheme="replica-symmetric")
+    path.write_text(text.replace('weights = "binary"', 'weights = { density = "exp(-abs(w))/2" }', 1))
+    model = load(path)
+    start = {"q": 0.4, "q_d": 2.0, "r": 0.3, "q_hat": 0.3, "q_d_hat": 0.1, "r_hat": 0.3}
+    assert model.solve()["q"] == pytest.approx(model.solve(start=start)["q"], abs=1e-9)

@@ -77,6 +77,10 @@ def special_points(task: Task, before: Node | None, segment: Segment) -> list[Lo
     return found
 
 
+#: A change of the parameter (scaled) by which no branch turns whose fold cannot be located: rounding gives it a sign.
+_NO_TURN = 1e-12
+
+
 def _fold(task: Task, piece: Segment, here: Sequence[Located]) -> Located | None:
     """The fold on a piece at whose ends the parameter runs in opposite directions, beside the branch points known there."""
     if piece.start.t[-1] * piece.end.t[-1] >= 0.0:
@@ -273,7 +277,7 @@ def _at_branch_point(zero: Located, found: Sequence[Located], event: Event, segm
 def _in_noise(fold: Located, segment: Segment) -> bool:
     """Whether the parameter turns by no more than the fold's own error: rounding, not a fold."""
     turn = max(abs(float(node.u[-1] - fold.u[-1])) for node in (segment.start, segment.end))
-    return bool(fold.converged and turn <= 4.0 * fold.error)
+    return bool(turn <= (4.0 * fold.error if fold.converged else _NO_TURN * segment.scale[-1]))
 
 
 def _bisected_fold(task: Task, segment: Segment, failed: Located) -> Located:
