@@ -39,7 +39,7 @@ _STARTS, _CHUNK = 128, 32
 #: Damped iterations of x = update(x) from a start from which Newton fails.
 _SWEEPS_FROM_START = 40
 #: Differences of F and its Jacobian between a rule and its refinement that do not move the end of a branch visibly.
-_RESOLVED = 1e-8
+_RESOLVED = 1e-5
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import sympy as sp
 from spinodal.spec.types import Loss, Spec
 from spinodal.symbolic.channel import Branch, Channel
 from spinodal.symbolic.errors import DerivationError, placed
-from spinodal.symbolic.formulas import Interval, kinks, region, sample_points, symbol, to_sympy
+from spinodal.symbolic.formulas import Interval, breakpoints, kinks, region, sample_points, symbol, to_sympy
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored
 from spinodal.symbolic.leaves import Leaf, LeafKind
 from spinodal.symbolic.pieces import coefficients_in_pieces, quadratic_pieces
@@ -238,6 +238,7 @@ class _LossLeaves:
         pieces = quadratic_pieces(log_weight, H, splits, at) if splits else None
         if pieces is not None:
             return Leaf(tag, "pieces", H, label=label, quadratic=pieces, log_weight=log_weight, splits=splits)
+        splits = tuple(dict.fromkeys((*splits, *_barriers(energy, at))))
         return Leaf(tag, "numerical", H, label=label, log_weight=log_weight, splits=splits)
 
     def _levels(
@@ -263,6 +264,19 @@ class _LossLeaves:
             log_weight=-self.beta * energy,
             splits=splits,
         )
+
+
+def _barriers(energy: sp.Expr, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
+    """Where a smooth energy has maxima between wells, as (y - h^2)^2: a numerical average takes one peak at a time."""
+    slope = sp.diff(energy, H)
+    if not energy.is_polynomial(H):
+        return []
+    try:
+        places = breakpoints([slope], H, at)
+    except DerivationError:
+        return []
+    bend = sp.diff(slope, H)
+    return [place for place in places if float(sp.N(bend.subs(H, place).subs(at))) < 0.0]
 
 
 class _LikelihoodLeaves:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from spinodal import load
 from spinodal.spec.parser import parse_formula
 from spinodal.symbolic.formulas import kinks, symbol, to_sympy
 from spinodal.symbolic.labels import H
@@ -48,3 +49,21 @@ def test_coefficients_reproduce_the_formula_on_every_piece(text: str) -> None:
 def test_what_is_not_quadratic_or_not_convex_on_a_piece_is_left_to_numerical_averages(text: str) -> None:
     formula = energy(text)
     assert quadratic_pieces(-formula, H, kinks(formula, H, AT), AT) is None
+
+
+def test_smooth_energies_with_two_wells_are_averaged_well_by_well(tmp_path):
+    # (y - h^2)^2 with y = u^2: at q = r = 0 phi is log 2 + alpha E_u log E_h exp(-(u^2 - h^2)^2)
+    spec = tmp_path / "wells.toml"
+    spec.write_text(
+        'format = 1\n[student]\nweights = "binary"\n[teacher]\nweights = "binary"\nlabel = "u**2"\n'
+        '[loss]\nenergy = "(y-h**2)**2"\ntemperature = 1\n[parameters]\nalpha = 0.5\n'
+    )
+    solver = load(spec).solver()
+    h, u = np.linspace(0.0, 10.0, 20001), np.linspace(0.0, 9.0, 1501)
+    weight = np.exp(-(h**2) / 2) * np.sqrt(2 / np.pi) * (h[1] - h[0])
+    weight[0] /= 2
+    logs = np.array([np.log(np.sum(weight * np.exp(-((x * x - h * h) ** 2)))) for x in u])
+    outer = np.exp(-(u**2) / 2) * np.sqrt(2 / np.pi) * (u[1] - u[0])
+    outer[0] /= 2
+    found = solver.free_entropy(np.zeros((1, 4)), np.array([[0.5]]), solver.RULE.refined())[0]
+    assert found == pytest.approx(np.log(2) + 0.5 * np.sum(outer * logs), abs=1e-8)
