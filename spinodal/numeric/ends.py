@@ -70,9 +70,10 @@ def end_of_branch(
     if reached > 0.0:  # where the branch has no beginning, nothing says that it saturates
         where = _describe_end(system, p, reached, x, folds)
         if _AT_BRANCH_POINT in where:
-            grown = _grown_out(system, p, x, reached, tolerance, where)
+            grown, how_far = _grown_out(system, p, x, reached, tolerance, where)
             if grown is not None:
                 return grown
+            where += how_far
         perfect = saturated_state(system, p[None], where)
         if perfect is not None:
             return perfect
@@ -98,10 +99,11 @@ def end_of_branch(
     return failure(module, p, residual, reason, advice)
 
 
-def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: float, where: str) -> State | None:
+def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: float, where: str) -> tuple[State | None, str]:
     """The stable state that grows continuously out of the branch point at which x [n] loses its stability, at p [k].
 
-    None where there is none beside the point (the transition is discontinuous) or it does not reach p.
+    None where there is none beside the point (the transition is discontinuous) or it does not reach p; then how far it
+    could be followed, in words that continue ``where``.
     """
     module, overlaps = system.module, is_overlap(system.module)
     column = module.PARAMETERS.index("alpha")
@@ -131,8 +133,10 @@ def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: flo
         if path.roots.converged[0]:
             (state,) = finish(system, path.roots.x, p[None], tolerance, "followed from alpha = 0 through a branch point")
             note = f"{where}; the state reported is the stable one that grows out of it"
-            return replace(state, warnings=(note, *state.warnings))
-    return None
+            return replace(state, warnings=(note, *state.warnings)), ""
+        end = float(start[column] + path.reached[0] * (p[column] - start[column]))
+        return None, f"; the stable state that grows out of it could be followed to alpha = {end:.6g}"
+    return None, ""
 
 
 def _why_not_without_complexity(system: Bound, p: Array, x: Array, reached: float, folds: Folds) -> tuple[str, str]:
