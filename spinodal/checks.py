@@ -30,7 +30,7 @@ from spinodal.numeric.quadrature import Automatic
 from spinodal.numeric.results import Array
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.runtime import difference
-from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, quadrature_error, trivial_state
+from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, quadrature_error, solve_points, trivial_state
 from spinodal.replicated_checks import coupled_free_entropy, replicated_free_entropy, with_definitions
 from spinodal.spec import Ansatz
 from spinodal.spec.coupled import given_margin, reference_spec
@@ -201,6 +201,11 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
         roots = path.roots if path.roots.converged.any() else newton(system, x, p)
         good = roots.converged & (np.max(np.abs(roots.x), axis=1) < 1e3)
         states, points = roots.x[good], p[good]
+        edge = np.array([name in module.SATURATING for name in module.ORDER_PARAMETERS])
+        if len(states) and np.all(np.max(np.abs(states[:, edge]), axis=1, initial=0.0) < 1e-6) and edge.any():
+            # overlaps that vanish by symmetry lie on the domain's edge, where phi has no differences to both sides
+            grown, at = _informed(module, p)
+            states, points = (grown, at) if len(grown) else (states, points)
     if len(states) == 0:
         return Check(name, float("nan"), 1e-8, made=False)
     # the saddle point of a reference belongs to the order below: phi is not stationary there
@@ -216,6 +221,22 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
     # where a kink is born phi has a finite number of derivatives, which differences feel
     smooth = 1e-6 if getattr(module, "UNBOUNDED", ()) else 1e-7
     return Check(name, largest, max(smooth, 4.0 * noise), made=bool(usable.any()))
+
+
+def _informed(module: ModuleType, p: Array) -> tuple[Array, Array]:
+    """Solved states at more patterns, beyond a symmetry's branch point, that are not saturated; with their parameters."""
+    column = list(module.PARAMETERS).index("alpha")
+    for factor in (1.5, 2.0, 4.0):
+        more = p.copy()
+        more[:, column] *= factor
+        found = [
+            (list(state.order_parameters.values()), point)
+            for state, point in zip(solve_points(module, more, tolerance=1e-8), more, strict=True)
+            if state.converged and 1e-2 < abs(state.order_parameters.get("q", 0.0)) < 0.99
+        ]
+        if found:
+            return np.array([x for x, _ in found]), np.array([point for _, point in found])
+    return np.zeros((0, len(module.ORDER_PARAMETERS))), p[:0]
 
 
 def _jacobian(module: ModuleType, x: Array, p: Array) -> Check:

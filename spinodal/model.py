@@ -17,9 +17,10 @@ import numpy as np
 from spinodal.codegen import cache
 from spinodal.kinds import EXTREMISED, KINDS
 from spinodal.located_errors import located_errors
+from spinodal.numeric.every_root import all_states
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Failure, Locus, Solution, State
-from spinodal.numeric.solve import Bound, all_states, solve_points
+from spinodal.numeric.solve import Bound, solve_points
 from spinodal.requests import check_start, line_of, point_of, standard_kinds, wanted_of
 from spinodal.schemes import check_scheme
 from spinodal.spec import (

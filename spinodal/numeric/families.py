@@ -14,9 +14,10 @@ from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.problem import EvaluationError
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.continuation.switching import switch_branches
+from spinodal.numeric.every_root import all_states
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.results import Array, State
-from spinodal.numeric.solve import Bound, all_states
+from spinodal.numeric.solve import Bound
 from spinodal.numeric.tracking import Line, NoStateError, Tracked, Watch, track, watch_for
 
 #: Values of the parameter, as fractions of its range, at which all roots are looked for.

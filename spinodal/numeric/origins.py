@@ -81,7 +81,10 @@ def _beside_references(
         path = from_known(system, p, column, path, bounded, settings, walk)
     lost = np.flatnonzero(~path.roots.converged)
     if lost.size:  # too far from references, or overlaps at which there is no state lie between
-        begin = lambda at: _direct(system, module, at, bounded, settings, walk)  # noqa: E731 - an argument with a name
+
+        def begin(at: Array) -> Path:
+            return _direct(system, module, at, bounded, settings, walk)
+
         path = improved(path, lost, along(system, p[lost], column, begin, _ANCHORS, bounded, settings, walk))
     failed = ~path.roots.converged
     _, gap = _saturation(module, path.roots.x)

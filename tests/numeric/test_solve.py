@@ -9,7 +9,8 @@ from declared import declare
 from direct import gaussian
 
 import spinodal
-from spinodal.numeric.solve import Bound, all_states, from_small_alpha, solve_points, trivial_state
+from spinodal.numeric.every_root import all_states
+from spinodal.numeric.solve import Bound, from_small_alpha, solve_points, trivial_state
 
 FOLD = 1.4926318182  # of the Bayes-optimal binary teacher-student, q 0.89366142
 

@@ -78,7 +78,9 @@ def test_bayes_optimal_students_know_a_shifted_rule(tmp_path):
 def test_bayes_optimal_students_know_a_symmetric_noisy_rule(tmp_path):
     found = observed(declared(tmp_path, "sign(abs(u) - K + Delta*noise)"), 0.6)
 
-    up = lambda u: norm.cdf((np.abs(u) - 0.7) / 0.3)  # noqa: E731
+    def up(u: np.ndarray) -> np.ndarray:
+        return norm.cdf((np.abs(u) - 0.7) / 0.3)
+
     assert found["generalization_error"] == pytest.approx(noisy_error(up, 0.7, 1.0, 0.6), abs=2e-8)
     assert found["generalization_error_barycentre"] == pytest.approx(noisy_error(up, 0.7, 0.6, 0.6), abs=2e-8)
     # on the patterns learnt, the Bayes-optimal student errs as often as the teacher's noise does
