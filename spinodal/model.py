@@ -21,6 +21,7 @@ from spinodal.numeric.every_root import all_states
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Failure, Locus, Solution, State
 from spinodal.numeric.solve import Bound, solve_points
+from spinodal.regions import check_derived, check_range, cutting_defaults, defaults, derived_at, holds
 from spinodal.requests import check_start, line_of, point_of, standard_kinds, wanted_of
 from spinodal.schemes import check_scheme
 from spinodal.spec import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from spinodal.numeric.continuation import Settings
     from spinodal.numeric.state_branch import StateBranch
+    from spinodal.numeric.tracking import Line
     from spinodal.report import Derivation
 
 
@@ -126,6 +128,8 @@ class Model:
                 return generate(self.spec, identity)
 
         module = cache.load(self.spec, build)
+        if not holds(module, defaults(self.spec)[None])[0]:  # it was derived for other defaults
+            module = cache.load(self.spec, build, cutting_defaults(self.spec, module))
         if getattr(module, "SYMMETRIC", None) is not None:  # the branch begins at the replica-symmetric state
             symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
             vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
@@ -217,15 +221,74 @@ class Model:
                 for i in range(int(np.prod(shape)))
             ]
             points = np.array([[row[name] for name in names] for row in rows]).reshape(-1, len(names))
-        module = self.solver()
-        check_start(module, start)
         if all and shape != ():
             raise SpecError("all=True needs a single parameter point", source="solve")
+        good = holds(self.solver(), points)
+        if not good.all():
+            return self._solve_in_regions(points, good, shape, start=start, all=all, tol=tol, rule=rule)
+        module = self.solver()
+        check_start(module, start)
         states = solve_points(module, points, tolerance=tol, start=start, rule=rule, iterate=True)
         others = tuple(all_states(module, points, tolerance=tol, rule=rule)) if all else ()
         if all and others and not states[0].converged:
             states = [others[0]]
         return Solution(self.name, self.ansatz, tuple(states), shape, others)
+
+    def _solve_in_regions(
+        self,
+        points: np.ndarray[Any, Any],
+        good: np.ndarray[Any, Any],
+        shape: tuple[int, ...],
+        *,
+        start: Mapping[str, float] | None,
+        all: bool,
+        tol: float,
+        rule: Rule | None,
+    ) -> Solution:
+        """As :meth:`solve` for points [B, k], of which only the ``good`` ones [B] lie where the model was derived."""
+        names, left = self.spec.parameter_names(), np.ones(len(points), dtype=bool)
+        states: list[State | None] = [None] * len(points)
+        alternatives: tuple[State, ...] = ()
+        model, here = self, good
+        while True:
+            chosen = np.flatnonzero(left & here)
+            if chosen.size:
+                part = points[chosen] if shape else points[chosen[0]]
+                solved = model.solve(dict(zip(names, part.T, strict=True)), start=start, all=all, tol=tol, rule=rule)
+                alternatives = solved.alternatives
+                for index, state in zip(chosen, solved.states, strict=True):
+                    states[index] = state
+            left &= ~here
+            if not left.any():
+                return Solution(self.name, self.ansatz, tuple(s for s in states if s is not None), shape, alternatives)
+            first = points[np.flatnonzero(left)[0]]
+            model = self._derived_at(first)
+            here = holds(model.solver(), points)
+
+    def _derived_at(self, point: np.ndarray[Any, Any]) -> Model:
+        """The model derived where its formulas cut the line as at a point [k]: itself, or with other defaults."""
+        for model in (self, *self._elsewhere):
+            if holds(model.solver(), point[None])[0]:
+                return model
+        model = Model(derived_at(self.spec, self.solver(), point))
+        check_derived(model.solver(), self.spec.parameter_names(), point)
+        self._elsewhere.append(model)
+        return model
+
+    def _solver_along(self, point: np.ndarray[Any, Any], *lines: Line) -> ModuleType:
+        """The solver for ranges of parameters that begin at a point [k].
+
+        Raises:
+            SpecError: where formulas do not cut the line in the same way all along the ranges.
+        """
+        module = self._derived_at(point).solver()
+        check_range(module, self.spec.parameter_names(), point, {line.column: (line.low, line.high) for line in lines})
+        return module
+
+    @cached_property
+    def _elsewhere(self) -> list[Model]:
+        """The same model derived at other parameters."""
+        return []
 
     def stabilities(
         self,
@@ -283,6 +346,7 @@ class Model:
             state = self.solve({**(values or {}), **parameters}, start=start, tol=tol, rule=rule).states[0]
         if not state.converged:
             raise NoStateError(state.failure or Failure("the state did not converge", "solve it first"))
+        module = self._derived_at(np.array([state.parameters[name] for name in module.PARAMETERS])).solver()
         grid, found = densities(Bound(module, rule or RULE), state, at)
         return labelled(grid, found, model=self.name, ansatz=self.ansatz, **state.parameters)
 
@@ -335,8 +399,8 @@ class Model:
         from spinodal.numeric.state_branch import state_branch
         from spinodal.numeric.tracking import track
 
-        module = self.solver()
         line = line_of(self.spec, along, bounds, "--along")
+        module = self._solver_along(point_of(self.spec, {line.name: line.low}, values, parameters), line)
         check_start(module, start)
         kinds = standard_kinds(self.spec, module)
         for name in zeros:
@@ -378,8 +442,8 @@ class Model:
         from spinodal.numeric.families import track_all
         from spinodal.numeric.state_branch import state_branch
 
-        module = self.solver()
         line = line_of(self.spec, along, bounds, "--along")
+        module = self._solver_along(point_of(self.spec, {line.name: line.low}, values, parameters), line)
         check_start(module, start)
         kinds = standard_kinds(self.spec, module)
         for name in zeros:
@@ -455,12 +519,12 @@ class Model:
             raise SpecError(
                 "a cusp lies on a fold curve", cure="give a second parameter: --over NAME=LOW:HIGH:N", source="--of"
             )
-        module = self.solver()
-        wanted = wanted_of(self.spec, module, of)
-        check_start(module, start)
         varied = {line.name: line.low}
         rows = [{**varied, second.name: value} for value in grid] if second is not None else [varied]
         points = [point_of(self.spec, row, values, parameters) for row in rows]
+        module = self._solver_along(points[0], *([line] if second is None else [line, second]))
+        wanted = wanted_of(self.spec, module, of)
+        check_start(module, start)
         system = Bound(module, rule or module.RULE)
         if second is None:
             point = locate_first(system, points[0], line, wanted, start=start, settings=settings, tolerance=tol)

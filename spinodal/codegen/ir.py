@@ -22,6 +22,7 @@ import sympy as sp
 from spinodal.symbolic.derivation import Breaking, Origin
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
+from spinodal.symbolic.partitions import Partition
 
 Function = Literal["log_tail", "tail", "density", "log_density", "conditional_tail", "log_two_cosh", "primitive", "tilted"]
 
@@ -58,6 +59,21 @@ class Planted:
     symbol: sp.Symbol
     kind: str
     splits: tuple[sp.Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeoversInZ:
+    """Where pieces of a leaf's weight exchange dominance as ``omega = offset + slope z`` moves; found by the solver."""
+
+    leaf: str
+    variance: sp.Expr
+    offset: sp.Expr
+    slope: sp.Expr
+
+    @property
+    def parts(self) -> tuple[sp.Expr, ...]:
+        """What it is computed from."""
+        return (self.variance, self.offset, self.slope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +135,7 @@ class Kernel:
         steps: where its integrands change fast.
         body: assignments, calls and inner passes on the nodes.
         outputs: (average's symbol, node expression).
+        takeovers: steps of weights in pieces, whose places a solver finds.
     """
 
     name: str
@@ -130,6 +147,7 @@ class Kernel:
     steps: tuple[StepInZ, ...]
     body: tuple[Assign | Call | Inner, ...]
     outputs: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    takeovers: tuple[TakeoversInZ, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,3 +383,4 @@ class Program:
     stabilities: tuple[str, ...] = ()
     ground: bool = False
     counted: bool = False
+    partitions: tuple[Partition, ...] = ()

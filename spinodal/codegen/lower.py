@@ -111,6 +111,7 @@ def lower(derived: Derived) -> Program:
         stabilities=tuple(stabilities.densities),
         ground=derived.ground,
         counted=spec.student.weights.is_discrete,
+        partitions=derived.partitions,
     )
 
 
@@ -244,6 +245,8 @@ class _Context:
         steps = builder.step_list()
         for step in steps:
             read = read.union(*(part.free_symbols for part in step.parts))
+        for takeover in builder.takeovers:
+            read = read.union(*(part.free_symbols for part in takeover.parts))
         for variable in planted:
             read |= {s for split in variable.splits for s in split.free_symbols}
         inputs = read - produced - bound - ({z} if z is not None else set())
@@ -258,6 +261,7 @@ class _Context:
             steps=steps,
             body=tuple(body),
             outputs=tuple((mark, e) for (mark, _), e in zip(outputs, reduced, strict=True)),
+            takeovers=tuple(builder.takeovers),
         )
 
     def _planted_splits(self, variable: sp.Symbol, expressions: list[sp.Expr]) -> tuple[sp.Expr, ...]:

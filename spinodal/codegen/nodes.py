@@ -12,12 +12,12 @@ from typing import Protocol
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, Call, Function, Inner, StepInZ
+from spinodal.codegen.ir import Assign, Call, Function, Inner, StepInZ, TakeoversInZ
 from spinodal.symbolic.averages import Average, Measure, explicit_fields, standard_normals
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import kinks, symbol
 from spinodal.symbolic.functions import ConditionalTail, Density, LogDensity, LogTail, LogTwoCosh, Primitive, Tail, Tilted
-from spinodal.symbolic.leaves import Leaf, Step, field_crossings
+from spinodal.symbolic.leaves import Leaf, Step, exchanges, field_crossings
 from spinodal.symbolic.nested import LogAverage, TiltedAverage, TiltedKinks
 
 NESTED = (LogAverage, TiltedAverage, TiltedKinks, Average)
@@ -121,6 +121,7 @@ class NodeBuilder:
         self.hoisted: list[Assign] = []
         self.body: list[Assign | Call | Inner] = []
         self.steps: dict[tuple[sp.Expr, sp.Expr], sp.Expr] = {}
+        self.takeovers: dict[TakeoversInZ, None] = {}
         self.leaf_symbols: set[sp.Symbol] = set()
         self.known_fields: set[sp.Symbol] = set(fields) | (parent.known_fields if parent else set())
         self._scalars: dict[sp.Expr, sp.Symbol] = {}
@@ -237,7 +238,7 @@ class NodeBuilder:
             case Tilted():
                 tag, name, omega, variance, label = atom.args
                 self._leaf_steps(self.context.leaves[str(tag)], omega, variance)
-                for place in self.context.derived.tilts[str(tag), str(name)].splits:
+                for place in self.context.derived.tilts[str(tag), str(name)].crossings:
                     self._steps(field_crossings(self.context.leaves[str(tag)], place, variance), omega, variance)
                 arguments = (self._argument(omega), self.scalar(variance), label)
                 return self._output("tilted", arguments, 0, (str(tag), str(name)))
@@ -249,6 +250,11 @@ class NodeBuilder:
             builder.leaf_symbols |= leaf_data(leaf, self.context) | leaf.label.free_symbols
             builder = builder.parent
         self._steps(leaf.steps(variance), omega, variance)
+        if self.parent is None and exchanges(leaf, self.context.at):
+            offset, slope = self._affine(omega)
+            if slope != 0:
+                parts = (self.scalar(part) for part in (variance, offset, slope))
+                self.takeovers.setdefault(TakeoversInZ(leaf.tag, *parts))
 
     def _steps(self, steps: Iterable[Step], omega: sp.Expr, variance: sp.Expr) -> None:
         for step in steps:

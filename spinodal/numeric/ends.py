@@ -31,7 +31,8 @@ _AT_BRANCH_POINT = "the branch from small alpha loses its stability at a branch 
 _CONTINUOUS = 0.25
 #: Points by arclength within which the end of a branch must turn to be a fold.
 _POINTS = 12
-
+#: A singular value, relative to the largest, and a component of dF/dalpha along the left null vector that vanish there.
+_SINGULAR, _ORTHOGONAL = 1e-5, 1e-4
 
 #: Folds of branches by all parameters but the one that was varied: the rows of a batch share theirs.
 Folds = dict[bytes, float | None]
@@ -211,14 +212,31 @@ def _describe_end(system: Bound, p: Array, reached: float, x: Array, folds: Fold
             return f"the branch from small alpha could be followed to alpha = {alpha:.6g}, {where}"
     beyond = p.copy()
     beyond[module.PARAMETERS.index("alpha")] = alpha * 1.001
-    if np.max(np.abs(module.residual(x[None], beyond[None]))) < 1e-10:  # a state that alpha does not move
-        return f"{_AT_BRANCH_POINT} near alpha = {alpha:.6g}"
     last = p.copy()
     last[module.PARAMETERS.index("alpha")] = alpha
+    unmoved = np.max(np.abs(module.residual(x[None], beyond[None]))) < 1e-10  # a state that alpha does not move
+    if unmoved or _goes_on(system, x, last):
+        return f"{_AT_BRANCH_POINT} near alpha = {alpha:.6g}"
     fold = _known_fold(system, x, last, module.PARAMETERS.index("alpha"), folds)
     if fold is not None:
         return f"the branch from small alpha ends in a fold near alpha = {fold:.6g}"
     return f"the branch from small alpha could not be followed beyond alpha = {alpha:.6g} (no fold was found there)"
+
+
+def _goes_on(system: Bound, x: Array, p: Array) -> bool:
+    """Whether a branch goes on beyond a state x [n] at p [k] at which its Jacobian is singular: no fold, but a branch point.
+
+    There dF/dalpha is in the range of the Jacobian: the left null vector is orthogonal to it (Keller 1977).
+    """
+    _, jacobian = system.residual_and_jacobian(x[None], p[None])
+    column = system.module.PARAMETERS.index("alpha")
+    slope = system.parameter_derivative(x[None], p[None], (column,))[0, :, column]
+    if not (np.all(np.isfinite(jacobian)) and np.all(np.isfinite(slope))):
+        return False
+    left, singular, _ = np.linalg.svd(jacobian[0])
+    if singular[-1] > _SINGULAR * singular[0]:
+        return False
+    return bool(abs(left[:, -1] @ slope) < _ORTHOGONAL * np.linalg.norm(slope))
 
 
 def _why_no_origin(module: ModuleType, p: Array) -> tuple[str, str]:

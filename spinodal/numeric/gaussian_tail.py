@@ -355,6 +355,16 @@ def erfc(x: ArrayLike) -> FloatArray:
     return np.asarray(_scipy("erfc")(np.asarray(x, dtype=np.float64)))
 
 
+def erfinv(x: ArrayLike) -> FloatArray:
+    """The inverse of the error function, nan outside [-1, 1]."""
+    return np.asarray(_scipy("erfinv")(np.asarray(x, dtype=np.float64)))
+
+
+def erfcinv(x: ArrayLike) -> FloatArray:
+    """The inverse of the complementary error function, nan outside [0, 2]."""
+    return np.asarray(_scipy("erfcinv")(np.asarray(x, dtype=np.float64)))
+
+
 def gaussian_tail(x: ArrayLike) -> FloatArray:
     """H(x) = erfc(x/sqrt 2)/2, relative error about (1 + x^2) eps for x > 0 and eps for x < 0.
 

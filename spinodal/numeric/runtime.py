@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 #: States times nodes in one block of averages: few enough for the cache, many enough for what each call costs.
 _BLOCK_ELEMENTS = 32000
+#: The same where integrands are numerical averages of their own, with a hundred nodes and more inside each of these.
+_BLOCK_NESTED = 400
 #: States for which the algebra before and after the averages is done at once.
 _BLOCK_STATES = 4096
 #: Half-width of the domain of a standard normal variable; the density there is 1e-18.
@@ -75,6 +77,7 @@ def average(
     rule: Rule,
     steps: Sequence[tuple[Array, Array]],
     *arguments: Any,
+    nested: bool = False,
 ) -> tuple[Any, ...]:
     """Averages over a standard normal z, for all rows in cache-sized blocks; each is an array [b], or a number.
 
@@ -83,20 +86,22 @@ def average(
         rule: the quadrature rule.
         steps: centres and widths [b] (or [1]) of the integrands' steps.
         arguments: what does not depend on z, as numbers or arrays [b] or [b, 1].
+        nested: whether the integrands are numerical averages themselves.
     """
+    elements = _BLOCK_NESTED if nested else _BLOCK_ELEMENTS
     centres, widths = [s[0] for s in steps], [s[1] for s in steps]
     count = max([1, *(len(a) for a in (*arguments, *centres) if isinstance(a, np.ndarray) and a.ndim)])
     if count == 1:
         z, weight = rule.nodes(centres, widths)
         return integrands(z, weight, *(a[:, None] if isinstance(a, np.ndarray) and a.ndim == 1 else a for a in arguments))
-    block = max(1, _BLOCK_ELEMENTS // (rule.n * max(1, len(steps))))
+    block = max(1, elements // (rule.n * max(1, len(steps))))
     pieces, start = [], 0
     while start < count:
         part = slice(start, start + block)
         z, weight = rule.nodes([_part(c, part) for c in centres], [_part(w, part) for w in widths])
         pieces.append(integrands(z, weight, *(_column(a, part) for a in arguments)))
         start += block
-        block = max(1, _BLOCK_ELEMENTS // z.shape[1])  # steps that coincide share their nodes
+        block = max(1, elements // z.shape[1])  # steps that coincide share their nodes
     if len(pieces) == 1:
         return pieces[0]
     return tuple(np.concatenate([np.atleast_1d(one) for one in piece]) for piece in zip(*pieces, strict=True))

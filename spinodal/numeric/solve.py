@@ -36,7 +36,7 @@ _LAST_STEP = 1e-5
 #: Damped iterations of x = update(x) from a start from which Newton fails.
 _SWEEPS_FROM_START = 40
 #: Differences of F and its Jacobian between a rule and its refinement that do not move the end of a branch visibly.
-_RESOLVED = 1e-5
+_RESOLVED = 1e-4
 
 
 @dataclass(frozen=True)

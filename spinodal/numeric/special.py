@@ -16,6 +16,8 @@ from spinodal.numeric.cumulants import (
 from spinodal.numeric.gaussian_tail import (
     erf,
     erfc,
+    erfcinv,
+    erfinv,
     gaussian,
     gaussian_tail,
     gaussian_tail_and_density,
@@ -35,6 +37,8 @@ __all__ = [
     "discrete_mean",
     "erf",
     "erfc",
+    "erfcinv",
+    "erfinv",
     "gaussian",
     "gaussian_tail",
     "gaussian_tail_and_density",

@@ -12,6 +12,7 @@ from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.moments import Moments
 from spinodal.symbolic.observables import Tilt
+from spinodal.symbolic.partitions import Partition
 from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.stabilities import Stabilities
 from spinodal.symbolic.system import System
@@ -114,6 +115,7 @@ class Derived:
         reference: the order parameters of a reference, by name in its own theory.
         follower: the state of a probe that knows its reference alone, given the reference's order parameters.
         ground: whether this is the limit of vanishing temperature: the free entropy is then T phi, minus the energy.
+        partitions: how formulas cut the line at the defaults, where that may be otherwise at other parameters.
     """
 
     spec: Spec
@@ -145,3 +147,4 @@ class Derived:
     follower: Mapping[str, sp.Expr] = field(hash=False, default_factory=dict)
     stabilities: Stabilities = field(default_factory=Stabilities)
     ground: bool = False
+    partitions: tuple[Partition, ...] = ()

@@ -22,13 +22,14 @@ from spinodal.spec.types import Ansatz, Observable, Spec
 from spinodal.symbolic.action import Q_D_HAT, Action, action_of
 from spinodal.symbolic.derivation import Breaking, Derived, Origin
 from spinodal.symbolic.domain import conditions_of, definitions_of
-from spinodal.symbolic.errors import DerivationError
+from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import symbol, to_sympy
 from spinodal.symbolic.franz_parisi import derive_franz_parisi
 from spinodal.symbolic.ground_observables import ground_observables, signed_leaves
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.outputs import label_leaves
+from spinodal.symbolic.partitions import note, recorded
 from spinodal.symbolic.replicon import replicons_of
 from spinodal.symbolic.stabilities import Stabilities, stabilities
 from spinodal.symbolic.stationarity import completed, complexity, parameter_derivative, saddle_of, slope
@@ -55,18 +56,27 @@ def derive(spec: Spec) -> Derived:
     moments = gather(replace(spec, ansatz=Ansatz("replica-symmetric"))).moments
     if moments is None or moments.linear.free_symbols | moments.nonlinear.free_symbols:
         return _derive(spec)
-    key = canonical_json(replace(spec, student=replace(spec.student, activation=None)))
+    defaults = [(p.name, p.default) for p in spec.parameters]
+    key = f"{canonical_json(replace(spec, student=replace(spec.student, activation=None)))} {defaults}"
     if key not in _ALIKE:
         if len(_ALIKE) >= _MOST_ALIKE:
             _ALIKE.pop(next(iter(_ALIKE)))
         _ALIKE[key] = _derive(spec)
     found = _ALIKE[key]
+    note(found.partitions)
     values = {KAPPA_1: moments.linear, KAPPA_STAR_SQ: moments.nonlinear}
     definitions = tuple(replace(d, expression=values.get(d.symbol, d.expression)) for d in found.definitions)
     return replace(found, spec=spec, definitions=definitions, moments=moments)
 
 
 def _derive(spec: Spec) -> Derived:
+    with recorded() as made:
+        derived = _stages(spec)
+    names = [symbol(name) for name in spec.parameter_names()]
+    return replace(derived, partitions=tuple(p for p in dict.fromkeys(made) if p.varies_with(names)))
+
+
+def _stages(spec: Spec) -> Derived:
     if spec.ansatz.scheme == "franz-parisi":
         return derive_franz_parisi(spec, derive)
     action = action_of(gather(spec))
@@ -252,7 +262,8 @@ def _stabilities(action: Action) -> Stabilities:
 
 def _user_observable(action: Action, observable: Observable) -> sp.Expr:
     unknowns = [x for x in action.unknowns if x not in action.identify]
-    expression = action.identified(to_sympy(observable.formula.root)).subs(action.fixed())
+    with placed(f"observables.{observable.name}"):
+        expression = action.identified(to_sympy(observable.formula.root)).subs(action.fixed())
     known = {*unknowns, *(symbol(name) for name in action.given.spec.parameter_names())}
     unknown = sorted(str(s) for s in expression.free_symbols - known)
     if unknown:

@@ -12,6 +12,7 @@ import sympy as sp
 from spinodal.spec import ast
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.functions import Tail
+from spinodal.symbolic.partitions import record
 
 _FUNCTIONS = {
     "sign": sp.sign,
@@ -55,8 +56,12 @@ def to_sympy(node: ast.Node) -> sp.Expr:
                     return a - b
                 case "*":
                     return a * b
+                case "/" if b == 0:
+                    raise DerivationError("division by zero", column=node.column)
                 case "/":
                     return a / b
+                case "**" if a == 0 and b.is_negative:
+                    raise DerivationError("division by zero", column=node.column)
                 case "**":
                     return a**b
         case ast.Call(function=function, arguments=arguments):
@@ -92,11 +97,15 @@ Region = tuple[Interval, ...]
 
 
 def generic_values(defaults: Mapping[str, float | None]) -> dict[sp.Symbol, float]:
-    """Numbers for the parameters, near their defaults but not on special values, to order symbolic edges with."""
+    """Numbers for the parameters, near their defaults but not on special values, to order symbolic edges with.
+
+    They lie on the defaults' side of zero.
+    """
     values = {}
     for index, (name, default) in enumerate(sorted(defaults.items())):
         base = 1.0 if default is None else default
-        values[symbol(name)] = base + 1e-3 * (1.0 + 0.618 * index)
+        shift = 1e-3 * (1.0 + 0.618 * index)
+        values[symbol(name)] = base + shift if base >= 0.0 else base - shift
     return values
 
 
@@ -122,7 +131,7 @@ def real_roots(expression: sp.Expr, variable: sp.Symbol, at: Mapping[sp.Symbol, 
             return _genuine([*edges, *inner], expression, variable, at)
         found = [r for b in branches for r in real_roots(expression.xreplace({piece: b}), variable, at)]
         return _genuine(found, expression, variable, at)
-    roots = _genuine(_smooth_roots(expression, variable), expression, variable, at)
+    roots = _genuine(_smooth_roots(expression, variable, at), expression, variable, at)
     if not sp.numer(sp.together(expression)).is_polynomial(variable):
         _complete(roots, expression, variable, at)
     return roots
@@ -157,7 +166,7 @@ def _too_many() -> DerivationError:
     )
 
 
-def _smooth_roots(expression: sp.Expr, variable: sp.Symbol) -> list[sp.Expr]:
+def _smooth_roots(expression: sp.Expr, variable: sp.Symbol, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
     numerator = sp.numer(sp.together(expression))
     polynomial = numerator.as_poly(variable)
     if polynomial is not None and polynomial.degree() <= 2:
@@ -169,12 +178,25 @@ def _smooth_roots(expression: sp.Expr, variable: sp.Symbol) -> list[sp.Expr]:
             root = sp.sqrt(b**2 - 4 * a * c)
             return [sp.simplify((-b - root) / (2 * a)), sp.simplify((-b + root) / (2 * a))]
         return []
+    if polynomial is not None and len(polynomial.terms()) == 2 and polynomial.monoms()[1] == (0,):
+        return _binomial_roots(polynomial, at)
     try:
         return [root for root in sp.solve(expression, variable) if not root.has(variable)]
     except (NotImplementedError, ValueError, TypeError) as error:
         raise DerivationError(
             f"cannot solve {expression} = 0 for {variable}", cure="write it as comparisons with closed-form solutions"
         ) from error
+
+
+def _binomial_roots(polynomial: sp.Poly, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
+    """The real roots of a x^n + c: one for an odd n, of the sign of -c/a; two for an even n, where there are any."""
+    n, power = polynomial.degree(), sp.cancel(-polynomial.nth(0) / polynomial.LC())
+    if n % 2:
+        record(polynomial.gen, [], [power], at)
+        sign = 1 if float(sp.N(power.subs(at))) >= 0.0 else -1
+        return [sign * (sign * power) ** sp.Rational(1, n)]
+    size = power ** sp.Rational(1, n)
+    return [-size, size]
 
 
 def _genuine(roots: list[sp.Expr], expression: sp.Expr, variable: sp.Symbol, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
@@ -244,7 +266,9 @@ def breakpoints(expressions: list[sp.Expr], variable: sp.Symbol, at: Mapping[sp.
     for expression in expressions:
         for root in real_roots(expression, variable, at):
             table.setdefault(round(float(sp.N(root.subs(at))), 9), root)
-    return [table[key] for key in sorted(table)]
+    edges = [table[key] for key in sorted(table)]
+    record(variable, edges, expressions, at)
+    return edges
 
 
 def sample_points(edges: list[float]) -> list[float]:

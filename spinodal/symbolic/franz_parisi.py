@@ -224,9 +224,9 @@ def _observables(
         if tilt.pieces is not None:
             of_weight, of_function = (tuple(map(rename, triple)) for triple in tilt.pieces)
             pieces = (of_weight, of_function)
-        splits = tuple(map(rename, tilt.splits))
+        splits, crossings = (tuple(map(rename, points)) for points in (tilt.splits, tilt.crossings))
         names = (rename.name(tilt.leaf), rename.name(tilt.name))
-        tilts[names] = Tilt(*names, rename(tilt.function), rename(tilt.log_weight), splits, pieces)
+        tilts[names] = Tilt(*names, rename(tilt.function), rename(tilt.log_weight), splits, crossings, pieces)
     return found, tilts
 
 

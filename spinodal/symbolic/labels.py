@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -28,8 +28,8 @@ class DiscreteLabels:
 
     @property
     def is_binary(self) -> bool:
-        """Whether the labels are +1 and -1."""
-        return set(self.values) == {sp.Integer(1), sp.Integer(-1)}
+        """Whether the labels are +1 and -1 (or one of them only)."""
+        return set(self.values) <= {sp.Integer(1), sp.Integer(-1)}
 
     def leaf(self, value: sp.Expr) -> Leaf:
         """P(y | u) for one label."""
@@ -38,7 +38,7 @@ class DiscreteLabels:
     @property
     def is_odd(self) -> bool:
         """Whether (y, u) -> (-y, -u) leaves the law unchanged."""
-        return self.is_binary and mirrored(self.leaf(sp.Integer(1)), self.leaf(sp.Integer(-1)))
+        return self.is_binary and len(self.values) == 2 and mirrored(self.leaf(sp.Integer(1)), self.leaf(sp.Integer(-1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,16 @@ def _flipped(law: DiscreteLabels, flip: sp.Expr) -> DiscreteLabels:
         raise DerivationError(
             "flip_probability needs labels +1 and -1", place="teacher.flip_probability", cure="add noise to the label"
         )
+    if len(law.values) == 1:
+        raise DerivationError(
+            f"the label is {law.values[0]} at every field", place=_PLACE, cure="for random labels remove [teacher]"
+        )
+    if flip == 0:
+        return law
     leaves = []
+    if flip == 1:
+        leaves = [replace(law.leaf(-value), tag=law.leaf(value).tag, label=value) for value in law.values]
+        return DiscreteLabels(law.values, tuple(leaves))
     for value in law.values:
         kept, swapped = law.leaf(value), law.leaf(-value)
         if kept.kind == "numerical":
@@ -211,4 +220,15 @@ def same_end(first: sp.Expr, second: sp.Expr) -> bool:
         return True
     if sp.oo in (first, second) or -sp.oo in (first, second):
         return False
-    return bool(sp.simplify(first - second) == 0)
+    difference = sp.simplify(first - second)
+    return bool(difference == 0) or _vanishes(difference)
+
+
+def _vanishes(expression: sp.Expr) -> bool:
+    """Whether an expression is zero at three random points, where simplification may not see that it is."""
+    symbols = sorted(expression.free_symbols, key=str)
+    for k in range(3):
+        value = sp.N(expression.subs({s: 0.1 + (0.618 * (i + 1) + 0.27 * k) % 0.8 for i, s in enumerate(symbols)}), 30)
+        if not value.is_number or abs(sp.re(value)) + abs(sp.im(value)) > 1e-14:
+            return False
+    return True

@@ -7,6 +7,7 @@ omega it changes fast (for the quadrature), and the function it averages (for ti
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -33,6 +34,8 @@ class Step:
 
 #: How far beside a point one of its sides is looked at.
 _BESIDE = sp.Rational(1, 10**9)
+#: Where concavity is looked at: around splits, and far from them.
+_AROUND, _FAR = (-0.5, -0.01, -1e-4, 1e-4, 0.01, 0.5), (-20.0, -8.0, -4.1, -1.9, -0.77, 0.83, 2.1, 3.9, 8.0, 20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +256,24 @@ def field_crossings(leaf: Leaf, point: sp.Expr, variance: sp.Expr) -> tuple[Step
             slope, curvature = -a * point - b, -a
         found[Step(point - variance * slope, leaf.smoothing - variance**2 * curvature)] = None
     return tuple(found)
+
+
+def exchanges(leaf: Leaf, at: Mapping[sp.Symbol, float]) -> bool:
+    """Whether pieces of a leaf's weight may exchange dominance where only numbers tell (``Leaf.steps`` knows the rest)."""
+    if leaf.kind == "intervals":
+        return leaf.smoothing == 0 and len(leaf.splits) > 1 and len(set(leaf.log_levels)) > 2
+    return leaf.kind == "pieces" and not _is_concave(leaf, at)
+
+
+def _is_concave(leaf: Leaf, at: Mapping[sp.Symbol, float]) -> bool:
+    """Whether a leaf's log-weight is concave in its variable, at generic parameters: its tilted measure has one peak."""
+    x = leaf.variable
+    table = {**at, **{s: 0.7 for s in leaf.log_weight.free_symbols if s not in at and s != x}}
+    places = sorted({*(float(sp.N(s.subs(table))) + d for s in leaf.splits for d in _AROUND), *_FAR})
+    formula = leaf.log_weight.subs(table)
+    values = [float(sp.N(formula.subs(x, place))) for place in places]
+    slopes = [(b - a) / (q - p) for (p, q), (a, b) in zip(pairwise(places), pairwise(values), strict=True)]
+    return all(after <= before + 1e-7 * (1.0 + abs(before)) for before, after in pairwise(slopes))
 
 
 def _pairs(count: int) -> list[tuple[int, int]]:

@@ -26,6 +26,8 @@ class Tilt:
 
     ``pieces`` are (c, A, B) of the log-weight c - A h^2/2 - B h and the function's coefficients of 1, h and h^2, all step
     functions of h, where both are quadratic between the splits: then the average is a sum over pieces, else numerical.
+    ``crossings`` are those of the splits where the function or the log-weight is not smooth: the average changes fast
+    where the tilted field crosses one (not where it crosses the barrier between two wells of a smooth energy).
     """
 
     leaf: str
@@ -33,6 +35,7 @@ class Tilt:
     function: sp.Expr
     log_weight: sp.Expr
     splits: tuple[sp.Expr, ...]
+    crossings: tuple[sp.Expr, ...] = ()
     pieces: tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]] | None = None
 
 
@@ -89,7 +92,9 @@ class Tilts:
         of_weight = _quadratic_weight(leaf) if len(splits) > 0 else None
         of_function = coefficients_in_pieces(function, x) if of_weight is not None else None
         pieces = None if of_weight is None or of_function is None else (of_weight, of_function)
-        self.table[leaf.tag, name] = Tilt(leaf.tag, name, function, log_weight(leaf), tuple(splits), pieces)
+        weight = log_weight(leaf)
+        crossings = edges if leaf.kind == "numerical" and weight.is_polynomial(x) else splits
+        self.table[leaf.tag, name] = Tilt(leaf.tag, name, function, weight, tuple(splits), tuple(crossings), pieces)
         return Tilted(sp.Symbol(leaf.tag), sp.Symbol(name), omega, variance, leaf.label)
 
 
@@ -319,6 +324,8 @@ def _teacher_given_student(variance: sp.Expr, m: sp.Expr, rho: sp.Expr) -> tuple
 
 def _classification_error(law: DiscreteLabels, variance: sp.Expr, m: sp.Expr, rho: sp.Expr) -> sp.Expr:
     """P(y sign(h) < 0) for a Gaussian student field of given variance and covariance m with the teacher's."""
+    if len(law.values) == 1:  # the sign of a field of mean zero is wrong half of the time
+        return sp.S.Half
     up = law.leaf(sp.Integer(1))
     if up.kind == "half-line" and up.edges[0].lower == 0 and up.edges[0].upper == sp.oo:
         return sp.acos(Ratio(m, Root(variance * (rho + up.smoothing)))) / sp.pi

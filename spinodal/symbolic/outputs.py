@@ -20,7 +20,13 @@ from spinodal.symbolic.structure import Structure
 from spinodal.symbolic.symbols import VARIANCE_H, VARIANCE_U
 
 _Y = symbol("y")
+#: The edges of a constraint that every field satisfies.
+_EVERYTHING = (Interval(-sp.oo, sp.oo),)
 _XI = symbol("_xi")
+#: How far from a pole an energy is looked at.
+_NEAR_POLE = 1e-8
+#: How low an energy is there that falls to minus infinity.
+_DEEP = -1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,10 @@ def output_channel(
         values = (sp.Integer(1), sp.Integer(-1)) if law is None else law.values
         students = [add(value, _student_tag(value)) for value in values]
         blind = all(_same_leaf(students[0], other) for other in students[1:])
+        if all(leaf.edges == _EVERYTHING for leaf in students) and not any(leaf.log_levels[0] for leaf in students):
+            raise DerivationError(
+                "the constraint holds for every field h", place="loss.constraint", cure="it must restrict h"
+            )
         symmetric = len(students) == 2 and mirrored(students[0], students[1])
         odd = symmetric and (law is None or law.is_odd)
         if blind:  # the loss does not read the label
@@ -132,7 +142,9 @@ def output_channel(
     if bayes_optimal:
         assert law is not None
         assert spec.teacher is not None
-        prediction = bayes_prediction(law, to_sympy(spec.teacher.label.root), at)
+        flip = spec.teacher.flip_probability
+        rule, flipped = to_sympy(spec.teacher.label.root), None if flip is None else to_sympy(flip.root)
+        prediction = bayes_prediction(law, rule, flipped, at)
     else:
         prediction = loss_prediction(spec.loss, law, at, odd=blind or symmetric)
     return Output(channel, law, energies, blind, prediction)
@@ -181,6 +193,7 @@ class _LossLeaves:
         assert self.loss.energy is not None
         with placed("loss.energy"):
             energy = to_sympy(self.loss.energy.root).subs(_Y, label)
+            _check_poles(energy, {**self.at, **{s: 0.7 for s in label.free_symbols if s not in self.at}})
             return self._energy(energy, label, tag), energy
 
     def _constraint(self, label: sp.Expr, tag: str) -> Leaf:
@@ -194,15 +207,11 @@ class _LossLeaves:
                 place="loss.constraint",
                 cure="check the comparison's direction",
             )
-        if len(intervals) == 1 and intervals[0].lower == -sp.oo and intervals[0].upper == sp.oo:
-            raise DerivationError(
-                "the constraint holds for every field h", place="loss.constraint", cure="it must restrict h"
-            )
         zero = (sp.Integer(0),) * len(intervals)
         ends = [e for i in intervals for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)]
         domain = tuple((sp.simplify(b - a), "the constraint's edges") for a, b in pairwise(ends))
         domain = tuple((expression, text) for expression, text in domain if not expression.is_positive)
-        half = len(intervals) == 1 and (intervals[0].lower == -sp.oo or intervals[0].upper == sp.oo)
+        half = len(intervals) == 1 and (intervals[0].lower == -sp.oo) != (intervals[0].upper == sp.oo)
         return Leaf(
             tag, "half-line" if half else "intervals", H, label=label, edges=intervals, log_levels=zero, domain=domain
         )
@@ -264,6 +273,25 @@ class _LossLeaves:
             log_weight=-self.beta * energy,
             splits=splits,
         )
+
+
+def _check_poles(energy: sp.Expr, at: Mapping[sp.Symbol, float]) -> None:
+    """Refuse an energy that falls to minus infinity at a pole: its weight exp(-E/T) cannot be normalised."""
+    denominator = sp.denom(sp.together(energy))
+    if not denominator.has(H):
+        return
+    try:
+        poles = breakpoints([denominator], H, at)
+    except DerivationError:
+        return
+    for pole in poles:
+        place = float(sp.N(pole.subs(at)))
+        beside = [sp.N(energy.subs(at).subs(H, place + side)) for side in (-_NEAR_POLE, _NEAR_POLE)]
+        if any(value.is_real and value < _DEEP for value in beside):
+            raise DerivationError(
+                f"the energy falls to minus infinity at h = {place:.4g}",
+                cure="it must be bounded below, or exp(-energy/temperature) has no finite average",
+            )
 
 
 def _barriers(energy: sp.Expr, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:

@@ -17,11 +17,12 @@ from spinodal.spec.types import Loss
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import breakpoints, condition, kinks, symbol, to_sympy
 from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, U
+from spinodal.symbolic.partitions import record
 
 _Y = symbol("y")
 _MARGIN = sp.Dummy("margin", real=True)
-#: A margin so large that a loss tells right from wrong by it.
-_LARGE = 1000
+#: Margins by which a loss tells right from wrong, the largest first of all.
+_MARGINS = (1000.0, 3.0, 1.0, 0.3, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,25 @@ class Prediction:
 FIELD = Prediction(H, (sp.Integer(0),))
 
 
-def bayes_prediction(law: LabelLaw, label: sp.Expr, at: Mapping[sp.Symbol, float]) -> Prediction | None:
+def bayes_prediction(
+    law: LabelLaw, label: sp.Expr, flip: sp.Expr | None, at: Mapping[sp.Symbol, float]
+) -> Prediction | None:
     """The teacher's rule without its noise, applied to the student's field; None where its edges have no closed form.
 
     Args:
         law: the labels.
         label: the teacher's formula in u and noise.
+        flip: the probability with which labels +-1 are flipped.
         at: generic parameter values.
     """
     rule = label.subs({U: H, NOISE: 0})
     if isinstance(law, DiscreteLabels) and law.is_binary and isinstance(rule, sp.sign):
         rule = rule.args[0]
+        if flip is not None:  # where most labels are flipped, the best answer is the opposite of the rule
+            kept = 1 - 2 * flip
+            record(H, (), (kept,), at)
+            if float(sp.N(kept.subs(at))) < 0.0:
+                rule = -rule
         if _is_positive_multiple_of_field(rule, at):
             return FIELD
     return _with_edges(rule, at)
@@ -72,9 +81,11 @@ def loss_prediction(loss: Loss, law: LabelLaw | None, at: Mapping[sp.Symbol, flo
         odd: whether the loss of +-1 labels is invariant under (y, h) -> (-y, -h).
     """
     binary = law is None or (isinstance(law, DiscreteLabels) and law.is_binary)
+    formulas = list(_formulas(loss))
+    if not any(formula.has(_Y) for formula in formulas):
+        return None
     if binary and odd:
         return FIELD
-    formulas = list(_formulas(loss))
     if binary:
         for g in _candidates(formulas, lambda slope: slope.has(H)):
             reduced = [sp.simplify(f.subs(_Y, _MARGIN / g)) for f in formulas]
@@ -123,9 +134,9 @@ def _candidates(formulas: list[sp.Expr], wanted: object) -> Iterator[sp.Expr]:
 
 
 def _direction(loss: Loss, g: sp.Expr, at: Mapping[sp.Symbol, float]) -> int:
-    """1 where large margins y g are right, -1 where they are wrong, 0 where the loss does not tell."""
+    """1 where positive margins y g are right, -1 where they are wrong, 0 where the loss does not tell."""
 
-    def level(margin: int) -> float:
+    def level(margin: float) -> float:
         if loss.energy is not None:
             energy = sp.simplify(to_sympy(loss.energy.root).subs(_Y, _MARGIN / g))
             return float(sp.N(energy.subs(at).subs(_MARGIN, margin)))
@@ -133,7 +144,7 @@ def _direction(loss: Loss, g: sp.Expr, at: Mapping[sp.Symbol, float]) -> int:
         holds = sp.simplify(condition(loss.constraint.root).subs(_Y, _MARGIN / g)).subs(at).subs(_MARGIN, margin)
         return 0.0 if holds == sp.true else 1.0
 
-    right, wrong = level(_LARGE), level(-_LARGE)
+    right, wrong = (sum(level(side * margin) for margin in _MARGINS) for side in (1.0, -1.0))
     return 1 if right < wrong else -1 if wrong < right else 0
 
 

@@ -178,3 +178,33 @@ def test_an_observable_that_the_rule_does_not_resolve_is_warned_about() -> None:
     (warning,) = unresolved({"energy": 0.5, "training_error": 0.25}, {"energy": 0.5 + 1e-9, "training_error": 0.2501})
     assert warning.startswith("training_error is accurate to about 0.0001 only")
     assert not unresolved({"replicon": -np.inf}, {"replicon": -np.inf})
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [
+        "max(0,1-y*h)+0.2*step(-y*h)",
+        "abs(y-h)+0.2*step(-y*h)",
+        "min((y-h)**2,2)",
+        "2*step(-y*h)+step(0.5-y*h)",
+    ],
+)
+def test_energies_of_losses_with_jumps_and_slopes_are_slopes_of_the_free_energy_at_low_temperature(energy: str) -> None:
+    temperature = 0.003
+    model = declare(
+        "jumps",
+        weights="spherical",
+        teacher={"weights": "gaussian", "label": "sign(u-0.3)", "flip_probability": 0.1},
+        loss={"energy": energy, "temperature": "T"},
+        alpha=6.0,
+        T=temperature,
+    )
+    state = model.solve(T=temperature)
+    d = 0.02 * temperature
+
+    def free_energy(t: float) -> float:
+        return -t * float(model.solve(T=t).free_entropy)
+
+    slope = (free_energy(temperature + d) - free_energy(temperature - d)) / (2 * d)
+    assert state["energy"] == pytest.approx(free_energy(temperature) - temperature * slope, abs=1e-6)
+    assert state["entropy"] == pytest.approx(-slope, abs=3e-4)

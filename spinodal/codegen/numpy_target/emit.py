@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, GroundKernel, PeakKernel, Program, Result, Routine
+from spinodal.codegen.ir import Assign, GroundKernel, Kernel, PeakKernel, Program, Result, Routine
 from spinodal.codegen.numpy_target.frame import block_size, follower, header, interface, origin
 from spinodal.codegen.numpy_target.kernels import inner_functions, kernel_function
-from spinodal.codegen.numpy_target.leaves import leaf_function, teacher_density_function, tilt_function
+from spinodal.codegen.numpy_target.leaves import leaf_function, takeovers_function, teacher_density_function, tilt_functions
+from spinodal.codegen.numpy_target.partitions import partitions_function
 from spinodal.codegen.numpy_target.printer import name_of, source
 
 
@@ -24,7 +25,8 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
     parts = [
         header(program, identity, equations),
         *(leaf_function(leaf) for leaf in program.leaves),
-        *(tilt_function(tilt, program) for tilt in program.tilts),
+        *(takeovers_function(leaf) for leaf in program.leaves if leaf.tag in _taken_over(program)),
+        *tilt_functions(program),
     ]
     if program.teacher_density is not None:
         parts.append(teacher_density_function(program))
@@ -36,8 +38,16 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
         parts.append(follower(program))
     if program.breaking is not None and program.breaking.given is not None:
         parts.append(block_size(program, program.breaking.given))
+    if program.partitions:
+        parts.append(partitions_function(program))
     parts.append(interface(program))
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _taken_over(program: Program) -> set[str]:
+    """The leaves whose pieces exchange dominance inside an average."""
+    kernels = [stage for routine in program.routines for stage in routine.stages if isinstance(stage, Kernel)]
+    return {takeover.leaf for kernel in kernels for takeover in kernel.takeovers}
 
 
 def _routine(routine: Routine, program: Program) -> str:

@@ -17,10 +17,19 @@ from spinodal.codegen.ir import (
     Program,
     Routine,
     StepInZ,
+    TakeoversInZ,
 )
 from spinodal.codegen.nodes import reads
 from spinodal.codegen.numpy_target.ground import ground_blocks_kernel, ground_kernel
-from spinodal.codegen.numpy_target.leaves import free_symbols_of, leaf_parameters, rule_argument, tilt_parameters, tilt_rule
+from spinodal.codegen.numpy_target.leaves import (
+    free_symbols_of,
+    is_numerical,
+    leaf_parameters,
+    measure_name,
+    measure_parameters,
+    rule_argument,
+    tilt_parameters,
+)
 from spinodal.codegen.numpy_target.peaks import peak_kernel
 from spinodal.codegen.numpy_target.printer import name_of, source
 from spinodal.codegen.numpy_target.products import weighted_sums
@@ -84,18 +93,38 @@ def kernel_function(
         return "\n".join(lines)
     for k, step in enumerate(kernel.steps):
         lines.append(f"    step_{k} = runtime.step({_step_arguments(step)})")
-    steps = ", ".join(f"step_{k}" for k in range(len(kernel.steps)))
+    steps = ", ".join([*(f"step_{k}" for k in range(len(kernel.steps))), *(_takeovers(t, leaves) for t in kernel.takeovers)])
     lines += ["", f"    def integrands({name_of(kernel.z)}, weight{arguments}):"]
     on_nodes, sums = weighted_sums(kernel.body, [expression for _, expression in kernel.outputs])
     lines += [f"        {line}" for line in _body(on_nodes, leaves, tilts, owner)]
     lines += [f"        {line}" for line in sums.lines]
     lines += [_INDENT + line for line in _returned(sums.values)]
-    call = f"runtime.average(integrands, rule, [{steps}]{arguments})"
+    nested = ", nested=True" if _has_numerical_leaf(kernel.body, leaves, tilts) else ""
+    call = f"runtime.average(integrands, rule, [{steps}]{arguments}{nested})"
     if total:
         lines += ["", f"    return [runtime.gather(b, average, {total}) for average in {call}]"]
     else:
         lines += ["", f"    return {call}"]
     return "\n".join(lines)
+
+
+def _has_numerical_leaf(
+    body: Sequence[Assign | Call | Inner], leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]
+) -> bool:
+    """Whether a body calls averages whose nodes follow the rule."""
+    for item in body:
+        if isinstance(item, Call) and item.function == "primitive" and rule_argument(leaves[item.tag[0]]):
+            return True
+        if isinstance(item, Call) and item.function == "tilted" and is_numerical(tilts[item.tag[0], item.tag[1]], leaves):
+            return True
+    return False
+
+
+def _takeovers(takeover: TakeoversInZ, leaves: Mapping[str, Leaf]) -> str:
+    leaf = leaves[takeover.leaf]
+    symbols = (*sorted(leaf.label.free_symbols, key=str), *leaf_parameters(leaf))
+    arguments = ", ".join([*map(source, takeover.parts), *map(name_of, symbols)])
+    return f"*_takeovers_{leaf.tag}({arguments})"
 
 
 def _step_arguments(step: StepInZ) -> str:
@@ -155,7 +184,7 @@ def _body(
     tilts: Mapping[tuple[str, str], Tilt],
     owner: str,
 ) -> list[str]:
-    """The lines of a body; the Gaussian tail and density of one argument come out of one call."""
+    """The lines of a body; what one call answers together (tail and density, averages in one measure) is asked once."""
     calls = {(item.function, item.arguments): item for item in body if isinstance(item, Call)}
     lines: list[str] = []
     paired: set[sp.Symbol] = set()
@@ -173,8 +202,35 @@ def _body(
                     lines.append(f"{targets} = special.gaussian_tail_and_density({argument})")
                 paired.update(names)
                 continue
+        if isinstance(item, Call) and item.function == "tilted" and is_numerical(tilts[item.tag[0], item.tag[1]], leaves):
+            if item.outputs[0][1] not in paired:
+                together = _same_measure(item, body, tilts)
+                paired.update(call.outputs[0][1] for call in together)
+                lines.append(_averages(together, tilts))
+            continue
         lines.append(_item(item, leaves, tilts))
     return lines
+
+
+def _same_measure(item: Call, body: Sequence[Assign | Call | Inner], tilts: Mapping[tuple[str, str], Tilt]) -> list[Call]:
+    """The calls of a body for tilted averages in the measure of one of them."""
+    tilt = tilts[item.tag[0], item.tag[1]]
+    found = []
+    for other in body:
+        if isinstance(other, Call) and other.function == "tilted" and other.arguments == item.arguments:
+            one = tilts[other.tag[0], other.tag[1]]
+            if (one.leaf, one.log_weight, one.splits, one.pieces) == (tilt.leaf, tilt.log_weight, tilt.splits, None):
+                found.append(other)
+    return found
+
+
+def _averages(calls: Sequence[Call], tilts: Mapping[tuple[str, str], Tilt]) -> str:
+    """The line that takes several averages in one measure."""
+    tilt = tilts[calls[0].tag[0], calls[0].tag[1]]
+    targets = ", ".join(name_of(call.outputs[0][1]) for call in calls)
+    arguments = [*map(source, calls[0].arguments[:2]), *(name_of(s) for s in measure_parameters(tilt, tilts.values()))]
+    names = ", ".join(f'"{call.tag[1]}"' for call in calls)
+    return f"{targets}, = {measure_name(tilt, tilts.values())}({', '.join(arguments)}, rule, {names})"
 
 
 def _returned(values: Iterable[str]) -> list[str]:
@@ -202,7 +258,11 @@ def _read(
             leaf = leaves[item.tag[0]]
             found |= {*leaf.label.free_symbols, *leaf_parameters(leaf)}
         elif item.function == "tilted":
-            found |= set(tilt_parameters(tilts[item.tag[0], item.tag[1]], leaves.get(item.tag[0])))
+            tilt = tilts[item.tag[0], item.tag[1]]
+            if is_numerical(tilt, leaves):
+                found |= set(measure_parameters(tilt, tilts.values()))
+            else:
+                found |= set(tilt_parameters(tilt, leaves.get(tilt.leaf)))
     return found
 
 
@@ -224,9 +284,7 @@ def _item(item: Assign | Call, leaves: Mapping[str, Leaf], tilts: Mapping[tuple[
             return f"{name_of(names[0])} = special.log_gaussian({first})"
         case "tilted":
             tilt = tilts[item.tag[0], item.tag[1]]
-            leaf_of_tilt = leaves.get(tilt.leaf)
-            arguments = "".join(f", {name_of(s)}" for s in tilt_parameters(tilt, leaf_of_tilt))
-            arguments += tilt_rule(tilt, leaf_of_tilt)
+            arguments = "".join(f", {name_of(s)}" for s in tilt_parameters(tilt, leaves.get(tilt.leaf)))
             variance = source(item.arguments[1])
             return f"{name_of(names[0])} = _tilted_{item.tag[0]}_{item.tag[1]}({first}, {variance}{arguments})"
         case "log_tail" | "log_two_cosh" | "primitive":

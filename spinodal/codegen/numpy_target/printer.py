@@ -11,6 +11,7 @@ from sympy.printing.numpy import NumPyPrinter
 
 #: Names that generated code uses itself. The derivation's own symbols begin with an underscore, which no parameter may.
 _TAKEN = frozenset({"np", "special", "interval", "pieces", "tilted", "nested", "bivariate", "quadrature", "runtime"})
+_TAKEN |= {"partitions", "takeovers"}
 _TAKEN |= {
     "x",
     "p",
@@ -141,6 +142,12 @@ class SourcePrinter(NumPyPrinter):
 
     def _print_erfc(self, expr: sp.erfc) -> str:
         return f"special.erfc({self._print(expr.args[0])})"
+
+    def _print_erfinv(self, expr: sp.erfinv) -> str:
+        return f"special.erfinv({self._print(expr.args[0])})"
+
+    def _print_erfcinv(self, expr: sp.erfcinv) -> str:
+        return f"special.erfcinv({self._print(expr.args[0])})"
 
     def _print_log(self, expr: sp.log) -> str:
         (argument,) = expr.args
