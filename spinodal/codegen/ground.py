@@ -1,12 +1,12 @@
 """Lowering of averages over ground states: one kernel per site and measure, with the sums over its kinks.
 
-Integrands are functions of five node arrays (z, on which side of 0 the maximiser is, Lambda and its derivatives), sums over
+Integrands are functions of five node arrays (z, what is observed at the maximiser, Lambda and its derivatives), sums over
 kinks of three: the field and Lambda' on the two sides (``numeric/ground.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -15,14 +15,14 @@ from spinodal.codegen.nodes import Context, leaf_data, reads, targets
 from spinodal.codegen.peaks import FIELD, LOWER, UPPER, ManyBuilder, PeakGroup, coordinates, named, parted
 from spinodal.symbolic.averages import Evaluated
 from spinodal.symbolic.formulas import symbol
-from spinodal.symbolic.ground import Ground, InfiniteAtJump, PositiveShare
+from spinodal.symbolic.ground import Ground, InfiniteAtJump, Observed
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.maximisers import ABOVE, Kinks
 from spinodal.symbolic.peaks import T
 from spinodal.symbolic.pieces import branch_at
 
-#: Node arrays: the share of the positive side, Lambda, and its first and second derivative.
-SHARE, HEIGHT, SLOPE, BEND = (sp.Symbol(f"_{name}", real=True) for name in ("share", "height", "slope", "bend"))
+#: Node arrays: what is observed, Lambda, and its first and second derivative.
+SEEN, HEIGHT, SLOPE, BEND = (sp.Symbol(f"_{name}", real=True) for name in ("seen", "height", "slope", "bend"))
 #: A point of the piece on which the potential is evaluated.
 PLACE = sp.Symbol("_place", real=True)
 _BY_ORDER = (HEIGHT, SLOPE, BEND)
@@ -41,14 +41,14 @@ def ground_kernel(
     leaf = context.leaves[str(site.tag)]
     plain, sums = parted(nodes)
     z, fields = coordinates(plain)
-    arrays = (SHARE, *_BY_ORDER)
+    arrays = (SEEN, *_BY_ORDER)
     builder = ManyBuilder(context, (z,), fields)
     body, values = named(builder, [builder.rewrite(_at_node(node.integrand)) for _, node in plain])
     kink_builder = ManyBuilder(context, (FIELD,), {}, shared=builder)
     kink_body, kink_values = named(kink_builder, [kink_builder.rewrite(_at_kink(found)) for _, found in sums])
     mean, variance = builder.scalar(group.mean), builder.scalar(site.variance)
     root = builder.scalar(sp.sqrt(group.variance))
-    what = site_of(leaf, site.label)
+    what = site_of(leaf, site.label, observed_in([node.integrand for _, node in plain]))
     planted = tuple(Planted(variable, str(kind), splits[variable]) for variable, kind in group.planted)
     z_steps = builder.along(z)
     items = [*builder.hoisted, *body, *kink_body]
@@ -77,16 +77,30 @@ def ground_kernel(
     )
 
 
-def site_of(leaf: Leaf, label: sp.Expr) -> GroundSite:
+def observed_in(integrands: Iterable[sp.Expr]) -> sp.Expr | None:
+    """The function of the maximiser that integrands read, if any."""
+    found = {node.function for integrand in integrands for node in integrand.atoms(Observed)}
+    if len(found) > 1:
+        raise NotImplementedError("several functions of one maximiser")
+    return found.pop() if found else None
+
+
+def site_of(leaf: Leaf, label: sp.Expr, observed: sp.Expr | None = None) -> GroundSite:
     """What is maximised: minus the energy with its derivatives in ``T`` and its pieces, or a discrete weight's points."""
     steps = tuple(StepInZ(-split, sp.Integer(1)) for split in leaf.splits) or (StepInZ(sp.Integer(0), sp.Integer(1)),)
     if leaf.kind == "discrete":
         potential, cuts, points = (), (), tuple(zip(leaf.values, leaf.log_levels, strict=True))
     else:
         assert label == leaf.label
-        minus_energy = branch_at(leaf.log_weight, leaf.variable, T).xreplace({leaf.variable: PLACE})
+        minus_energy = _on_piece(leaf, leaf.log_weight)
         potential, cuts, points = tuple(minus_energy.diff(T, k) for k in range(3)), leaf.splits, ()
-    return GroundSite(leaf.variable == symbol("w"), T, PLACE, potential, leaf.kind == "pieces", cuts, points, steps)
+    seen = None if observed is None else _on_piece(leaf, observed)
+    return GroundSite(leaf.variable == symbol("w"), T, PLACE, potential, leaf.kind == "pieces", cuts, points, steps, seen)
+
+
+def _on_piece(leaf: Leaf, formula: sp.Expr) -> sp.Expr:
+    """A formula at ``T`` on the piece that holds ``PLACE``."""
+    return branch_at(formula, leaf.variable, T).xreplace({leaf.variable: PLACE})
 
 
 def steps_and_splits(site: GroundSite, z_steps: Sequence[StepInZ], planted: Sequence[Planted]) -> list[sp.Expr]:
@@ -96,7 +110,7 @@ def steps_and_splits(site: GroundSite, z_steps: Sequence[StepInZ], planted: Sequ
 
 
 def _at_node(expression: sp.Expr) -> sp.Expr:
-    table: dict[sp.Expr, sp.Expr] = dict.fromkeys(expression.atoms(PositiveShare), SHARE)
+    table: dict[sp.Expr, sp.Expr] = dict.fromkeys(expression.atoms(Observed), SEEN)
     return expression.xreplace(table | {node: _BY_ORDER[node.order] for node in expression.atoms(Ground)})
 
 

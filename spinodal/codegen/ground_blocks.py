@@ -1,8 +1,8 @@
 """Lowering of averages over ground states in blocks of copies: one kernel per outer measure, with one inner pass.
 
 Nested nodes of an outer integrand become arrays (``numeric/ground_blocks.py``): log E[e^w], tilted means, sums over jumps.
-Their own integrands are functions of six inner arrays: the field, its displacement from its mean, on which side of 0 the
-maximiser is, Lambda and its derivatives; at a jump of the field, its displacement and Lambda' on the two sides.
+Their own integrands are functions of six inner arrays: the field, its displacement from its mean, what is observed at the
+maximiser, Lambda and its derivatives; at a jump of the field, its displacement and Lambda' on the two sides.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
-from spinodal.codegen.ground import BEND, HEIGHT, PLACE, SHARE, SLOPE, site_of, steps_and_splits
+from spinodal.codegen.ground import BEND, HEIGHT, PLACE, SEEN, SLOPE, observed_in, site_of, steps_and_splits
 from spinodal.codegen.ir import GroundBlocksKernel, Planted
 from spinodal.codegen.nodes import NESTED, Context, leaf_data, reads, targets
 from spinodal.codegen.peaks import LOWER, UPPER, ManyBuilder, named
 from spinodal.symbolic.averages import Average, Evaluated, Measure, explicit_fields, standard_normals
-from spinodal.symbolic.ground import Ground, InfiniteAtJump, PositiveShare
+from spinodal.symbolic.ground import ANSWERED, Ground, InfiniteAtJump, Observed
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.maximisers import ABOVE, Follower
 from spinodal.symbolic.nested import Displacement, LogAverage, TiltedKinks
@@ -59,7 +59,7 @@ def ground_blocks_kernel(
     centre = (builder.scalar(offset), builder.scalar(slopes.get(z, sp.Integer(0))))
     spread, size = builder.scalar(found.measure.loading[0, 0]), builder.scalar(found.size)
     variance = builder.scalar(site.variance)
-    what = site_of(leaf, site.label)
+    what = site_of(leaf, site.label, observed_in(found.means))
     planted = tuple(Planted(variable, str(kind), splits[variable]) for variable, kind in measure.planted)
     z_steps = builder.along(z)
     items = [*builder.hoisted, *body, *inner_body, *jump_body]
@@ -72,7 +72,7 @@ def ground_blocks_kernel(
         PLACE,
         OMEGA,
         AWAY,
-        SHARE,
+        SEEN,
         *_BY_ORDER,
         LOWER,
         UPPER,
@@ -103,8 +103,7 @@ def ground_blocks_kernel(
         kink_sums=(),
         spread=spread,
         size=size,
-        inner_variables=(OMEGA, AWAY, SHARE, *_BY_ORDER),
-        signed=any(g.has(PositiveShare) for g in found.means),
+        inner_variables=(OMEGA, AWAY, SEEN, *_BY_ORDER),
         inner_body=tuple(inner_body),
         inner_means=tuple(zip(found.means.values(), means, strict=True)),
         inner_sums=tuple(zip(found.sums.values(), sums, strict=True)),
@@ -129,7 +128,7 @@ class _Collected:
     @property
     def site(self) -> Ground:
         """The ground state that is followed: cut most finely, where several are."""
-        return min(self.followers, key=lambda point: (not str(point.tag).endswith("_signed"), str(point)))
+        return min(self.followers, key=lambda point: (not str(point.tag).endswith(ANSWERED), str(point)))
 
     @property
     def size(self) -> sp.Expr:
@@ -161,7 +160,7 @@ class _Collected:
 
     def at_node(self, expression: sp.Expr) -> sp.Expr:
         """The integrand of a mean in inner node arrays."""
-        table: dict[sp.Expr, sp.Expr] = dict.fromkeys(expression.atoms(PositiveShare), SHARE)
+        table: dict[sp.Expr, sp.Expr] = dict.fromkeys(expression.atoms(Observed), SEEN)
         table |= {node: _BY_ORDER[node.order] for node in expression.atoms(Ground)}
         return self._in_arrays(expression, table)
 

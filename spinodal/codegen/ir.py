@@ -223,6 +223,7 @@ class GroundSite:
         cuts: where pieces meet.
         points: (weight, minus the energy) of discrete weights.
         t_steps: where the potential changes fast.
+        observed: a function of the maximiser, in the same variables; None for none.
     """
 
     weight: bool
@@ -233,11 +234,13 @@ class GroundSite:
     cuts: tuple[sp.Expr, ...]
     points: tuple[tuple[sp.Expr, sp.Expr], ...]
     t_steps: tuple[StepInZ, ...]
+    observed: sp.Expr | None = None
 
     @property
     def expressions(self) -> tuple[sp.Expr, ...]:
         """Everything it depends on."""
-        return (*self.potential, *self.cuts, *(part for point in self.points for part in point))
+        seen = () if self.observed is None else (self.observed,)
+        return (*self.potential, *seen, *self.cuts, *(part for point in self.points for part in point))
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +258,7 @@ class GroundKernel:
         variance: V in Lambda(omega, V).
         site: what is maximised.
         z_steps: where other factors of the integrands change fast.
-        node_variables: z, the share of positive maximisers, Lambda and its first two derivatives, at a node.
+        node_variables: z, what is observed at the maximiser, Lambda and its first two derivatives, at a node.
         body: assignments and calls on the nodes.
         averages: (average's symbol, node expression).
         kink_variables: omega and Lambda' below and above, at a kink.
@@ -306,8 +309,7 @@ class GroundBlocksKernel(GroundKernel):
     Attributes:
         spread: the standard deviation of the inner field.
         size: mu in w = mu Lambda.
-        inner_variables: the field, its displacement, the share of positive maximisers, Lambda and its first two derivatives.
-        signed: whether a mean reads the share of positive maximisers.
+        inner_variables: the field, its displacement, what is observed at the maximiser, Lambda and its two derivatives.
         inner_body: assignments and calls on inner nodes.
         inner_means: (array of outer nodes, expression on inner nodes whose tilted mean it is).
         inner_sums: (array of outer nodes, expression at a jump); ``kink_variables`` are the field, its displacement, Lambda'
@@ -317,7 +319,6 @@ class GroundBlocksKernel(GroundKernel):
     spread: sp.Expr
     size: sp.Expr
     inner_variables: tuple[sp.Symbol, ...]
-    signed: bool
     inner_body: tuple[Assign | Call | Inner, ...]
     inner_means: tuple[tuple[sp.Symbol, sp.Expr], ...]
     inner_sums: tuple[tuple[sp.Symbol, sp.Expr], ...]

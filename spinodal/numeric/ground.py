@@ -38,6 +38,8 @@ _UNIFORM, _GRADED, _REFINED = 41, 24, 65
 _ITERATIONS = 60
 #: Steps that have become shorter than this, relatively, and no longer shrink, are rounding.
 _ROUNDING = 1e-11
+#: The rounding of a height, relatively.
+_EPSILON = 2.3e-16
 #: Levels that differ by less, relatively, meet.
 _MEET = 1e-13
 #: Breaks at which the slope changes by less, relatively, are no jumps.
@@ -59,9 +61,10 @@ def averages(
     """Averages, then sums over breaks, for all rows in cache-sized blocks; each is an array [b].
 
     Args:
-        integrands: the averages from (z, share, height, slope, bend, weight, *arguments): nodes [b, n] of the standard
-            normal behind omega, whether the maximiser is positive (the probability of it, as T -> 0, where it sits on a kink
-            at 0), Lambda, its first and second derivative, weights; arguments [b, 1]. None for no averages.
+        integrands: the averages from (z, seen, height, slope, bend, weight, *arguments): nodes [b, n] of the standard
+            normal behind omega, what the site observes at the maximiser (its mean, as T -> 0, where that sits on a kink; 0
+            where it observes nothing), Lambda, its first and second derivative, weights; arguments [b, 1]. None for no
+            averages.
         summands: what is summed over breaks, from (omega, below, above, *arguments), each [b, K], ``below`` and ``above``
             being Lambda' on the two sides; None for no sums.
         site: what is maximised.
@@ -154,7 +157,7 @@ class Field:
     @cached_property
     def elements(self) -> Elements:
         """Pieces and points in order of t."""
-        parts: list[tuple[Array, ...]] = []  # low, high, place, level, is_point, exists, left, right
+        parts: list[tuple[Array, ...]] = []  # low, high, place, beyond, level, is_point, exists, left, right
         yes, nothing = np.ones((self.rows, 1)), np.zeros((self.rows, 1))
         if self.site.potential is None:
             t = np.concatenate([value for value, _ in self.points], axis=1)
@@ -163,32 +166,45 @@ class Field:
             t, level = (np.take_along_axis(part, order, axis=1) for part in (t, level))
             full = np.ones_like(t)
             ends = np.full_like(t, -np.inf), np.full_like(t, np.inf)
-            return Elements(t, t, *ends, t, level, full > 0, full > 0, full, full)
-        cuts = np.sort(np.concatenate(self.cuts, axis=1), axis=1) if self.cuts else np.zeros((self.rows, 0))
+            return Elements(t, t, *ends, t, t, level, full > 0, full > 0, full, full)
+        cuts = self._cuts()
         count = cuts.shape[1]
         infinite = np.full((self.rows, 1), np.inf)
         bounds = np.concatenate([-infinite, cuts, infinite], axis=1)
         places = np.zeros((self.rows, 1)) if not count else np.concatenate(
             [cuts[:, :1] - 1.0, 0.5 * (cuts[:, 1:] + cuts[:, :-1]), cuts[:, -1:] + 1.0], axis=1
         )  # fmt: skip
+        sides = _beside_cuts(bounds, places)
         for k in range(count + 1):
             low, high, place = bounds[:, k : k + 1], bounds[:, k + 1 : k + 2], places[:, k : k + 1]
             runs = [(low, high, yes)] if self.site.quadratic else self._concave_runs(low, high, place)
-            parts += [(a, b, place, nothing, nothing, exists * (b > a), nothing, nothing) for a, b, exists in runs]
+            parts += [(a, b, place, place, nothing, nothing, exists * (b > a), nothing, nothing) for a, b, exists in runs]
             if k < count:
-                (one, left, _), (other, right, _) = (self.potential(high, places[:, j : j + 1]) for j in (k, k + 1))
+                before, after = sides[0][:, k : k + 1], sides[1][:, k : k + 1]
+                (one, left, _), (other, right, _) = (self.potential(high, at) for at in (before, after))
                 level = np.fmax(one, other)
                 left = np.where(level - one > _MEET * (1.0 + np.abs(level)), np.inf, left)
                 right = np.where(level - other > _MEET * (1.0 + np.abs(level)), -np.inf, right)
-                parts.append((high, high, place, level, yes, yes, left, right))
+                parts.append((high, high, before, after, level, yes, yes, left, right))
         columns = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
-        low, high, place, level, is_point, exists, left, right = columns
+        low, high, place, beyond, level, is_point, exists, left, right = columns
         first, last = self._turning(low, high, place, is_point > 0)
         concave = exists > 0
         if self.site.quadratic:  # a convex piece has its maximum at an end
             inside = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
             concave &= (is_point > 0) | (self.follow(inside, *self.potential(inside, place)[1:])[1] > 0.0)
-        return Elements(low, high, first, last, place, level, is_point > 0, concave, left, right)
+        return Elements(low, high, first, last, place, beyond, level, is_point > 0, concave, left, right)
+
+    def _cuts(self) -> Array:
+        """Where pieces meet [b, K], in order; a cut that a row lacks (nan, as sqrt(y) for y < 0) repeats another one."""
+        if not self.cuts:
+            return np.zeros((self.rows, 0))
+        cuts = np.concatenate(self.cuts, axis=1)
+        missing = ~np.isfinite(cuts)
+        if missing.any():
+            some = np.where(missing, np.inf, cuts).min(axis=1, keepdims=True)
+            cuts = np.where(missing, np.where(np.isfinite(some), some, 0.0), cuts)
+        return np.sort(cuts, axis=1)
 
     def _turning(self, low: Array, high: Array, place: Array, is_point: Mask) -> tuple[Array, Array]:
         ends = []
@@ -317,20 +333,23 @@ class Field:
         low = np.broadcast_to(self.mean - EDGE * self.root, left.low.shape).copy()
         high = np.broadcast_to(self.mean + EDGE * self.root, left.low.shape).copy()
 
-        def difference(omega: Array) -> tuple[Array, Array]:
-            sides = [self.best(side, omega) for side in (left, right)]
-            gap = self.height(sides[0][1], sides[0][0], omega) - self.height(sides[1][1], sides[1][0], omega)
-            return gap, self.reach(sides[0][0], omega) - self.reach(sides[1][0], omega)
+        def difference(omega: Array) -> tuple[Array, Array, Array]:
+            """By how much the left one is higher, its derivative, and the rounding of it."""
+            (t, level, *_), (other, other_level, *_) = (self.best(side, omega) for side in (left, right))
+            height, other_height = self.height(level, t, omega), self.height(other_level, other, omega)
+            rounding = _EPSILON * (np.abs(height) + np.abs(other_height) + 2.0 * (np.abs(level) + np.abs(other_level)))
+            return height - other_height, self.reach(t, omega) - self.reach(other, omega), rounding
 
         never, always = difference(low)[0] <= 0.0, difference(high)[0] >= 0.0
         meets, turns = self._meetings(left, right)
         omega, previous = 0.5 * (low + high), np.inf
         for _ in range(_ITERATIONS):
-            gap, slope = difference(omega)
+            gap, slope, rounding = difference(omega)
             low, high = np.where(gap > 0.0, omega, low), np.where(gap > 0.0, high, omega)
             with np.errstate(all="ignore"):
                 ahead = omega - gap / slope
             ahead = np.where((ahead > low) & (ahead < high), ahead, 0.5 * (low + high))
+            ahead = np.where(np.abs(gap) <= rounding, omega, ahead)
             relative = np.where(never | always | meets, 0.0, np.abs(ahead - omega) / (np.abs(omega) + self.root))
             omega, largest = ahead, float(np.max(relative, initial=0.0))
             if largest < 4e-16 or (largest < _ROUNDING and largest > 0.75 * previous):
@@ -389,7 +408,7 @@ class Field:
         return omega, np.where(valid, below, 0.0), np.where(valid, np.where(jump, above, below), 0.0), valid
 
     def at(self, z: Array) -> tuple[Array, Array, Array, Array]:
-        """(share of positive t, Lambda, Lambda', Lambda'') at nodes z [b, n]."""
+        """(what is observed, Lambda, Lambda', Lambda'') at nodes z [b, n]."""
         return self.at_fields(self.mean + self.root * z)
 
     def at_fields(self, omega: Array) -> tuple[Array, Array, Array, Array]:
@@ -401,18 +420,27 @@ class Field:
         chosen = self.elements.take(index)
         t, level, slope, bend = self.best(chosen, omega)
         stuck = np.isnan(slope)
-        share = np.heaviside(t, 0.5)
-        if not self.site.weight and np.any(t == 0.0):
-            share = np.where(
-                t == 0.0, _share(chosen.left + omega / self.variance, -chosen.right - omega / self.variance), share
-            )
+        seen = self._seen(chosen, t, omega)
         height = self.height(level, t, omega)
         with np.errstate(all="ignore"):
             if self.site.weight:
-                return share, height, t, np.where(stuck, 0.0, -1.0 / (self.variance + np.where(stuck, 1.0, bend)))
+                return seen, height, t, np.where(stuck, 0.0, -1.0 / (self.variance + np.where(stuck, 1.0, bend)))
             moving = bend / (1.0 - self.variance * bend)
             first = np.where(stuck, (t - omega) / self.variance, slope)
-            return share, height, first, np.where(stuck, -1.0 / self.variance, moving)
+            return seen, height, first, np.where(stuck, -1.0 / self.variance, moving)
+
+    def _seen(self, elements: Elements, t: Array, omega: Array) -> Array:
+        """What is observed at maximisers t, one for each field; at a point, the mean over its two sides as T -> 0."""
+        if self.site.observed is None:
+            return np.zeros_like(t)
+        with np.errstate(all="ignore"):
+            value = np.asarray(self.site.observed(t, elements.place, *self.arguments), float) + np.zeros_like(t)
+            if elements.is_point.any():
+                pull = (omega - t) / self.variance
+                right = _share(elements.left + pull, -elements.right - pull)
+                beyond = np.asarray(self.site.observed(t, elements.beyond, *self.arguments), float)
+                value = np.where(elements.is_point, (1.0 - right) * value + right * beyond, value)
+        return value
 
     # ---- nodes
 
@@ -452,7 +480,7 @@ class Field:
 
     def variation(self, omega: Array) -> Array:
         """The squared units of variation of the maximiser between neighbouring fields of a grid, [b, n - 1]."""
-        _share_of, _height, first, second = self.at_fields(omega)
+        _seen, _height, first, second = self.at_fields(omega)
         t = first if self.site.weight else omega + self.variance * first
         square = np.zeros((len(omega), omega.shape[1] - 1))
         for centre, width in self.t_steps:
@@ -460,6 +488,17 @@ class Field:
         gain = second if self.site.weight else 1.0 + self.variance * second
         square += np.clip(0.5 * np.diff(np.log(np.abs(gain) + 1e-12), axis=1), -3.0, 3.0) ** 2
         return square
+
+
+def _beside_cuts(bounds: Array, places: Array) -> tuple[Array, Array]:
+    """Points [b, K] inside the pieces on the left and right of every cut; pieces between cuts that coincide are none."""
+    empty = bounds[:, 1:] <= bounds[:, :-1]
+    left, right = places.copy(), places.copy()
+    for k in range(1, places.shape[1]):
+        left[:, k] = np.where(empty[:, k], left[:, k - 1], left[:, k])
+    for k in range(places.shape[1] - 2, -1, -1):
+        right[:, k] = np.where(empty[:, k], right[:, k + 1], right[:, k])
+    return left[:, :-1], right[:, 1:]
 
 
 def _share(left: Array, right: Array) -> Array:

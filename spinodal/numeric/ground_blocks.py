@@ -54,15 +54,14 @@ def averages(
     variance: Any,
     z_steps: Sequence[Step],
     *arguments: Any,
-    signed: bool = False,
 ) -> tuple[Any, ...]:
     """Averages over z ~ N(0, 1), for all rows in cache-sized blocks; each is an array [b].
 
     Args:
         integrands: the averages from (z, weight, u_0, means, *arguments): nodes [b, n], and a tuple of the means of
             ``inner`` and of the sums of ``jumps``, [b, n] each; arguments [b, 1].
-        inner: the g_k from (omega, displacement, share, height, slope, bend, *arguments), [b, k] each: omega, omega - c,
-            whether the maximiser is positive, Lambda and its derivatives. None for no means.
+        inner: the g_k from (omega, displacement, seen, height, slope, bend, *arguments), [b, k] each: omega, omega - c,
+            what the site observes at the maximiser, Lambda and its derivatives. None for no means.
         jumps: what is summed over jumps, from (omega, displacement, below, above, *arguments), ``below`` and ``above`` being
             Lambda' on the two sides. None for no sums.
         site: what is maximised.
@@ -73,7 +72,6 @@ def averages(
         variance: V in Lambda(omega, V).
         z_steps: (offset, slope) of expressions ``offset + slope z`` over a unit of which other factors change.
         arguments: what does not depend on nodes, and what the site needs.
-        signed: whether ``inner`` reads on which side of 0 the maximiser is (else that is 0).
     """
     data = [*site.cuts, *(part for point in site.points for part in point), *(part for step in site.steps for part in step)]
     steps = [part for step in z_steps for part in step]
@@ -87,7 +85,7 @@ def averages(
         size_of_block = chosen.stop - chosen.start
         scales = [np.broadcast_to(np.asarray(c, float), (size_of_block, 1)) for c in part[: 5 + len(data)]]
         rest = part[5 + len(data) :]
-        blocks = _Blocks(site, scales[:4], scales[4:], tuple(rest[len(steps) :]), signed=signed)
+        blocks = _Blocks(site, scales[:4], scales[4:], tuple(rest[len(steps) :]))
         moving = list(zip(rest[: len(steps) : 2], rest[1 : len(steps) : 2], strict=True))
         values, used = blocks.averages(integrands, inner, jumps, moving, rule.n / 100.0)
         pieces.append(values)
@@ -106,11 +104,9 @@ class _Blocks:
         scales: Sequence[Array],
         field_data: Sequence[Array],
         arguments: tuple[Any, ...],
-        *,
-        signed: bool,
     ) -> None:
         self.offset, self.slope, self.spread, self.size = scales
-        self.rows, self.arguments, self.signed = len(self.offset), arguments, signed
+        self.rows, self.arguments = len(self.offset), arguments
         self.low, self.high, self.field = self._range(site, field_data)
         omega, self.below, self.above, self.valid = self.field.breaks
         self.breaks = np.where(self.valid, omega, self.high)
@@ -148,7 +144,7 @@ class _Blocks:
         """Lambda and its first two derivatives at fields [b, ...]."""
         flat = omega.reshape(self.rows, -1)
         if self.parabolas is None:
-            _share, *values = self.field.at_fields(flat)
+            _seen, *values = self.field.at_fields(flat)
         else:
             breaks, *parts = self.parabolas
             index = np.zeros(flat.shape, dtype=np.intp)
@@ -190,8 +186,8 @@ class _Blocks:
         if inner is None:
             return []
         flat = [part.reshape(self.rows, -1) for part in (omega, away, *ground)]
-        share = self.field.at_fields(flat[0])[0] if self.signed else 0.0
-        values = inner(*flat[:2], share, *flat[2:], *self.arguments)
+        seen = 0.0 if self.field.site.observed is None else self.field.at_fields(flat[0])[0]
+        values = inner(*flat[:2], seen, *flat[2:], *self.arguments)
         return [np.vecdot(tilt, np.broadcast_to(value, flat[0].shape).reshape(tilt.shape)) for value in values]
 
     def _sums(self, jumps: Functions | None, z: Array, log_norm: Array) -> list[Array]:

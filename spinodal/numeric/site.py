@@ -27,6 +27,7 @@ class Site:
         weight: whether omega pulls at a weight, instead of at a student's field.
         quadratic: whether L is quadratic on every piece.
         steps: (offset, slope) of expressions ``offset + slope t``: L changes over a unit of each.
+        observed: ``observed(t, point, *arguments)``, a function of the maximiser that is smooth between cuts; None for none.
     """
 
     potential: Potential | None
@@ -35,6 +36,7 @@ class Site:
     weight: bool = False
     quadratic: bool = False
     steps: Sequence[Step] = ()
+    observed: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Elements:
     Attributes:
         low, high: the ends in t (equal for a point).
         first, last: the fields at which the maximiser begins to move and stops.
-        place: a point inside the piece.
+        place: a point inside the piece, or inside the piece on the left of a point.
+        beyond: the same, or inside the piece on the right of a point.
         level: L of a point.
         is_point: which are points.
         exists: which are there.
@@ -56,6 +59,7 @@ class Elements:
     first: Array
     last: Array
     place: Array
+    beyond: Array
     level: Array
     is_point: Mask
     exists: Mask

@@ -25,7 +25,7 @@ from spinodal.symbolic.domain import conditions_of, definitions_of
 from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import symbol, to_sympy
 from spinodal.symbolic.franz_parisi import derive_franz_parisi
-from spinodal.symbolic.ground_observables import ground_observables, signed_leaves
+from spinodal.symbolic.ground_observables import answered_leaves, ground_observables
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.outputs import label_leaves
@@ -104,7 +104,7 @@ def _stages(spec: Spec) -> Derived:
             **action.prior.leaves,
             **action.output.channel.leaves,
             **label_leaves(action.output),
-            **(signed_leaves(action) if action.ground else {}),
+            **(answered_leaves(action) if action.ground else {}),
         },
         channels=(action.prior, action.output.channel),
         fixed={str(k): v for k, v in action.fixed().items()},

@@ -16,7 +16,11 @@ from typing import Any
 
 import sympy as sp
 
+from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.maximisers import ABOVE, BELOW, Follower
+
+#: What ends the tags of the leaves that observables are read from: they are cut where the student's answer changes too.
+ANSWERED = "_answered"
 
 
 class Ground(Follower):
@@ -132,10 +136,11 @@ class InfiniteAtJump(sp.Function):
         return rf"\infty\,\left[{printer._print(self.args[0])} \ne 0\right]"
 
 
-class PositiveShare(Follower):
-    """``PositiveShare(point)``: 1 where the maximiser is positive, 0 where it is negative, of the :class:`Ground` ``point``.
+class Observed(Follower):
+    """``Observed(point, f)``: a function f(h) at the maximiser of the :class:`Ground` ``point``.
 
-    Where it sits at 0 on a kink of the energy, the limit T -> 0 of the probability of the positive side.
+    Where the maximiser sits on a kink of the energy at which f jumps, the limit T -> 0 of the mean of f. Its leaf is cut
+    wherever f is not smooth.
     """
 
     is_real = True
@@ -144,6 +149,11 @@ class PositiveShare(Follower):
     def point(self) -> Ground:
         """Lambda."""
         return self.args[0]
+
+    @property
+    def function(self) -> sp.Expr:
+        """F, in h and the label."""
+        return self.args[1]
 
     @property
     def which(self) -> sp.Symbol:
@@ -158,7 +168,7 @@ class PositiveShare(Follower):
     @property
     def free_symbols(self) -> set[sp.Symbol]:
         """The symbols the value depends on."""
-        return set(self.point.free_symbols)
+        return set(self.point.free_symbols | (self.function.free_symbols - {symbol("h")}))
 
     def jump(self, expression: sp.Expr) -> sp.Expr:
         """Not differentiated."""
@@ -169,10 +179,11 @@ class PositiveShare(Follower):
         return self.point.height_derivative(symbol, which)
 
     def _sympystr(self, printer: Any) -> str:
-        return f"P(h* > 0 | {printer._print(self.omega)})"
+        return f"<{printer._print(self.function)}>(h* | {printer._print(self.omega)})"
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         p = self.point
         given = "" if p.label == 0 else f",\\, {printer._print(p.label)}"
-        body = rf"P\!\left(h^\star > 0 \mid {printer._print(p.omega)};\, {printer._print(p.variance)}{given}\right)"
+        place = rf"h^\star\left({printer._print(p.omega)};\, {printer._print(p.variance)}{given}\right)"
+        body = rf"\left.{printer._print(self.function)}\right|_{{h = {place}}}"
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"

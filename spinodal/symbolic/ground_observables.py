@@ -14,11 +14,12 @@ import sympy as sp
 
 from spinodal.symbolic.action import Action
 from spinodal.symbolic.channel import Branch
-from spinodal.symbolic.ground import Ground, PositiveShare
-from spinodal.symbolic.labels import H, RealLabels
+from spinodal.symbolic.ground import ANSWERED, Ground, Observed
+from spinodal.symbolic.labels import RealLabels
 from spinodal.symbolic.leaves import Leaf, LeafKind
 from spinodal.symbolic.maximisers import HIGHEST
-from spinodal.symbolic.observables import generalization_errors
+from spinodal.symbolic.observables import generalization_errors, wrong
+from spinodal.symbolic.predictions import Prediction
 from spinodal.symbolic.replicon import replicons_of
 from spinodal.symbolic.stationarity import complexity
 from spinodal.symbolic.symbols import ALPHA, FIELD_TEACHER
@@ -52,36 +53,34 @@ def ground_observables(action: Action) -> dict[str, sp.Expr]:
 
 
 def _training_error(action: Action) -> dict[str, sp.Expr]:
-    """The part of the patterns whose field has the wrong sign; the mean squared error of labels that are not +-1."""
+    """The part of the patterns that get a wrong answer; the mean squared error of labels that are not +-1."""
     law, use = action.output.law, action.identified_uses[1]
-    channel = use.channel
+    channel, prediction = use.channel, action.output.prediction
+    real = isinstance(law, RealLabels) or (law is not None and not law.is_binary)
+    if prediction is None or (action.output.blind and not real):
+        return {}
+
+    def error(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:
+        if real and prediction.is_field:  # nothing jumps: no cuts, and no closed form is given up
+            field = omega + channel.diagonal * leaf.log_derivative(1, omega, channel.diagonal)
+            return sp.expand((leaf.label - field) ** 2)
+        answered = _answered(leaf, prediction)
+        site = Ground(HIGHEST, sp.Integer(0), sp.Symbol(answered.tag), omega, channel.diagonal, leaf.label)
+        return Observed(site, (leaf.label - prediction.value) ** 2 if real else wrong(leaf, prediction.value))
+
+    return {"training_error": use.finish(channel.tilted(error))}
+
+
+def answered_leaves(action: Action) -> dict[str, Leaf]:
+    """The leaves that training errors may be read from: cut where the student's answer changes."""
     prediction = action.output.prediction
     if prediction is None:
         return {}
-    if isinstance(law, RealLabels) or (law is not None and not law.is_binary):
-
-        def error(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:
-            field = omega + channel.diagonal * leaf.log_derivative(1, omega, channel.diagonal)
-            return sp.expand((leaf.label - prediction.value.subs(H, field)) ** 2)
-
-        return {"training_error": use.finish(channel.tilted(error))}
-    if action.output.blind or not prediction.is_field:  # of other rules than sign(h) the sides are not told apart
-        return {}
-
-    def wrong(_branch: Branch, leaf: Leaf, omega: sp.Expr) -> sp.Expr:
-        site = Ground(HIGHEST, sp.Integer(0), sp.Symbol(_signed(leaf).tag), omega, channel.diagonal, leaf.label)
-        share = PositiveShare(site)
-        return share if leaf.label.is_negative else 1 - share
-
-    return {"training_error": use.finish(channel.tilted(wrong))}
+    students = (action.output.channel.leaves[b.student] for b in action.output.channel.branches)
+    return {leaf.tag: leaf for leaf in (_answered(student, prediction) for student in students)}
 
 
-def signed_leaves(action: Action) -> dict[str, Leaf]:
-    """The leaves that the training error reads: cut where the field changes sign."""
-    students = {b.student: action.output.channel.leaves[b.student] for b in action.output.channel.branches}
-    return {signed.tag: signed for signed in map(_signed, students.values())}
-
-
-def _signed(leaf: Leaf) -> Leaf:
+def _answered(leaf: Leaf, prediction: Prediction) -> Leaf:
     kind: LeafKind = "pieces" if leaf.kind == "quadratic" else leaf.kind
-    return replace(leaf, tag=leaf.tag + "_signed", kind=kind, splits=tuple(dict.fromkeys((*leaf.splits, sp.Integer(0)))))
+    splits = tuple(dict.fromkeys((*leaf.splits, *prediction.edges)))
+    return replace(leaf, tag=leaf.tag + ANSWERED, kind=kind, splits=splits)

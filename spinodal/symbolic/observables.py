@@ -84,7 +84,7 @@ class Tilts:
             low, high = (function.subs(x, value) for value in leaf.values)
             _c, a, b = leaf.quadratic
             return (low + high) / 2 + (high - low) / 2 * LogTwoCosh(sp.Integer(1), a * omega + b)
-        if function == _wrong(leaf, H) and leaf.kind == "half-line" and leaf.smoothing == 0:
+        if function == wrong(leaf, H) and leaf.kind == "half-line" and leaf.smoothing == 0:
             return _misclassified_fraction(leaf, omega, variance)
         splits = dict.fromkeys(leaf.splits)
         splits.update(dict.fromkeys(e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)))
@@ -264,14 +264,14 @@ def _blind(output: Output) -> bool:
     return len(branches) == 1 and branches[0].weight == 1 and branches[0].teacher is None and output.law is not None
 
 
-def _wrong(leaf: Leaf, margin: sp.Expr) -> sp.Expr:
+def wrong(leaf: Leaf, margin: sp.Expr) -> sp.Expr:
     """1 where the sign of g(h) differs from the label."""
     return sp.Heaviside(-leaf.label * margin, sp.Rational(1, 2))
 
 
 def _wrong_side(leaf: Leaf, prediction: Prediction) -> sp.Expr:
     """1 where the student's answer differs from the label; known to vanish on the support of a constraint when it does."""
-    step = _wrong(leaf, prediction.value)
+    step = wrong(leaf, prediction.value)
     hard = leaf.kind in ("half-line", "intervals") and leaf.smoothing == 0 and all(level == 0 for level in leaf.log_levels)
     ends = [e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)]
     if not hard or not all(any(same_end(edge, end) for end in ends) for edge in prediction.edges):

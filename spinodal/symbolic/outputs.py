@@ -27,6 +27,8 @@ _XI = symbol("_xi")
 _NEAR_POLE = 1e-8
 #: How low an energy is there that falls to minus infinity.
 _DEEP = -1e4
+#: Planted variables at which the kinks of an energy are sought: no value that anyone declares.
+_GENERIC_LABELS = (0.7307, -1.3719, 2.9143)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ class _LossLeaves:
     def _constraint(self, label: sp.Expr, tag: str) -> Leaf:
         assert self.loss.constraint is not None
         at = dict(self.at)
-        at.update({s: 0.7 for s in label.free_symbols if s not in at})
+        at.update({s: _GENERIC_LABELS[0] for s in label.free_symbols if s not in at})
         intervals = region(self.loss.constraint.root, H, at, {_Y: label})
         if not intervals:
             raise DerivationError(
@@ -217,12 +219,12 @@ class _LossLeaves:
         )
 
     def _energy(self, energy: sp.Expr, label: sp.Expr, tag: str) -> Leaf:
-        at = {**self.at, **{s: 0.7 for s in energy.free_symbols if s not in self.at and s != H}}
+        at = {**self.at, **{s: _GENERIC_LABELS[0] for s in energy.free_symbols if s not in self.at and s != H}}
         if not energy.has(H):
             raise DerivationError(
                 "the energy does not depend on the student's field h", place="loss.energy", cure="use h in the formula"
             )
-        splits = tuple(kinks(energy, H, at))
+        splits = self._kinks(energy)
         log_weight = -self.beta * energy
         polynomial = energy.as_poly(H) if not splits else None
         if polynomial is not None and polynomial.degree() <= 2:
@@ -249,6 +251,14 @@ class _LossLeaves:
             return Leaf(tag, "pieces", H, label=label, quadratic=pieces, log_weight=log_weight, splits=splits)
         splits = tuple(dict.fromkeys((*splits, *_barriers(energy, at))))
         return Leaf(tag, "numerical", H, label=label, log_weight=log_weight, splits=splits)
+
+    def _kinks(self, energy: sp.Expr) -> tuple[sp.Expr, ...]:
+        """Where the energy is not smooth in h, for any label: kinks may exist, or coincide, at some labels only."""
+        found: dict[sp.Expr, None] = {}
+        labels = [s for s in energy.free_symbols if s not in self.at and s != H]
+        for value in _GENERIC_LABELS if labels else (0.0,):
+            found.update(dict.fromkeys(kinks(energy, H, {**self.at, **dict.fromkeys(labels, value)})))
+        return tuple(found)
 
     def _levels(
         self, energy: sp.Expr, splits: tuple[sp.Expr, ...], label: sp.Expr, tag: str, at: Mapping[sp.Symbol, float]
@@ -331,7 +341,7 @@ class _LikelihoodLeaves:
         if quadratic is not None and quadratic.degree() <= 2:
             a, b, c = (quadratic.coeff_monomial(H**n) for n in (2, 1, 0))
             return Leaf(tag, "quadratic", H, label=label, quadratic=(c, -2 * a, -b), log_weight=log_weight), None
-        at = {**self.at, **{s: 0.7 for s in log_weight.free_symbols if s not in self.at and s != H}}
+        at = {**self.at, **{s: _GENERIC_LABELS[0] for s in log_weight.free_symbols if s not in self.at and s != H}}
         splits = tuple(kinks(signal, H, at))
         pieces = quadratic_pieces(log_weight, H, splits, at) if splits else None
         kind: LeafKind = "numerical" if pieces is None else "pieces"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,21 @@ MEAN, ROOT = 0.1, 1.3
 RULE = Automatic(100)
 
 
-def moments(z: Any, share: Any, height: Any, slope: Any, bend: Any, weight: Any) -> tuple[Any, ...]:
-    return tuple(runtime.dot(weight, part) for part in (height, slope, slope**2, share, z * slope, bend))
+def moments(z: Any, seen: Any, height: Any, slope: Any, bend: Any, weight: Any) -> tuple[Any, ...]:
+    return tuple(runtime.dot(weight, part) for part in (height, slope, slope**2, seen, z * slope, bend))
 
 
 def jumps(omega: Any, below: Any, above: Any) -> tuple[Any, ...]:
     return ((above - below) * norm.pdf((omega - MEAN) / ROOT) / ROOT,)
 
 
+def positive(t: Any, _place: Any) -> Any:
+    """Whether the maximiser is positive, where it is not held at 0."""
+    return step(t)
+
+
 def values(site: Site, variance: float, rule: Any = RULE) -> np.ndarray:
+    site = replace(site, observed=site.observed or positive)
     return np.array([float(np.ravel(v)[0]) for v in ground.averages(moments, jumps, site, rule, MEAN, ROOT, variance, [])])
 
 
@@ -104,7 +111,7 @@ def test_averages_are_those_of_the_global_maximum(name: str) -> None:
 @pytest.mark.parametrize("name", SITES)
 def test_refinement_converges_and_estimates_the_error(name: str) -> None:
     site, variance, _ = SITES[name]
-    # (the share of positive maximisers needs a cut at 0)
+    # (what jumps at 0 needs a cut there)
     coarse, fine, finest = (np.delete(values(site, variance, Automatic(n)), 3) for n in (100, 200, 400))
     assert np.max(np.abs(fine - finest)) < 1e-9
     assert np.max(np.abs(coarse - finest)) <= 1.5 * np.max(np.abs(coarse - fine)) + 1e-14
@@ -143,14 +150,36 @@ def test_discrete_weights_of_any_order_and_tilt() -> None:
         assert found[4] / ROOT == pytest.approx(found[6], abs=1e-12)
 
 
-def test_share_of_a_maximiser_held_at_zero() -> None:
+@pytest.mark.parametrize("cuts", [[0.0], [0.0, 0.0], [-0.4, 0.0, 0.0]])
+def test_share_of_a_maximiser_held_at_zero(cuts: list[float]) -> None:
     # V = max(0, -h): held at 0 for -D < omega < 0, where it falls at rates 1 + omega/D to the left and -omega/D to the right
     variance = 0.8
-    site = Site(lambda t, p: (t * step(-p), step(-p) + 0 * t, 0 * t), [np.array([0.0])], quadratic=True)
+    site = Site(
+        lambda t, p: (t * step(-p), step(-p) + 0 * t, 0 * t), [np.array([c]) for c in cuts], quadratic=True,
+        observed=lambda _t, p: step(p),
+    )  # fmt: skip
     share = values(site, variance)[3]
     omega = np.linspace(-variance, 0.0, 20001)
     held = np.trapezoid((1 + omega / variance) * norm.pdf((omega - MEAN) / ROOT) / ROOT, omega)
     assert share == pytest.approx(held + norm.cdf(MEAN / ROOT), abs=1e-9)
+
+
+def test_what_is_observed_of_a_maximiser_held_at_another_place() -> None:
+    # V = 2|h - c|: held at c for |omega - c| < 2D; the function is h^2 below c and 3 above
+    variance, c = 0.6, 0.35
+    site = Site(
+        lambda t, p: (-2 * np.abs(t - c) + 0 * p, 2 * np.sign(c - p) + 0 * t, 0 * t), [np.array([c])], quadratic=True,
+        observed=lambda t, p: np.where(p < c, t * t, 3.0),
+    )  # fmt: skip
+    reach = 2 * variance
+    omega = np.linspace(c - reach, c + reach, 200001)
+    left, right = 2 + (omega - c) / variance, 2 - (omega - c) / variance  # the rates at which the weight falls off
+    held = (c * c * right + 3.0 * left) / (left + right)
+    density = norm.pdf((omega - MEAN) / ROOT) / ROOT
+    below = np.linspace(MEAN - 12 * ROOT, c - reach, 200001)
+    moved = np.trapezoid((below + reach) ** 2 * norm.pdf((below - MEAN) / ROOT) / ROOT, below)
+    wanted = moved + np.trapezoid(held * density, omega) + 3.0 * norm.sf((c + reach - MEAN) / ROOT)
+    assert values(site, variance)[3] == pytest.approx(wanted, abs=1e-8)
 
 
 def test_rows_are_independent() -> None:
@@ -159,7 +188,7 @@ def test_rows_are_independent() -> None:
     )  # fmt: skip
     variances, cuts = np.array([2.0, 0.4, 2.0]), np.array([0.3, -0.2, 0.3])
 
-    def one(z: Any, share: Any, height: Any, slope: Any, bend: Any, weight: Any, _k: Any) -> tuple[Any, ...]:
+    def one(z: Any, seen: Any, height: Any, slope: Any, bend: Any, weight: Any, _k: Any) -> tuple[Any, ...]:
         return (runtime.dot(weight, height),)
 
     (together,) = ground.averages(one, None, site, RULE, MEAN, ROOT, variances, [], cuts)

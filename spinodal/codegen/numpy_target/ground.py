@@ -71,23 +71,26 @@ def ground_blocks_kernel(
     nodes = [z, sp.Symbol("weight"), log_norm, sp.Symbol("found")]
     lines += function("integrands", nodes, arguments, [*opened, *body_of(kernel.body)], values)
     lines += _site(kernel.site)
-    signed = ", signed=True" if kernel.signed else ""
     mean = f"({source(kernel.mean)}, {source(kernel.root)})"
     scale = ", ".join(source(e) for e in (kernel.spread, kernel.size, kernel.variance))
     call = f"ground_blocks.averages({', '.join(functions)}, site, rule, {mean}, {scale}, {steps_of(kernel.z_steps)}"
-    call += f"{arguments}{signed})"
+    call += f"{arguments})"
     if weights:
         call = f"[runtime.gather(b, average, {' * '.join(weights)}) for average in {call}]"
     return "\n".join([*lines, "", f"    return {call}"])
 
 
 def _potential(site: GroundSite, arguments: str) -> list[str]:
-    """The lines of the function of minus the energy and its derivatives."""
+    """The lines of the functions of minus the energy and its derivatives, and of what is observed."""
     if not site.potential:
         return []
     shared, reduced = sp.cse(list(site.potential), symbols=sp.numbered_symbols("_u"), order="none")
     body = [f"{target} = {source(expression)}" for target, expression in shared]
-    return function("potential", [site.t, site.place], arguments, body, [source(e) for e in reduced])
+    lines = function("potential", [site.t, site.place], arguments, body, [source(e) for e in reduced])
+    if site.observed is not None:
+        lines += ["", f"    def observed({name_of(site.t)}, {name_of(site.place)}{arguments}):"]
+        lines.append(f"        return {source(site.observed)}")
+    return lines
 
 
 def _site(site: GroundSite) -> list[str]:
@@ -95,8 +98,9 @@ def _site(site: GroundSite) -> list[str]:
     cuts = ", ".join(source(cut) for cut in site.cuts)
     points = ", ".join(f"({source(value)}, {source(level)})" for value, level in site.points)
     potential = "potential" if site.potential else "None"
+    observed = "" if site.observed is None else ", observed=observed"
     return [
         "",
         f"    site = ground.Site({potential}, [{cuts}], [{points}], weight={site.weight}, quadratic={site.quadratic},"
-        f" steps={steps_of(site.t_steps)})",
+        f" steps={steps_of(site.t_steps)}{observed})",
     ]
