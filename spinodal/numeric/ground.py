@@ -268,9 +268,10 @@ class Field:
 
     def best(self, elements: Elements, omega: Array) -> tuple[Array, Array, Array, Array]:
         """(t, L, dL, ddL) at the best t of given elements, one for each field; slope and bend are nan where t is stuck."""
-        stuck = elements.is_point | (omega <= elements.first) | (omega >= elements.last)
+        stuck = elements.is_point | ~elements.exists | (omega <= elements.first) | (omega >= elements.last)
         t = np.where(omega <= elements.first, elements.low, elements.high)
         t = np.where(elements.is_point, elements.low, t)
+        t = np.where(elements.exists, t, 0.0)  # what is not there is not searched
         if self.site.potential is None:
             none = np.full_like(t, np.nan)
             return t, np.broadcast_to(elements.level, t.shape), none, none
@@ -303,6 +304,7 @@ class Field:
                 return np.clip(ahead, elements.low, elements.high)
             allowed = (ahead >= low) & (ahead <= high) & (gain > 0.0) & (np.abs(ahead - t) <= farthest)
             ahead = np.where(allowed, ahead, half)
+            ahead = np.where(np.abs(miss) <= _EPSILON * (np.abs(t) + np.abs(omega)), t, ahead)
             change = np.where(stuck, 0.0, np.abs(ahead - t) / (scale + np.abs(t)))
             t, largest = np.where(stuck, t, ahead), float(np.max(change, initial=0.0))
             if largest < 4e-16 or (largest < _ROUNDING and largest > 0.75 * previous):
@@ -342,6 +344,7 @@ class Field:
 
         never, always = difference(low)[0] <= 0.0, difference(high)[0] >= 0.0
         meets, turns = self._meetings(left, right)
+        settled = never | always | meets | ~left.exists | ~right.exists
         omega, previous = 0.5 * (low + high), np.inf
         for _ in range(_ITERATIONS):
             gap, slope, rounding = difference(omega)
@@ -350,7 +353,7 @@ class Field:
                 ahead = omega - gap / slope
             ahead = np.where((ahead > low) & (ahead < high), ahead, 0.5 * (low + high))
             ahead = np.where(np.abs(gap) <= rounding, omega, ahead)
-            relative = np.where(never | always | meets, 0.0, np.abs(ahead - omega) / (np.abs(omega) + self.root))
+            relative = np.where(settled, 0.0, np.abs(ahead - omega) / (np.abs(omega) + self.root))
             omega, largest = ahead, float(np.max(relative, initial=0.0))
             if largest < 4e-16 or (largest < _ROUNDING and largest > 0.75 * previous):
                 break
