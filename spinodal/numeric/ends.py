@@ -18,7 +18,7 @@ from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.origins import why_not_reached as why_no_probe
 from spinodal.numeric.path import follow
-from spinodal.numeric.random_field import DEGENERATE
+from spinodal.numeric.random_field import DEGENERATE, TEACHER
 from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.saturation import saturated_state
@@ -68,7 +68,8 @@ def end_of_branch(
         return failure(module, p, residual, *why_not_reached(module, p, base, reached, fold))
     if begins_inside(module) and reached != 0.0:
         return failure(module, p, residual, *why_no_probe(system, p, x))
-    if reached > 0.0:  # where the branch has no beginning, nothing says that it saturates
+    ground = bool(getattr(module, "GROUND_STATE", False))  # its path is one of random fields, not of alpha
+    if reached > 0.0 and not ground:  # where the branch has no beginning, nothing says that it saturates
         where = _describe_end(system, p, reached, x, folds)
         if _AT_BRANCH_POINT in where:
             grown, how_far = _grown_out(system, p, x, reached, tolerance, where)
@@ -86,8 +87,18 @@ def end_of_branch(
         advice = (
             "take more patterns, a regularization, or, to count states of energy zero, a constraint instead of the energy"
         )
-    elif getattr(module, "GROUND_STATE", False):
+    elif reached == TEACHER:
+        reason = (
+            "the ground state is the teacher itself, r^2 = q: its energy vanishes, and so does what is left to solve for"
+        )
+        advice = "add noise to the labels, a regularization, or take fewer patterns"
+    elif ground:
         reason = "the ground state could not be followed from a strong random field to none (a fold, or no stable state)"
+        if "r" in module.ORDER_PARAMETERS and abs(x[module.ORDER_PARAMETERS.index("r")]) < 1e-6 < reached < 1.0:
+            reason = (
+                "the ground state without overlap with the teacher (a student and its opposite are equally good) loses its "
+                "stability while a random field is switched off, and no stable state was found to grow out of it"
+            )
         advice = "give a start (--start), or search all roots (--all)"
     elif reached <= 0.0:
         reason, advice = _why_no_origin(module, p)

@@ -29,8 +29,18 @@ from spinodal.numeric.rows import Mask, System
 _STRONG, _WEAK = 10.0, 1e-3
 #: The largest dq h at the end of a ground state that the field has not chosen, and of its last change, relatively.
 _CHOSEN, _CHANGE = 0.02, 0.2
-#: ``reached`` of rows whose ground state is not unique.
-DEGENERATE = -3.0
+#: What changes are relative to, at least: the weakest field itself moves conjugates by its strength and its square.
+_FLOOR = 1e-5
+#: A field that is nearly switched off.
+_NEARLY = 0.1
+#: ``reached`` of rows whose ground state is not unique, and of those whose ground state is the teacher.
+DEGENERATE, TEACHER = -3.0, -9.0
+#: 1 - r^2/q of a ground state that is the teacher: in a weak field, and without it.
+_LEARNT, _EXACT = 1e-3, 1e-10
+#: Overlaps with the teacher that vanish by symmetry, the part of a direction that may lie elsewhere, and where the state
+#: that grows out of it is sought: overlaps, and parts of the path beyond.
+_NO_OVERLAP, _ELSEWHERE = 1e-6, 1e-3
+_GROWN, _BEYOND = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.97), (0.003, 0.01, 0.03)
 
 
 class ModuleSystem(System, Protocol):
@@ -101,16 +111,58 @@ def from_random_field(system: ModuleSystem, p: Array, bounded: Mask, settings: N
     end = np.column_stack([p, np.full(len(p), np.log(_WEAK))])
     start = _in_strong_field(in_field, begin)
     path = follow(in_field, start, begin, end, bounded, replace(settings, tolerance=1e-6))
+    path = _learning(in_field, path, begin, end, bounded, settings)
     names = list(system.module.ORDER_PARAMETERS)
     left = np.exp(begin[:, -1] + path.reached * (end[:, -1] - begin[:, -1]))  # of the field where the path ended
     spread = path.roots.x[:, names.index("dq")] * left
-    roots = newton(system, path.roots.x, p, settings)
-    change = np.max(np.abs(roots.x - path.roots.x) / (1e-6 + np.abs(path.roots.x) + np.abs(roots.x)), axis=1)
+    roots, whole = path.roots, np.flatnonzero(path.roots.converged | (left < _NEARLY))  # from elsewhere Newton would wander
+    if whole.size:
+        every = np.ones(whole.size, dtype=bool)
+        roots = roots.replaced(whole, newton(system, path.roots.x[whole], p[whole], settings), every)
+    change = np.max(np.abs(roots.x - path.roots.x) / (_FLOOR + np.abs(path.roots.x) + np.abs(roots.x)), axis=1)
     found = roots.converged & path.roots.converged & (change < _CHANGE)
-    degenerate = ~found & (spread > _CHOSEN) & (left < 0.1)
-    return Path(
-        replace(roots, converged=found), np.where(found, 1.0, np.where(degenerate, DEGENERATE, path.reached)), ~found
-    )
+    degenerate = ~found & (spread > _CHOSEN) & (left < _NEARLY)
+    reached = np.where(found, 1.0, np.where(degenerate, DEGENERATE, path.reached))
+    if "r" in names:  # of the teacher fields have no variance: the equations are singular, and rounding would decide
+        column = names.index("r")
+        gaps = [1.0 - x[:, column] ** 2 / (x[:, names.index("q")] if "q" in names else 1.0) for x in (path.roots.x, roots.x)]
+        learnt = (~found & (left < _NEARLY) & (gaps[0] < _LEARNT)) | (found & (gaps[1] < _EXACT))
+        reached, found = np.where(learnt, TEACHER, reached), found & ~learnt
+    return Path(replace(roots, converged=found), reached, ~found)
+
+
+def _learning(system: InField, path: Path, begin: Array, end: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+    """The paths, those that end where r = 0 loses its stability followed along the state that grows out of it.
+
+    Where the labels and the loss are even, a student and its opposite are equally good, and r vanishes in a strong field. It
+    leaves 0 at a branch point, beyond which the student has learnt something.
+    """
+    names = list(system.system.module.ORDER_PARAMETERS)
+    if "r" not in names:
+        return path
+    column = names.index("r")
+    roots, reached = path.roots, path.reached.copy()
+    for row in np.flatnonzero(path.fold & (path.reached > 0.0) & (np.abs(roots.x[:, column]) < _NO_OVERLAP)):
+        x, (vanishing,) = roots.x[row], np.linalg.svd(roots.jacobian[row])[2][-1:]
+        odd = np.array([name.startswith("r") for name in names])
+        if not abs(vanishing[column]) > 0.0 or np.max(np.abs(vanishing[~odd])) > _ELSEWHERE:
+            continue
+        direction = vanishing / vanishing[column]
+        for beyond in _BEYOND:
+            at = begin[row] + min(1.0, path.reached[row] + beyond) * (end[row] - begin[row])
+            starts = np.array([x + size * direction for size in _GROWN])
+            quick = replace(settings, tolerance=1e-6, patience=5, iterations=25)
+            grown = newton(system, starts, np.repeat(at[None], len(starts), axis=0), quick)
+            good = grown.converged & (grown.x[:, column] > 1e-3) & (grown.determinant_sign > 0.0)
+            if not good.any():
+                continue
+            first = grown.x[good][np.argmin(grown.x[good, column])][None]
+            ahead = follow(system, first, at[None], end[row][None], bounded, replace(settings, tolerance=1e-6))
+            done = path.reached[row] + beyond
+            roots = roots.replaced(np.array([row]), ahead.roots, np.array([True]))
+            reached[row] = 1.0 if ahead.roots.converged[0] else done + ahead.reached[0] * (1.0 - done)
+            break
+    return replace(path, roots=roots, reached=reached)
 
 
 def _in_strong_field(system: InField, p: Array) -> Array:

@@ -15,7 +15,7 @@ from spinodal.numeric.neighbours import Walk
 from spinodal.numeric.origins import NO_REFERENCE, SATURATED, begins_inside, from_largest_margin, from_origin
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
-from spinodal.numeric.random_field import DEGENERATE, from_random_field
+from spinodal.numeric.random_field import DEGENERATE, TEACHER, from_random_field
 from spinodal.numeric.remarks import reliable, unresolved, warnings_of
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, newton
@@ -37,6 +37,8 @@ _LAST_STEP = 1e-5
 _SWEEPS_FROM_START = 40
 #: Differences of F and its Jacobian between a rule and its refinement that do not move the end of a branch visibly.
 _RESOLVED = 1e-4
+#: The smallest singular value of a Jacobian at a branch point, relatively.
+_SINGULAR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -248,8 +250,13 @@ def _followed(system: Bound, p: Array, settings: NewtonSettings) -> tuple[Roots,
     path = from_small_alpha(system, p, settings)
     roots, reached = path.roots, path.reached.copy()
     for _ in range(2):
-        lost = np.flatnonzero(~roots.converged & ~np.isin(reached, (DEGENERATE, SATURATED, NO_REFERENCE, KEEPS_SIGN)))
+        lost = np.flatnonzero(
+            ~roots.converged & ~np.isin(reached, (DEGENERATE, TEACHER, SATURATED, NO_REFERENCE, KEEPS_SIGN))
+        )
         lost = lost[~_ends_resolved(system, roots.x[lost], p[lost], reached[lost])]
+        if getattr(system.module, "GROUND_STATE", False):  # a branch point is one with any number of nodes
+            values = np.linalg.svd(np.nan_to_num(roots.jacobian[lost]), compute_uv=False)
+            lost = lost[values[:, -1] > _SINGULAR * values[:, 0]]
         if lost.size == 0:
             break
         system = system.refined()
@@ -404,7 +411,8 @@ def _errors(system: Bound, x: Array, p: Array) -> tuple[Array, Array, Array, Arr
         f, j = finer.residual_and_jacobian(x, p)
         scales = _magnitudes(system.module, x)
         f, j = f / scales, j * scales[:, None, :] / scales[:, :, None]
-        shift = np.nan_to_num(np.linalg.lstsq(j[0], f[0])[0])[None] if len(x) == 1 else _shifts(j, f)
+        alone = len(x) == 1 and bool(np.isfinite(j).all() and np.isfinite(f).all())
+        shift = np.nan_to_num(np.linalg.lstsq(j[0], f[0])[0])[None] if alone else _shifts(j, f)
         overlap = is_overlap(system.module)
         size = np.abs(x) / scales
         pairing = np.sum(size[:, overlap], axis=1) * np.max(size, axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -158,3 +159,51 @@ def test_a_loss_that_asks_for_no_answer_claims_no_training_error() -> None:
     observables = model("no-answer", "(y + 1)*(h - 0.1)**2 + (1 - y)*(h**4 + h)", "sign(u - K)").solver().OBSERVABLES
     assert "energy" in observables
     assert not {"training_error", "generalization_error", "generalization_error_barycentre"} & set(observables)
+
+
+def energy_of_the_sphere(energy: Function, up: Function, r: float, variance: float) -> float:
+    """E min_h [energy + (h - omega)^2/(2V)] for a student of overlap r with its teacher."""
+    omega = np.linspace(-8.0, 8.0, 12001)
+    likely = up(r * omega, 1.0 - r * r)
+    total = np.zeros_like(omega)
+    for y, probability in ((1.0, likely), (-1.0, 1.0 - likely)):
+        h = minimisers(lambda h, y=y: energy(y, h), omega, variance)
+        total += probability * (energy(y, h) + (h - omega) ** 2 / (2 * variance))
+    return float(np.sum(norm.pdf(omega) * total) * (omega[1] - omega[0]))
+
+
+def test_a_symmetric_rule_is_learnt_beyond_the_state_without_overlap() -> None:
+    # the stable state has r > 0: there (1 - r^2)/(2V) - alpha E min_h [...] is stationary, by plain differences
+    text, label, energy, up, _ = SHIFTED["squares"]
+    alpha = 6.0
+    state = model("answers-squares", text, label).solve(alpha=alpha)
+    r, v = state["r"], state["dq"]
+    assert r > 0.9
+    step = 2e-3
+
+    def action(r: float, v: float) -> float:
+        return (1 - r * r) / (2 * v) - alpha * energy_of_the_sphere(energy, up, r, v)
+
+    scale = 1.0 / v
+    assert abs(action(r + step, v) - action(r - step, v)) / (2 * step) < 2e-3 * scale
+    assert abs(action(r, v + step * v) - action(r, v - step * v)) / (2 * step) < 2e-3 * scale
+    assert -action(r, v) == pytest.approx(state["energy"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("energy", "label", "reason"),
+    [
+        ("abs(y - abs(h))", "abs(u)", "without overlap with the teacher"),
+        ("(y - max(h, 0))**2", "max(u, 0)", "the teacher itself"),
+        ("(y - abs(h))**2", "abs(u)", "the teacher itself"),
+        ("(y - h**2)**2", "u**2", "not unique"),
+    ],
+)
+def test_energies_with_several_wells_are_refused_in_seconds(energy: str, label: str, reason: str) -> None:
+    found = model("wells", energy, label)
+    found.solver()
+    begin = perf_counter()
+    (state,) = found.solve(alpha=1.0 if "**2)**2" in energy else 3.0).states
+    assert perf_counter() - begin < 20.0  # one to five on a machine of its own
+    assert state.failure is not None
+    assert reason in state.failure.reason
