@@ -153,6 +153,19 @@ class Model:
             vars(module)["CONSTRAINED_MODULE"] = Model(with_overlap(self.spec, "given")).solver()
         return module
 
+    def _deferred(self) -> ModuleType | None:
+        """The module of an extremised overlap, derived when it is needed: where nothing is found it is not.
+
+        None where it is there already, or where parameters may change what it derives from.
+        """
+        from spinodal.numeric.deferred import Deferred
+
+        if "_module" in vars(self):
+            return None
+        check_scheme(self.spec)
+        given = Model(with_overlap(self.spec, "given")).solver()
+        return None if hasattr(given, "holds_at") else Deferred(given, self.spec.parameter_names(), self.solver)
+
     def solver(self) -> ModuleType:
         """The generated module: from the cache, or derived and generated now.
 
@@ -522,7 +535,8 @@ class Model:
         varied = {line.name: line.low}
         rows = [{**varied, second.name: value} for value in grid] if second is not None else [varied]
         points = [point_of(self.spec, row, values, parameters) for row in rows]
-        module = self._solver_along(points[0], *([line] if second is None else [line, second]))
+        lines = [line] if second is None else [line, second]
+        module = (self._deferred() if of in EXTREMISED else None) or self._solver_along(points[0], *lines)
         wanted = wanted_of(self.spec, module, of)
         check_start(module, start)
         system = Bound(module, rule or module.RULE)

@@ -73,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
     fixed: dict[str, Any] = {k: v for k, v in given.items() if k not in varied}
     model = Model(spec)
     with working(arguments, f"deriving {spec.name}"):
-        model.solver()
+        # of an extremised overlap the equations are derived where there is something to solve them for
+        (Model(with_overlap(spec, "given")) if kind in EXTREMISED else model).solver()
     grid = None if over is None or over.bounds is None else np.linspace(*over.bounds, over.points or 2)
     with progress(arguments, kind, 1 if grid is None else len(grid)) as advance:
         locus = model.locus(

@@ -103,8 +103,12 @@ def capacity_beyond(problem: ModuleProblem, name: str, states: Array, values: Ar
 
 def missing(problem: ModuleProblem, name: str, reason: str, kind: str = "capacity", advice: str = "") -> SpecialPoint:
     """A special point that was not found, with the reason."""
-    module = problem.system.module
-    parameters = dict(zip(module.PARAMETERS, map(float, problem.p), strict=True))
+    return missing_at(problem.system.module, problem.p, name, reason, kind, advice)
+
+
+def missing_at(module: ModuleType, p: Array, name: str, reason: str, kind: str, advice: str = "") -> SpecialPoint:
+    """The same for a module of which only the names need be known, at parameters p [k]."""
+    parameters = dict(zip(module.PARAMETERS, map(float, p), strict=True))
     parameters[name] = float("nan")
     advice = advice or f"widen the range (--along {name}=LOW:HIGH), or check the model with solve"
     empty = dict.fromkeys(module.ORDER_PARAMETERS, float("nan"))

@@ -189,6 +189,7 @@ def transition(extremised: Bound, p: Array, line: Line, tolerance: float) -> Spe
             "phi decreases monotonically beyond its first maximum",
         )
     falling, rising = pair
+    assert extremised.module.residual  # derived here, if it was not before: from now on its unknowns count, in its order
     for _ in range(_ATTEMPTS):
         start = _vanishing_slope(search, falling, rising)
         found = None if start is None else _fold(search, start, falling.value, rising.value)
@@ -212,6 +213,7 @@ def energetic_barrier(extremised: Bound, p: Array, line: Line, tolerance: float)
     if isinstance(pair, _Uniform):
         return _why_none(search, pair, "phi has a negative minimum", "phi has no negative minimum beyond its first maximum")
     above, below = pair
+    assert extremised.module.residual  # derived here, if it was not before
     for _ in range(_HALVINGS):  # nearer to where the minimum vanishes
         middle = search.profile(0.5 * (above.value + below.value))
         if middle is None:

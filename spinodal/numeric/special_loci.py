@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spinodal.numeric.capacity import capacity_beyond, missing, saturating
+from spinodal.numeric.capacity import capacity_beyond, missing, missing_at, saturating
 from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.crossing import CrossingProblem, follow_crossing, locate_crossing
 from spinodal.numeric.continuation.engine import NoBranchError
@@ -72,13 +72,13 @@ def locate_first(
     tolerance: float = 1e-10,
 ) -> SpecialPoint:
     """The first special point of a kind on the branch of a state along a line."""
-    problem = ModuleProblem(system, p, (line.column,))
     if wanted.kind in (KIND, ENERGETIC):
         search = transition if wanted.kind == KIND else energetic_barrier
         located = search(system, np.asarray(p, dtype=float), line, tolerance)
         if isinstance(located, Failure):
-            return missing(problem, line.name, located.reason, wanted.kind, located.advice)
+            return missing_at(system.module, p, line.name, located.reason, wanted.kind, located.advice)
         return located
+    problem = ModuleProblem(system, p, (line.column,))
     kinds = {wanted.kind: wanted.observable} if wanted.observable else {}
     stop = (wanted.kind,) if wanted.kind != "crossing" else ()
     settings = replace(settings or Settings(), stop_at=stop)

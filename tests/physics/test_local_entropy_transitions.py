@@ -9,6 +9,7 @@ import pytest
 
 import spinodal
 from spinodal.model import Model
+from spinodal.numeric.deferred import Deferred
 from tests.declared import declare
 
 
@@ -113,3 +114,16 @@ def test_the_energetic_barrier_is_where_phi_has_its_minimum_at_zero() -> None:
     assert np.all(phi[[0, 1, 3, 4]] > 0.0)
     below = np.asarray(storage().solve(alpha=point.p + 0.005, kappa_ref=0.1, t=t + h * np.arange(-2, 3)).free_entropy)
     assert np.any(below < 0.0)
+
+
+def test_where_nothing_is_found_the_equations_of_the_transition_are_not_derived(monkeypatch: pytest.MonkeyPatch) -> None:
+    def derived(_module: Deferred, name: str) -> None:
+        if not name.startswith("__"):
+            raise AssertionError(f"{name} was asked for")
+
+    monkeypatch.setattr(Deferred, "__getattr__", derived)
+    model = spinodal.load("binary-perceptron", ansatz="real-replicas")
+    (point,) = model.locus("local-entropy-transition", "alpha", bounds=(0.2, 0.4)).special_points
+    assert point.failure is not None
+    assert "alpha between 0.2 and 0.4" in point.failure.reason  # the transition is at 0.7553
+    assert "larger alpha" in point.failure.advice
