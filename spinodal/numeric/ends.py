@@ -18,7 +18,7 @@ from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.origins import why_not_reached as why_no_probe
 from spinodal.numeric.path import follow
-from spinodal.numeric.random_field import DEGENERATE, TEACHER
+from spinodal.numeric.random_field import DEGENERATE, NO_OVERLAP, TEACHER
 from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.saturation import saturated_state
@@ -94,7 +94,11 @@ def end_of_branch(
         advice = "add noise to the labels, a regularization, or take fewer patterns"
     elif ground:
         reason = "the ground state could not be followed from a strong random field to none (a fold, or no stable state)"
-        if "r" in module.ORDER_PARAMETERS and abs(x[module.ORDER_PARAMETERS.index("r")]) < 1e-6 < reached < 1.0:
+        if (
+            "r" in module.ORDER_PARAMETERS
+            and abs(x[module.ORDER_PARAMETERS.index("r")]) < NO_OVERLAP
+            and 0.0 < reached < 1.0
+        ):
             reason = (
                 "the ground state without overlap with the teacher (a student and its opposite are equally good) loses its "
                 "stability while a random field is switched off, and no stable state was found to grow out of it"

@@ -39,7 +39,7 @@ DEGENERATE, TEACHER = -3.0, -9.0
 _LEARNT, _EXACT = 1e-3, 1e-10
 #: Overlaps with the teacher that vanish by symmetry, the part of a direction that may lie elsewhere, and where the state
 #: that grows out of it is sought: overlaps, and parts of the path beyond.
-_NO_OVERLAP, _ELSEWHERE = 1e-6, 1e-3
+NO_OVERLAP, _ELSEWHERE = 1e-3, 1e-3
 _GROWN, _BEYOND = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.97), (0.003, 0.01, 0.03)
 
 
@@ -142,7 +142,7 @@ def _learning(system: InField, path: Path, begin: Array, end: Array, bounded: Ma
         return path
     column = names.index("r")
     roots, reached = path.roots, path.reached.copy()
-    for row in np.flatnonzero(path.fold & (path.reached > 0.0) & (np.abs(roots.x[:, column]) < _NO_OVERLAP)):
+    for row in np.flatnonzero(path.fold & (path.reached > 0.0) & (np.abs(roots.x[:, column]) < NO_OVERLAP)):
         x, (vanishing,) = roots.x[row], np.linalg.svd(roots.jacobian[row])[2][-1:]
         odd = np.array([name.startswith("r") for name in names])
         if not abs(vanishing[column]) > 0.0 or np.max(np.abs(vanishing[~odd])) > _ELSEWHERE:
