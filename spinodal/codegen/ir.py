@@ -54,7 +54,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """An outer variable with nodes of its own: standard normal, half normal, or a teacher's weight density."""
+    """An outer variable with nodes of its own: standard normal, a teacher's weight density, or a label."""
 
     symbol: sp.Symbol
     kind: str
@@ -62,9 +62,18 @@ class Planted:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeoversInZ:
-    """Where pieces of a leaf's weight exchange dominance as ``omega = offset + slope z`` moves; found by the solver."""
+class SearchedSteps:
+    """Steps in ``omega = offset + slope z`` of a leaf's averages whose places a solver finds.
 
+    Attributes:
+        kind: ``takeovers``, where pieces of the weight exchange dominance, or ``bumps``, around its own maxima.
+        leaf: the leaf's tag.
+        variance: of the field around omega.
+        offset: of omega.
+        slope: of omega.
+    """
+
+    kind: Literal["takeovers", "bumps"]
     leaf: str
     variance: sp.Expr
     offset: sp.Expr
@@ -135,7 +144,7 @@ class Kernel:
         steps: where its integrands change fast.
         body: assignments, calls and inner passes on the nodes.
         outputs: (average's symbol, node expression).
-        takeovers: steps of weights in pieces, whose places a solver finds.
+        searched: steps whose places a solver finds.
     """
 
     name: str
@@ -147,7 +156,7 @@ class Kernel:
     steps: tuple[StepInZ, ...]
     body: tuple[Assign | Call | Inner, ...]
     outputs: tuple[tuple[sp.Symbol, sp.Expr], ...]
-    takeovers: tuple[TakeoversInZ, ...] = ()
+    searched: tuple[SearchedSteps, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,3 +394,4 @@ class Program:
     ground: bool = False
     counted: bool = False
     partitions: tuple[Partition, ...] = ()
+    label: tuple[sp.Expr, sp.Expr, sp.Expr] | None = None

@@ -112,6 +112,7 @@ def lower(derived: Derived) -> Program:
         ground=derived.ground,
         counted=spec.student.weights.is_discrete,
         partitions=derived.partitions,
+        label=derived.label,
     )
 
 
@@ -179,7 +180,10 @@ class _Context:
         return Routine(name, doc, tuple(stages), tuple(out), directions)
 
     def _explicit(self, expression: sp.Expr) -> sp.Expr:
-        return expression.xreplace(dict(self.derived.channel_values))
+        """In closed averages; quantities that are others by another name under those, so that one call serves both."""
+        known = {d.symbol for d in self.derived.definitions}
+        same = {d.symbol: d.expression for d in self.derived.definitions if d.expression in known}
+        return expression.xreplace(dict(self.derived.channel_values)).xreplace(same)
 
     def _mark(self, expression: sp.Expr, marks: dict[Evaluated, sp.Symbol]) -> sp.Expr:
         table = {}
@@ -245,8 +249,8 @@ class _Context:
         steps = builder.step_list()
         for step in steps:
             read = read.union(*(part.free_symbols for part in step.parts))
-        for takeover in builder.takeovers:
-            read = read.union(*(part.free_symbols for part in takeover.parts))
+        for search in builder.searched:
+            read = read.union(*(part.free_symbols for part in search.parts))
         for variable in planted:
             read |= {s for split in variable.splits for s in split.free_symbols}
         inputs = read - produced - bound - ({z} if z is not None else set())
@@ -261,7 +265,7 @@ class _Context:
             steps=steps,
             body=tuple(body),
             outputs=tuple((mark, e) for (mark, _), e in zip(outputs, reduced, strict=True)),
-            takeovers=tuple(builder.takeovers),
+            searched=tuple(builder.searched),
         )
 
     def _planted_splits(self, variable: sp.Symbol, expressions: list[sp.Expr]) -> tuple[sp.Expr, ...]:

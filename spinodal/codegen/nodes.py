@@ -12,11 +12,12 @@ from typing import Protocol
 
 import sympy as sp
 
-from spinodal.codegen.ir import Assign, Call, Function, Inner, StepInZ, TakeoversInZ
+from spinodal.codegen.ir import Assign, Call, Function, Inner, SearchedSteps, StepInZ
 from spinodal.symbolic.averages import Average, Measure, explicit_fields, standard_normals
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import kinks, symbol
 from spinodal.symbolic.functions import ConditionalTail, Density, LogDensity, LogTail, LogTwoCosh, Primitive, Tail, Tilted
+from spinodal.symbolic.labels import LABEL
 from spinodal.symbolic.leaves import Leaf, Step, exchanges, field_crossings
 from spinodal.symbolic.nested import LogAverage, TiltedAverage, TiltedKinks
 
@@ -121,11 +122,12 @@ class NodeBuilder:
         self.hoisted: list[Assign] = []
         self.body: list[Assign | Call | Inner] = []
         self.steps: dict[tuple[sp.Expr, sp.Expr], sp.Expr] = {}
-        self.takeovers: dict[TakeoversInZ, None] = {}
+        self.searched: dict[SearchedSteps, None] = {}
         self.leaf_symbols: set[sp.Symbol] = set()
         self.known_fields: set[sp.Symbol] = set(fields) | (parent.known_fields if parent else set())
         self._scalars: dict[sp.Expr, sp.Symbol] = {}
         self._arguments: dict[sp.Expr, sp.Symbol] = {}
+        self._affines: dict[tuple[sp.Expr, sp.Expr], sp.Symbol] = {}
         self._calls: dict[tuple[str, tuple[sp.Expr, ...], tuple[str, ...]], dict[int, sp.Symbol]] = {}
         self._inners: dict[tuple[Measure, sp.Expr | None], _InnerPass] = {}
 
@@ -190,10 +192,12 @@ class NodeBuilder:
         if expression not in self._arguments:
             offset, slope = self._affine(expression)
             a, b = self.scalar(offset), self.scalar(slope)
-            mark = sp.Symbol(f"_x{self.label}{len(self._arguments)}", real=True)
-            self._arguments[expression] = mark
-            self.body.append(Assign(mark, a + b * self.z if self.z is not None else a))
-            self._refresh()
+            if (a, b) not in self._affines:
+                mark = sp.Symbol(f"_x{self.label}{len(self._affines)}", real=True)
+                self._affines[a, b] = mark
+                self.body.append(Assign(mark, a + b * self.z if self.z is not None else a))
+                self._refresh()
+            self._arguments[expression] = self._affines[a, b]
         return self._arguments[expression]
 
     def step(self, expression: sp.Expr, sharpness: sp.Expr = sp.S.One) -> None:
@@ -249,12 +253,16 @@ class NodeBuilder:
         while builder is not None:
             builder.leaf_symbols |= leaf_data(leaf, self.context) | leaf.label.free_symbols
             builder = builder.parent
-        self._steps(leaf.steps(variance), omega, variance)
-        if self.parent is None and exchanges(leaf, self.context.at):
-            offset, slope = self._affine(omega)
-            if slope != 0:
-                parts = (self.scalar(part) for part in (variance, offset, slope))
-                self.takeovers.setdefault(TakeoversInZ(leaf.tag, *parts))
+        if leaf.label != LABEL:  # of a label that is integrated over, the bumps are all that is narrow
+            self._steps(leaf.steps(variance), omega, variance)
+        offset, slope = self._affine(omega)
+        if self.parent is not None or slope == 0:
+            return
+        parts = [self.scalar(part) for part in (variance, offset, slope)]
+        if exchanges(leaf, self.context.at):
+            self.searched.setdefault(SearchedSteps("takeovers", leaf.tag, *parts))
+        if leaf.label == LABEL:
+            self.searched.setdefault(SearchedSteps("bumps", leaf.tag, *parts))
 
     def _steps(self, steps: Iterable[Step], omega: sp.Expr, variance: sp.Expr) -> None:
         for step in steps:

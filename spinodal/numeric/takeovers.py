@@ -18,11 +18,13 @@ FloatArray: TypeAlias = NDArray[np.float64]
 Coefficients: TypeAlias = Callable[[FloatArray], tuple[ArrayLike, ArrayLike, ArrayLike]]
 
 #: The domain of z, and how finely the dominant piece is looked for.
-_GRID = np.linspace(-9.0, 9.0, 145)
+_GRID, _FINE = np.linspace(-9.0, 9.0, 145), np.linspace(-9.0, 9.0, 721)
 _MOST = 4
 _HALVINGS = 45
 #: Steps wider than this (in z) need no nodes of their own.
 _WIDE = 1.0
+#: How near the poles of an average at one label come, in units of the width of its bump.
+_NEAR = 0.45
 #: Highest points nearer to one another than this (in units of sqrt(V)) pass into one another: no jump.
 _TOUCH = 1e-6
 
@@ -95,3 +97,36 @@ def _exchange(
     gap = np.abs(_highest(left, a + b * low, v)[0] - _highest(right, a + b * low, v)[0])
     width = np.where(gap > _TOUCH * np.sqrt(v), v / (gap * np.abs(b)), np.inf)
     return low[:, 0], width[:, 0]
+
+
+def bumps(
+    log_f: Callable[[FloatArray], FloatArray], variance: Any, offset: Any, slope: Any
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Centres and widths [b] in z of the (at most two) highest maxima of a weight f(h), seen through h ~ N(omega, V).
+
+    Args:
+        log_f: maps [b, m] to the logarithm of the weight.
+        variance: V, a number or [b, 1].
+        offset: of omega = offset + slope z, likewise.
+        slope: of omega, likewise.
+    """
+    v, a, b = (np.asarray(part, dtype=float).reshape(-1, 1) for part in (variance, offset, slope))
+    with np.errstate(all="ignore"):
+        h = a + b * _FINE
+        values = np.nan_to_num(np.asarray(log_f(h), dtype=float), nan=-np.inf)
+        left, middle, right = values[:, :-2], values[:, 1:-1], values[:, 2:]
+        weight = np.where((middle > left) & (middle >= right), middle - 0.5 * _FINE[1:-1] ** 2, -np.inf)
+        found = []
+        for _ in range(2):
+            best = weight.argmax(axis=1)[:, None]
+            good = np.isfinite(np.take_along_axis(weight, best, 1))
+            before, top, after = (np.take_along_axis(part, best, 1) for part in (left, middle, right))
+            bend, tilt = before - 2.0 * top + after, 0.5 * (after - before)
+            step = _FINE[1] - _FINE[0]
+            centre = _FINE[1:-1][best] - step * np.clip(tilt / bend, -1.0, 1.0)
+            width = _NEAR * np.sqrt(v / b**2 - step**2 / bend)
+            narrow = good & (width < _WIDE)
+            if narrow.any():
+                found.append((np.where(narrow, centre, 0.0)[:, 0], np.where(narrow, width, 1.0)[:, 0]))
+            np.put_along_axis(weight, best, -np.inf, 1)
+    return found

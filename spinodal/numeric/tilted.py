@@ -33,7 +33,7 @@ Function: TypeAlias = Callable[[FloatArray], FloatArray]
 
 DROP = 45.0  # exp(-45) = 3e-20, negligible even in fourth moments
 CORE = 6.0  # where the nodes around the peak end and those of the tails begin
-NODES = 64  # per panel: enough for 1e-13 where log f is smooth on the scale of the support
+NODES = 80  # per panel: enough for 1e-12 where log f is smooth on the scale of the support
 _FARTHEST = 1e5  # the domain of x for Gaussian averages
 _ZOOM = np.linspace(0.0, 1.0, 11)
 _MAX_ZOOMS = 14

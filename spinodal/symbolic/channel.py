@@ -34,6 +34,11 @@ class Ratio(sp.Function):
 
     nargs = 2
 
+    @classmethod
+    def eval(cls, above: sp.Expr, below: sp.Expr) -> sp.Expr | None:
+        """A variance over its root is the root."""
+        return below if isinstance(below, Root) and below.args[0] == above else None
+
     def doit(self, **hints: object) -> sp.Expr:
         """The quotient itself."""
         return self.args[0].doit() / self.args[1].doit()
@@ -97,7 +102,7 @@ class Branch:
         student: the tag of the student's leaf.
         teacher: the tag of the teacher's leaf, when it is averaged conditionally on the student's field.
         mean_slope: the mean of the student's outermost field per unit of the teacher overlap (planted teachers).
-        planted: planted variables with their distributions.
+        planted: planted variables with their distributions (a label that is integrated over, beside a teacher's leaf).
         planted_variance: the variance that the mean removes from the field's per (teacher overlap)^2.
         smeared: for a Gaussian teacher integrated out exactly: variance *added* per (teacher overlap)^2.
     """
@@ -213,6 +218,7 @@ class Channel:
                 [0, 0],
                 sp.Matrix([[explained, m], [m, overlap]]),
                 sp.Matrix([[Ratio(m, root)], [root]]),
+                branch.planted,
             )
             return weight * inner, measure
         mean = m * branch.mean_slope

@@ -115,6 +115,7 @@ class Derived:
         reference: the order parameters of a reference, by name in its own theory.
         follower: the state of a probe that knows its reference alone, given the reference's order parameters.
         ground: whether this is the limit of vanishing temperature: the free entropy is then T phi, minus the energy.
+        label: s(u), a(u) and the rms of u, where a label s(u) + a(u) noise is integrated over.
         partitions: how formulas cut the line at the defaults, where that may be otherwise at other parameters.
     """
 
@@ -148,3 +149,4 @@ class Derived:
     stabilities: Stabilities = field(default_factory=Stabilities)
     ground: bool = False
     partitions: tuple[Partition, ...] = ()
+    label: tuple[sp.Expr, sp.Expr, sp.Expr] | None = None

@@ -27,6 +27,7 @@ from spinodal.symbolic.formulas import symbol, to_sympy
 from spinodal.symbolic.franz_parisi import derive_franz_parisi
 from spinodal.symbolic.ground_observables import answered_leaves, ground_observables
 from spinodal.symbolic.ingredients import gather
+from spinodal.symbolic.labels import LABEL, RealLabels, signal_and_noise
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.outputs import label_leaves
 from spinodal.symbolic.partitions import note, recorded
@@ -118,7 +119,15 @@ def _stages(spec: Spec) -> Derived:
         breaking=_breaking(action, tuple(str(x) for x in unknowns)),
         stabilities=_stabilities(action),
         ground=action.ground,
+        label=_label(action),
     )
+
+
+def _label(action: Action) -> tuple[sp.Expr, sp.Expr, sp.Expr] | None:
+    law = action.output.law
+    if not isinstance(law, RealLabels) or all(leaf.label != LABEL for leaf in action.output.channel.leaves.values()):
+        return None
+    return (*signal_and_noise(law), sp.sqrt(action.teacher_variance))
 
 
 def _unbounded(action: Action) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from spinodal.symbolic.leaves import Leaf
 U = symbol("u")
 NOISE = symbol("noise")
 H = symbol("h")
+#: A real label that is integrated over, with the teacher's likelihood as its weight.
+LABEL = symbol("_y")
 _PLACE = "teacher.label"
 
 
@@ -194,6 +196,22 @@ def _flipped(law: DiscreteLabels, flip: sp.Expr) -> DiscreteLabels:
             )
         )
     return DiscreteLabels(law.values, tuple(leaves))
+
+
+def signal_and_noise(law: RealLabels) -> tuple[sp.Expr, sp.Expr]:
+    """s(u) and a(u) of a label s(u) + a(u) noise.
+
+    Raises:
+        DerivationError: where noise does not enter linearly.
+    """
+    polynomial = law.formula.as_poly(NOISE)
+    if polynomial is None or polynomial.degree() != 1:
+        raise DerivationError(
+            "the likelihood of this real-valued label is singular or unknown",
+            place=_PLACE,
+            cure="bayes-optimal needs additive noise, as in u + sqrt(Delta)*noise",
+        )
+    return polynomial.coeff_monomial(1), polynomial.coeff_monomial(NOISE)
 
 
 def _tag(value: sp.Expr) -> str:

@@ -12,7 +12,7 @@ from spinodal.spec.types import Loss, Spec
 from spinodal.symbolic.channel import Branch, Channel
 from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import Interval, breakpoints, kinks, region, sample_points, symbol, to_sympy
-from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored
+from spinodal.symbolic.labels import LABEL, NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored, signal_and_noise
 from spinodal.symbolic.leaves import Leaf, LeafKind
 from spinodal.symbolic.pieces import coefficients_in_pieces, quadratic_pieces
 from spinodal.symbolic.predictions import FIELD, Prediction, bayes_prediction, loss_prediction
@@ -23,6 +23,8 @@ _Y = symbol("y")
 #: The edges of a constraint that every field satisfies.
 _EVERYTHING = (Interval(-sp.oo, sp.oo),)
 _XI = symbol("_xi")
+#: Fields at which a label's turns are looked for.
+_FIELDS = [0.0173 * k + 0.0041 for k in range(-520, 521)]
 #: How far from a pole an energy is looked at.
 _NEAR_POLE = 1e-8
 #: How low an energy is there that falls to minus infinity.
@@ -124,6 +126,9 @@ def output_channel(
                 branches.append(Branch(sp.Integer(2 if odd else 1), leaf.tag, teacher=weight_leaf.tag))
         if blind or law is None:
             teacher = sp.Integer(0)
+    elif bayes_optimal and law.affine is None:
+        add(LABEL, "student")
+        branches = [Branch(sp.Integer(1), "student", teacher="student", planted=((LABEL, sp.Symbol("label")),))]
     else:
         branches = [_real_label_branch(law, teacher_variance, add)]
     used = {tag for branch in branches for tag in (branch.student, branch.teacher) if tag}
@@ -327,15 +332,7 @@ class _LikelihoodLeaves:
         if isinstance(self.law, DiscreteLabels):
             return replace(self.law.leaf(label), tag=tag), None
         assert self.law is not None
-        polynomial = self.law.formula.as_poly(NOISE)
-        if polynomial is None or polynomial.degree() != 1:
-            raise DerivationError(
-                "the likelihood of this real-valued label is singular or unknown",
-                place="teacher.label",
-                cure="bayes-optimal needs additive noise, as in u + sqrt(Delta)*noise",
-            )
-        amplitude = polynomial.coeff_monomial(NOISE).subs(U, H)
-        signal = polynomial.coeff_monomial(1).subs(U, H)
+        signal, amplitude = (part.subs(U, H) for part in signal_and_noise(self.law))
         log_weight = sp.expand(-((label - signal) ** 2) / (2 * amplitude**2) - sp.log(2 * sp.pi * amplitude**2) / 2)
         quadratic = log_weight.as_poly(H) if not amplitude.has(H) else None
         if quadratic is not None and quadratic.degree() <= 2:
@@ -345,7 +342,33 @@ class _LikelihoodLeaves:
         splits = tuple(kinks(signal, H, at))
         pieces = quadratic_pieces(log_weight, H, splits, at) if splits else None
         kind: LeafKind = "numerical" if pieces is None else "pieces"
+        if pieces is None:
+            log_weight = -((label - signal) ** 2) / (2 * amplitude**2) - sp.log(2 * sp.pi * amplitude**2) / 2
+            # a label may have one most probable field wherever the signal rises or falls
+            splits = tuple(dict.fromkeys((*splits, *_turns(signal, at))))
         return Leaf(tag, kind, H, label=label, quadratic=pieces or (), log_weight=log_weight, splits=splits), None
+
+
+def _turns(signal: sp.Expr, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
+    """Where a smooth signal turns: in closed form, or in numbers where there are many such places.
+
+    Raises:
+        DerivationError: where there is no closed form and parameters move these places.
+    """
+    slope = sp.diff(signal, H)
+    try:
+        return breakpoints([slope], H, at)
+    except DerivationError:
+        pass
+    if slope.free_symbols != {H}:
+        raise DerivationError(
+            "where this label turns as a function of u has no closed form",
+            place="teacher.label",
+            cure="write numbers for the parameters in it",
+        )
+    values = [float(sp.N(slope.subs(H, point))) for point in _FIELDS]
+    pairs = [(a, b) for (a, b), (f, g) in zip(pairwise(_FIELDS), pairwise(values), strict=True) if f * g < 0.0]
+    return [sp.nsimplify(sp.nsolve(slope, H, pair, solver="bisect"), rational=True) for pair in pairs]
 
 
 def label_leaves(output: Output) -> dict[str, Leaf]:

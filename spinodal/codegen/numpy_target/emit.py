@@ -9,7 +9,14 @@ import sympy as sp
 from spinodal.codegen.ir import Assign, GroundKernel, Kernel, PeakKernel, Program, Result, Routine
 from spinodal.codegen.numpy_target.frame import block_size, follower, header, interface, origin
 from spinodal.codegen.numpy_target.kernels import inner_functions, kernel_function
-from spinodal.codegen.numpy_target.leaves import leaf_function, takeovers_function, teacher_density_function, tilt_functions
+from spinodal.codegen.numpy_target.leaves import (
+    bumps_function,
+    label_function,
+    leaf_function,
+    takeovers_function,
+    teacher_density_function,
+    tilt_functions,
+)
 from spinodal.codegen.numpy_target.partitions import partitions_function
 from spinodal.codegen.numpy_target.printer import name_of, source
 
@@ -25,11 +32,14 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
     parts = [
         header(program, identity, equations),
         *(leaf_function(leaf) for leaf in program.leaves),
-        *(takeovers_function(leaf) for leaf in program.leaves if leaf.tag in _taken_over(program)),
+        *(takeovers_function(leaf) for leaf in program.leaves if ("takeovers", leaf.tag) in _searches(program)),
+        *(bumps_function(leaf) for leaf in program.leaves if ("bumps", leaf.tag) in _searches(program)),
         *tilt_functions(program),
     ]
     if program.teacher_density is not None:
         parts.append(teacher_density_function(program))
+    if program.label is not None:
+        parts.append(label_function(program))
     for routine in program.routines:
         parts.append(_routine(routine, program))
     if program.origin:
@@ -44,10 +54,10 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def _taken_over(program: Program) -> set[str]:
-    """The leaves whose pieces exchange dominance inside an average."""
+def _searches(program: Program) -> set[tuple[str, str]]:
+    """What is searched for of which leaf, as (kind, tag)."""
     kernels = [stage for routine in program.routines for stage in routine.stages if isinstance(stage, Kernel)]
-    return {takeover.leaf for kernel in kernels for takeover in kernel.takeovers}
+    return {(search.kind, search.leaf) for kernel in kernels for search in kernel.searched}
 
 
 def _routine(routine: Routine, program: Program) -> str:

@@ -16,8 +16,8 @@ from spinodal.codegen.ir import (
     PeakKernel,
     Program,
     Routine,
+    SearchedSteps,
     StepInZ,
-    TakeoversInZ,
 )
 from spinodal.codegen.nodes import reads
 from spinodal.codegen.numpy_target.ground import ground_blocks_kernel, ground_kernel
@@ -65,6 +65,10 @@ def kernel_function(
             log_density, edges = program.teacher_density
             arguments = "".join(f", {name_of(s)}" for s in free_symbols_of([log_density, *edges], {"w"}))
             call = f"_teacher_density(rule.n{arguments})"
+        elif planted.kind == "label":
+            assert program.label is not None
+            arguments = "".join(f", {name_of(s)}" for s in free_symbols_of(program.label, {"u"}))
+            call = f"_label_nodes(rule.n{arguments})"
         else:
             call = f"runtime.{planted.kind}_nodes([{splits}], rule.n)"
         others = [*inputs, *planted_so_far]
@@ -93,7 +97,7 @@ def kernel_function(
         return "\n".join(lines)
     for k, step in enumerate(kernel.steps):
         lines.append(f"    step_{k} = runtime.step({_step_arguments(step)})")
-    steps = ", ".join([*(f"step_{k}" for k in range(len(kernel.steps))), *(_takeovers(t, leaves) for t in kernel.takeovers)])
+    steps = ", ".join([*(f"step_{k}" for k in range(len(kernel.steps))), *(_searched(s, leaves) for s in kernel.searched)])
     lines += ["", f"    def integrands({name_of(kernel.z)}, weight{arguments}):"]
     on_nodes, sums = weighted_sums(kernel.body, [expression for _, expression in kernel.outputs])
     lines += [f"        {line}" for line in _body(on_nodes, leaves, tilts, owner)]
@@ -120,11 +124,11 @@ def _has_numerical_leaf(
     return False
 
 
-def _takeovers(takeover: TakeoversInZ, leaves: Mapping[str, Leaf]) -> str:
-    leaf = leaves[takeover.leaf]
+def _searched(search: SearchedSteps, leaves: Mapping[str, Leaf]) -> str:
+    leaf = leaves[search.leaf]
     symbols = (*sorted(leaf.label.free_symbols, key=str), *leaf_parameters(leaf))
-    arguments = ", ".join([*map(source, takeover.parts), *map(name_of, symbols)])
-    return f"*_takeovers_{leaf.tag}({arguments})"
+    arguments = ", ".join([*map(source, search.parts), *map(name_of, symbols)])
+    return f"*_{search.kind}_{leaf.tag}({arguments})"
 
 
 def _step_arguments(step: StepInZ) -> str:

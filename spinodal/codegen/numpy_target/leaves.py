@@ -88,6 +88,18 @@ def takeovers_function(leaf: Leaf) -> str:
     )
 
 
+def bumps_function(leaf: Leaf) -> str:
+    """The function of the places of a leaf's maxima: what is averaged at one label is narrow around them."""
+    symbols = (*sorted(leaf.label.free_symbols, key=str), *leaf_parameters(leaf))
+    names = "".join(f", {name_of(s)}" for s in symbols)
+    variable = name_of(leaf.variable)
+    return (
+        f"def _bumps_{leaf.tag}(variance, offset, slope{names}):\n"
+        f'    """Where in z the weight has its maxima, omega = offset + slope z: centres and widths."""\n'
+        f"    return takeovers.bumps(lambda {variable}: {source(leaf.log_weight)} + 0.0*{variable}, variance, offset, slope)"
+    )
+
+
 def rule_argument(leaf: Leaf | None) -> str:
     """The quadrature rule as a last argument, for averages whose inner nodes are to be refined with it."""
     return "" if leaf is not None and leaf.kind in ("intervals", "discrete", "pieces") else ", rule"
@@ -173,6 +185,18 @@ def tilt_parameters(tilt: Tilt, leaf: Leaf | None) -> list[sp.Symbol]:
     data = [*leaf.log_levels, *leaf.values] if leaf is not None and leaf.kind == "discrete" else []
     data += [part for triple in tilt.pieces or () for part in triple]
     return free_symbols_of([tilt.function, tilt.log_weight, *tilt.splits, *data], {"h", "w"})
+
+
+def label_function(program: Program) -> str:
+    """The function of the nodes and weights of a label that is integrated over."""
+    assert program.label is not None
+    signal, amplitude, rms = map(source, program.label)
+    names = "".join(f", {name_of(s)}" for s in free_symbols_of(program.label, {"u"}))
+    return (
+        f"def _label_nodes(nodes{names}):\n"
+        f'    """Nodes and weights of the label."""\n'
+        f"    return label.label_nodes(lambda u: {signal} + 0.0*u, lambda u: {amplitude} + 0.0*u, {rms}, nodes)"
+    )
 
 
 def teacher_density_function(program: Program) -> str:
