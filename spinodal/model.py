@@ -224,6 +224,8 @@ class Model:
         arrays = {name: np.asarray(value, dtype=float) for name, value in {**(values or {}), **parameters}.items()}
         shape = np.broadcast_shapes(*(a.shape for a in arrays.values())) if arrays else ()
         names = self.spec.parameter_names()
+        if 0 in shape:
+            raise SpecError("no parameter points: an array of values is empty", cure="give at least one", source="solve")
         if shape == ():
             checked = check_parameters(self.spec, {k: float(v) for k, v in arrays.items()}, source="parameters")
             points = np.array([[checked[name] for name in names]])

@@ -31,6 +31,13 @@ def check_start(module: ModuleType, start: Mapping[str, float] | None) -> None:
             raise SpecError(f"{name}: not an order parameter of this model", cure=f"use {known}", source="--start")
         if not np.isfinite(value):
             raise SpecError(f"{name}: {value} is not a number", cure="give a finite number", source="--start")
+        bound = module.SATURATING.get(name, "").replace(".", "", 1)
+        if bound.isdigit() and not 0.0 <= value <= float(module.SATURATING[name]):
+            raise SpecError(
+                f"{name}: {value:g} is no overlap of this model",
+                cure=f"it lies between 0 and {module.SATURATING[name]}",
+                source="--start",
+            )
 
 
 def standard_kinds(spec: Spec, module: ModuleType) -> dict[str, str]:

@@ -12,6 +12,8 @@ REPLICON_NOISE = 1e-10
 COMPLEXITY_NOISE, ENTROPY_NOISE = 1e-6, 1e-9
 #: Observables that change by less, absolute and relative, under a finer quadrature rule are reported without a remark.
 UNRESOLVED = 1e-6
+#: How the names of observables begin that every model may have; those that a spec declares have others.
+_STANDARD = ("entropy", "energy", "training_error", "generalization_error", "replicon", "slope", "complexity")
 
 
 def reliable(values: Mapping[str, float], spread: float) -> dict[str, float]:
@@ -23,6 +25,12 @@ def reliable(values: Mapping[str, float], spread: float) -> dict[str, float]:
     """
     noisy = 64.0 * sys.float_info.epsilon * spread > COMPLEXITY_NOISE
     return {name: value for name, value in values.items() if not (noisy and name == "complexity")}
+
+
+def not_finite(values: Mapping[str, float]) -> Sequence[str]:
+    """Warnings about declared observables without a value: they are left out of the result."""
+    names = [name for name, value in values.items() if not math.isfinite(value) and not name.startswith(_STANDARD)]
+    return [f"{name} is not finite at this state" for name in names]
 
 
 def unresolved(values: Mapping[str, float], coarse: Mapping[str, float]) -> Sequence[str]:

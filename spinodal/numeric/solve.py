@@ -16,7 +16,7 @@ from spinodal.numeric.origins import NO_REFERENCE, SATURATED, begins_inside, fro
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.random_field import DEGENERATE, TEACHER, from_random_field
-from spinodal.numeric.remarks import reliable, unresolved, warnings_of
+from spinodal.numeric.remarks import not_finite, reliable, unresolved, warnings_of
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, newton
 from spinodal.numeric.rows import Mask, determinant_signs, is_inside
@@ -360,6 +360,7 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
         everything = reliable(everything, float(np.max(np.abs(states[i, unbounded]), initial=0.0)))
         values = {name: _rounded(name, value) for name, value in everything.items() if np.isfinite(value)}
         warnings = list(warnings_of(everything, float(error[i]), tolerance, counted=module.COUNTED))
+        warnings += not_finite(everything)
         warnings += unresolved(values, {name: float(column[i]) for name, column in coarse.items()})
         result.append(
             State(

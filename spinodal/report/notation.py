@@ -248,7 +248,8 @@ class Scribe(LatexPrinter):
         z = ["z" if level == 0 else f"z_{level}"] if count == 1 else [f"z_{{{level}{k}}}" for k in "abcd"[:count]]
         normals = [sp.Symbol(f"_standard_{level}_{k}", real=True) for k in range(count)]
         self._here |= dict(zip(normals, z, strict=True))
-        planted = [self._print(variable) for variable, _ in measure.planted]
+        flat = [f"d{self._print(variable)}" for variable, kind in measure.planted if str(kind) == "label"]
+        planted = [self._print(variable) for variable, kind in measure.planted if str(kind) != "label"]
         shifts = measure.loading * sp.Matrix(normals) if count else []
         for field, mean, shift in zip(measure.fields, measure.means, shifts, strict=True):
             key = (field, mean, shift)
@@ -262,7 +263,7 @@ class Scribe(LatexPrinter):
                 value = " + ".join(terms).replace("+ -", "-")
                 self._pending.append(f"{name} = {value or '0'}")
             self._here[field] = name
-        return r"\,".join(f"D{variable}" for variable in (*z, *planted))
+        return r"\,".join([*flat, *(f"D{variable}" for variable in (*z, *planted))])
 
     def _weight(self, exponent: sp.Expr) -> str:
         """``e^w`` as a product of powers of partition functions and the exponential of what is left."""
