@@ -214,14 +214,16 @@ class _Walk:
         return root, s
 
     def _near(self, found: Array, x: Array) -> bool:
-        """Whether no overlap changed by more than one step may change it."""
-        return float(np.abs(found - x)[self.bounded].max(initial=0.0)) <= self.settings.overlap_change
+        """Whether no overlap changed by more than one step may change it; norms may be large, and change with their size."""
+        change = np.abs(found - x) / np.maximum(1.0, np.abs(x))
+        return float(change[self.bounded].max(initial=0.0)) <= self.settings.overlap_change
 
     def _reproduced(self, x: Array, found: Array, trapezoid: Array) -> bool:
         """Whether the trapezoid rule of the two tangents reproduces the step, or the corrector has left the branch."""
         error = np.abs(found - x - trapezoid)
         relative = error / (1.0 + np.abs(x) + np.abs(found))
-        small = np.where(self.bounded, error <= self.settings.overlap_error, relative <= self.settings.relative_error)
+        allowed = self.settings.overlap_error * np.maximum(1.0, np.abs(x))
+        small = np.where(self.bounded, error <= allowed, relative <= self.settings.relative_error)
         return bool(small.all())
 
 

@@ -120,6 +120,27 @@ class Counted(Cubic):
         return super().residual_and_jacobian(x, p)
 
 
+class Norm(Counted):
+    """log(1 + x) - p = 0: a norm that grows to exp(p) - 1."""
+
+    def f(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.log1p(x) - p[:, :1]
+
+    def j(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return (1.0 / (1.0 + x))[:, :, None]
+
+    def parameter_derivative(self, x: np.ndarray, p: np.ndarray, wanted: object = None) -> np.ndarray:
+        return np.full((len(x), 1, 1), -1.0)
+
+
+def test_norms_far_above_one_are_followed_in_steps_of_their_size() -> None:
+    system = Norm()
+    path = follow(system, np.zeros((1, 1)), np.zeros((1, 1)), np.array([[8.0]]), np.array([True]))
+    assert path.roots.converged[0]
+    assert path.roots.x[0, 0] == pytest.approx(np.expm1(8.0))
+    assert system.calls < 150  # in steps of at most 0.5 there would be 6000
+
+
 def test_rows_do_not_depend_on_their_company_and_share_their_evaluations() -> None:
     ends = np.array([[0.3], [1.5], [1.99], [2.5], [-1.0]])
     system = Counted()
