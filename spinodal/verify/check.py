@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,15 +13,17 @@ from spinodal.spec import SpecError
 from spinodal.verify.compare import ACCURACY, Comparison, Sides, Target, constant_factor
 from spinodal.verify.documents import Claim, Document
 from spinodal.verify.errors import UnreadableError
+from spinodal.verify.left_sides import LeftSides
 from spinodal.verify.letters import Letters, read_letters
 from spinodal.verify.meaning import Meaning, used_names
+from spinodal.verify.points import PointClaim, PointReader
 from spinodal.verify.proof import is_proved
 from spinodal.verify.reference import PARTS, NoStatesError, Points, Reference
 from spinodal.verify.repairs import find_repair
 from spinodal.verify.results import Outcome, Status, numerical
-from spinodal.verify.special import check_special
+from spinodal.verify.special import SOLVED_FOR, Judged, Located, judge, locate
 from spinodal.verify.statements import Statement
-from spinodal.verify.tree import Node, add, free_symbols, neg, num, sym
+from spinodal.verify.tree import Node, add, neg, num, sym
 from spinodal.verify.weights import teacher_weights
 
 #: Names of quantities that mean the same.
@@ -31,13 +33,16 @@ _SPECIAL = frozenset(k for k in KINDS if k.islower() and ":" not in k and k != "
 
 @dataclass(frozen=True)
 class Task:
-    """A claim, the statement that it is about, and how to get at the model's side."""
+    """A claim, the statement that it is about, and how to get at the model's side.
+
+    ``reference`` gives it with further parameters fixed.
+    """
 
     document: Document
     claim: Claim
     statement: Statement | None
     model: Model
-    reference: Callable[[], Reference]
+    reference: Callable[[Mapping[str, float]], Reference]
     claims: frozenset[int] = frozenset()
 
     @property
@@ -84,23 +89,18 @@ def _not_checked(task: Task, reason: str, offset: int | None, *, kind: str = "")
 
 
 def _checked(task: Task, statement: Statement) -> Outcome:
-    reason = next((r for r in statement.relations if r not in ("=", "approx")), None)
-    if reason is not None:
-        raise UnreadableError(f"a relation ({reason}) that is no equation", statement.start)
     try:
-        reference = task.reference()
+        reference = task.reference({})
     except SpecError as error:
         if error.source is not None and "ansatz" in str(error):
             return _not_checked(task, f"{error.message}", None)
         raise
-    known = {*reference.order_parameters, *reference.parameters}
     special = task.quantity.replace("_", "-") in {s.replace("_", "-") for s in _SPECIAL} and (
         task.quantity not in reference.observables
     )
     if special:
-        letters = _letters(task, statement, known, frozenset(), ())
-        rights = [letters.meaning.resolve(statement.parse(k, letters.declared)) for k in range(1, len(statement.sides))]
-        return _finish_special(task, statement, reference, rights)
+        return _special(task, statement, reference)
+    _refuse_relations(statement)
     if "approx" in statement.relations:
         raise UnreadableError("an approximate equality claims no value that can be checked", statement.start)
     quantity = reference.alias(task.quantity)
@@ -111,65 +111,86 @@ def _checked(task: Task, statement: Statement) -> Outcome:
             task.claim.offset,
             f"use one of {', '.join([*reference.order_parameters, *sorted(quantities)])}",
         )
-    letters = _letters(task, statement, known, reference.derived_names, quantities)
-    target = Target(reference, quantity)
-    left, notes = _left_side(task, statement, letters, target)
+    letters = _letters(task, statement, reference, quantities)
+    settings = _settings(task, statement, reference, letters)
+    target = Target(task.reference(settings) if settings else reference, quantity)
+    named = LeftSides(quantity, task.claim.quantity, letters, task.model.spec.loss)
+    lefts: list[tuple[Node, tuple[str, ...]]] = []
+    rights: list[Node] = []
+    for k in range(len(statement.sides)):
+        if not target.is_equation and (k == 0 or named.names_quantity(statement, k)):
+            lefts.append(named.read(statement, k))
+        elif k == 0:
+            lefts.append((_equation_side(statement, letters), ()))
+        else:
+            rights.append(letters.meaning.resolve(statement.parse(k, letters.declared)))
+    if not rights:
+        raise UnreadableError(f"what the {task.claim.quantity} is equal to is not said", statement.start)
     outcomes = []
-    for k in range(1, len(statement.sides)):
-        right = letters.meaning.resolve(statement.parse(k, letters.declared))
-        if not target.is_equation and quantity in used_names(right):
-            raise UnreadableError(f"the right side contains {quantity} itself: a tautology", right.start)
-        if quantity in PARTS and (named := used_names(right) & quantities):
-            raise UnreadableError(
-                f"the right side contains {', '.join(sorted(named))}: no formula for {quantity}", right.start
-            )
-        if not target.is_equation and quantity not in used_names(left):
-            raise UnreadableError(f"neither side names the {task.claim.quantity}: nothing is claimed about it", left.start)
-        outcomes.append(_compared(task, target, _balanced(left, right), notes, letters.meaning))
+    for left, notes in lefts:
+        for right in rights:
+            if not target.is_equation and quantity in used_names(right):
+                raise UnreadableError(f"the right side contains {quantity} itself: a tautology", right.start)
+            if quantity in PARTS and (others := used_names(right) & quantities):
+                raise UnreadableError(
+                    f"the right side contains {', '.join(sorted(others))}: no formula for {quantity}", right.start
+                )
+            if not target.is_equation and quantity not in used_names(left):
+                raise UnreadableError(
+                    f"neither side names the {task.claim.quantity}: nothing is claimed about it", left.start
+                )
+            outcomes.append(_compared(task, target, _balanced(left, right), notes, letters.meaning))
     order = [Status.WRONG, Status.OFF_BY_FACTOR, Status.NOT_CHECKED, Status.SADDLE_POINT_ONLY, Status.VERIFIED]
     return min(outcomes, key=lambda o: order.index(o.status))
 
 
-def _letters(
-    task: Task, statement: Statement, known: set[str], derived: frozenset[str], quantities: set[str] | tuple[str, ...]
-) -> Letters:
-    return read_letters(task.document, statement, statement.start, known, derived, quantities, task.claims)
+def _refuse_relations(statement: Statement) -> None:
+    reason = next((r for r in statement.relations if r not in ("=", "approx")), None)
+    if reason is not None:
+        raise UnreadableError(f"a relation ({reason}) that is no equation", statement.start)
 
 
-def _left_side(task: Task, statement: Statement, letters: Letters, target: Target) -> tuple[Node, tuple[str, ...]]:
-    r"""The left side as a tree; where it only names the quantity, the quantity itself.
+def _letters(task: Task, statement: Statement, reference: Reference, quantities: Collection[str]) -> Letters:
+    known = {*reference.order_parameters, *reference.parameters}
+    return read_letters(task.document, statement, statement.start, known, reference.derived_names, quantities, task.claims)
 
-    ``f``, ``-\beta f``, ``\frac{1}{N}\langle\log Z\rangle`` name the free entropy; ``2\phi`` is twice it.
-    """
-    whole = sym(f"@{target.quantity}", statement.start, statement.sides[0][-1].end)
+
+def _beside(task: Task, statement: Statement) -> list[Statement]:
+    """The other statements of the same display that are not claims themselves."""
+    equation = next((e for e in task.document.equations if any(s is statement for s in e.statements)), None)
+    found = equation.statements if equation is not None else ()
+    return [s for s in found if s is not statement and s.start not in task.claims]
+
+
+def _reader(task: Task, reference: Reference, letters: Letters, solved_for: str) -> PointReader:
+    parameters = [solved_for, *(p for p in reference.parameters if p != solved_for)]
+    return PointReader(letters, parameters, reference.order_parameters, task.claim.values)
+
+
+def _settings(task: Task, statement: Statement, reference: Reference, letters: Letters) -> dict[str, float]:
+    """Parameters that the equation's display gives values to."""
+    reader = _reader(task, reference, letters, "")
+    if statement.remark and not reader.conditions(statement.remark):
+        raise UnreadableError(
+            "the remark in brackets is not read: nothing is known of what it says", statement.remark[0].start
+        )
+    for other in _beside(task, statement):
+        reader.condition(other)
+    return reader.settings
+
+
+def _equation_side(statement: Statement, letters: Letters) -> Node:
+    """The left side of an order parameter's equation."""
     header = statement.header()
     if header is not None:
         key = header[0]
+        first, last = statement.start, statement.sides[0][-1].end
         name = letters.meaning.name_of(key)
         if name is not None:
-            return sym(f"@{name}", whole.start, whole.end), ()
-        if target.is_equation and key in letters.meaning.definitions:
-            return letters.meaning.resolve(sym(key, whole.start, whole.end)), ()
-        if key not in letters.meaning.author:
-            return whole, ()
-    try:
-        tree = statement.parse(0, letters.declared)
-    except UnreadableError:
-        if target.is_equation:
-            raise
-        return whole, (f"the left side is taken to name the {task.claim.quantity}",)
-    unknown = []
-    for key, node in free_symbols(tree).items():
-        try:
-            letters.meaning.resolve(node)
-        except UnreadableError:
-            unknown.append(key)
-    if not unknown or target.is_equation:
-        return letters.meaning.resolve(tree), ()
-    if len(unknown) == 1 and not _negative(tree):
-        author = {**letters.meaning.author, unknown[0]: sym(f"@{target.quantity}")}
-        return replace(letters.meaning, author=author).resolve(tree), ()
-    return whole, (f"the left side is taken to name the {task.claim.quantity}",)
+            return sym(f"@{name}", first, last)
+        if key in letters.meaning.definitions:
+            return letters.meaning.resolve(sym(key, first, last))
+    return letters.meaning.resolve(statement.parse(0, letters.declared))
 
 
 def _balanced(left: Node, right: Node) -> Sides:
@@ -180,11 +201,6 @@ def _balanced(left: Node, right: Node) -> Sides:
     if left == zero and right.kind == "add":
         return Sides(neg(right.args[-1]), add(*right.args[:-1]))
     return Sides(left, right)
-
-
-def _negative(tree: Node) -> bool:
-    r"""``-f`` and ``-\beta f``: a free energy on the left of a free entropy."""
-    return tree.kind == "neg" and tree.args[0].kind in ("sym", "mul")
 
 
 def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], meaning_of: Meaning) -> Outcome:
@@ -326,26 +342,59 @@ def _other_equation(target: Target, sides: Sides) -> str | None:
     return None
 
 
-def _finish_special(task: Task, statement: Statement, reference: Reference, rights: list[Node]) -> Outcome:
+def _special(task: Task, statement: Statement, reference: Reference) -> Outcome:
+    """A claim about a special point, and whatever else its display says about it."""
+    letters = _letters(task, statement, reference, ())
+    reader = _reader(task, reference, letters, SOLVED_FOR)
+    beside = [s for s in _beside(task, statement) if not reader.condition(s)]
+    claims = [reader.read(statement)]
+    for other in beside:
+        header = other.header()
+        definition = letters.meaning.definitions.get(header[0]) if header is not None else None
+        if (
+            header is None
+            or definition is None
+            or definition.offset != other.start
+            or header[0] not in letters.meaning.touched
+        ):
+            claims.append(reader.read(other))
+    for claim in claims:
+        _refuse_relations(claim.statement)
     kind = task.quantity.replace("_", "-")
-    found = check_special(reference, kind, statement, rights)
-    count = len(found.names["alpha"])
-    claimed, located = found.values
-    method = numerical(count, found.accuracy)
-    at = ", ".join(f"{name} = {value:.6g}" for name, value in found.place.items())
-    if found.equal:
+    located = locate(reference, kind, reader, claims, statement.start)
+    judged = [(claim, one) for claim in claims for one in judge(located, claim)]
+    count = len(located.places)
+    claim, worst = max(judged, key=lambda pair: (not pair[1].equal, pair[1].deviation))
+    at = ", ".join(f"{name} = {value:.6g}" for name, value in worst.place.items())
+    if worst.equal:
         where = f"{count} parameter points" if count > 1 else at or "its point"
-        detail = f"equal to the located {kind} at {where} to {found.deviation:.0e}"
+        detail = f"equal to the located {kind} at {where} to {worst.deviation:.0e}"
+        if len(claims) > 1:
+            detail += f"; so {'is' if len(claims) == 2 else 'are'} what else the display says of it"
         outcome = _outcome(task, Status.VERIFIED, detail)
-        return replace(outcome, method=method, deviation=found.deviation, accuracy=found.accuracy)
-    detail = f"the {kind} is {located:.10g}{f' at {at}' if at else ''}, where the right side is {claimed:.10g}"
-    outcome = _outcome(task, Status.WRONG, detail)
-    right = rights[-1]
-    place = Points(np.zeros((count, 0)), np.zeros((count, 0)))
-    repair = find_repair(found, Sides(sym("@alpha"), right), [place]) if used_names(right) or count == 1 else None
-    if repair is not None:
+    else:
+        outcome = _refuted_special(task, kind, located, claim, worst, at)
+    return replace(outcome, method=numerical(count, located.accuracy), deviation=worst.deviation, accuracy=located.accuracy)
+
+
+def _refuted_special(task: Task, kind: str, located: Located, claim: PointClaim, found: Judged, at: str) -> Outcome:
+    claimed, derived = found.values
+    right = found.sides.right
+    if found.sides.left == sym(f"@{SOLVED_FOR}"):
+        detail = f"the {kind} is {derived:.10g}{f' at {at}' if at else ''}, where the right side is {claimed:.10g}"
+    else:
+        place = ", ".join([f"{SOLVED_FOR} = {found.located:.10g}", *([at] if at else [])])
+        detail = f"at the {kind}, {place}, the left side is {derived:.10g} and the right side {claimed:.10g}"
+    status, kind_of_error, offset = Status.WRONG, "", right.start
+    count = len(located.places)
+    place_of_points = Points(np.zeros((count, 0)), np.zeros((count, 0)))
+    repair = find_repair(located, found.sides, [place_of_points]) if used_names(right) or count == 1 else None
+    if found.rounded:
+        detail += r"; the number is right to the digits that it is given with: write \approx for ="
+    elif repair is not None:
         status = Status.OFF_BY_FACTOR if repair.kind in ("sign", "factor") else Status.WRONG
-        offset = repair.offset if repair.offset >= 0 else right.start
-        text = f"{repair.kind}: {repair.text}; {detail}"
-        outcome = replace(outcome, status=status, kind=repair.kind, detail=text, place=task.document.position(offset))
-    return replace(outcome, method=method, deviation=found.deviation, accuracy=found.accuracy, values=found.values)
+        kind_of_error, offset = repair.kind, repair.offset if repair.offset >= 0 else offset
+        detail = f"{repair.kind}: {repair.text}; {detail}"
+    outcome = replace(_outcome(task, status, detail), kind=kind_of_error, values=found.values)
+    offset = offset if offset >= 0 else claim.statement.start
+    return replace(outcome, place=task.document.position(offset))

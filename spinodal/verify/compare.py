@@ -92,6 +92,12 @@ class Target:
         """Whether the quantity is an order parameter, given by an equation."""
         return self.quantity in self.reference.order_parameters
 
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """The names that a claim may be repaired with."""
+        reference = self.reference
+        return frozenset({*reference.order_parameters, *reference.parameters}) | reference.derived_names
+
     def names(self, at: Points) -> dict[str, Array]:
         """Model names at points, with the quantity's own value where it is one."""
         found = self.reference.names(at)

@@ -58,24 +58,25 @@ def symbol_map(document: Document, offset: int, names: Collection[str]) -> tuple
             refused[key] = f"{left} is declared to be {right}, but the model has no {', '.join(unknown)}"
             continue
         try:
-            found[key] = _tree(parse_formula(right, parameters=mentioned).root)
+            found[key] = formula_tree(parse_formula(right, parameters=mentioned).root)
         except FormulaError as error:
             raise document.error(f"{left} = {right}: {error.message}", place, error.cure or "") from None
     return found, refused
 
 
-def _tree(node: formula.Node) -> Node:
+def formula_tree(node: formula.Node) -> Node:
+    """A formula of a spec or of a symbol map as a tree in model names."""
     match node:
         case formula.Number(value=value):
             return num(value)
         case formula.Name(name=name):
             return Node("const", "pi") if name == "pi" else sym(f"@{name}")
         case formula.Negate(operand=operand):
-            return neg(_tree(operand))
+            return neg(formula_tree(operand))
         case formula.Call(function=function, arguments=arguments):
-            return fn(_FUNCTIONS.get(function, function), *(_tree(a) for a in arguments))
+            return fn(_FUNCTIONS.get(function, function), *(formula_tree(a) for a in arguments))
         case formula.Arithmetic(operator=operator, left=left, right=right):
-            a, b = _tree(left), _tree(right)
+            a, b = formula_tree(left), formula_tree(right)
             if operator == "+":
                 return add(a, b)
             if operator == "-":

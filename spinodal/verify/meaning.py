@@ -46,12 +46,14 @@ class Meaning:
         names: order parameters and parameters of the model.
         derived: further names that the derivation defines.
         definitions: the document's.
+        touched: the keys of the definitions that have been used so far.
     """
 
     author: Mapping[str, Node]
     names: Collection[str]
     derived: Collection[str] = ()
     definitions: Mapping[str, Definition] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set, compare=False)
 
     def resolve(self, tree: Node) -> Node:
         """A tree in bound variables and model names.
@@ -134,6 +136,7 @@ class Meaning:
             raise UnreadableError(
                 f"{definition.key} is defined by what cannot be read: {definition.reason}", definition.offset
             )
+        self.touched.add(definition.key)
         return self._resolve(definition.body, bound, (*stack, definition.key))
 
     def _call(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:

@@ -177,12 +177,14 @@ class Reference:
     @cached_property
     def all_names(self) -> frozenset[str]:
         """Every name that :meth:`names` gives a value."""
-        return frozenset(self.names(self.free.head(1)))
+        anywhere = Points(np.full((1, len(self.order_parameters)), 0.5), np.full((1, len(self.parameters)), 0.5))
+        with np.errstate(all="ignore"):
+            return frozenset(self.names(anywhere))
 
     @cached_property
     def derived_names(self) -> frozenset[str]:
         """The names of the definitions that a reader would use too."""
-        known = frozenset(self.names(self.free.head(1))) - set(self.order_parameters) - set(self.parameters)
+        known = self.all_names - set(self.order_parameters) - set(self.parameters)
         return frozenset(name for name in known if name not in _INTERNAL and not name.startswith("variance"))
 
     # ---- states

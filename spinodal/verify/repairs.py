@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Protocol
 
 from spinodal.verify.compare import Sides
-from spinodal.verify.reference import Points, Reference
+from spinodal.verify.reference import Points
 from spinodal.verify.tree import Bound, Node, add, fn, mul, neg, num, power, sym, walk
 
 #: Seconds of computing spent on one equation.
@@ -61,8 +61,8 @@ class Judge(Protocol):
     """What decides whether a variant is right."""
 
     @property
-    def reference(self) -> Reference:
-        """The model."""
+    def vocabulary(self) -> frozenset[str]:
+        """The names that have a value where it judges."""
 
     def holds(self, sides: Sides, at: Points) -> bool:
         """Whether both sides agree at points."""
@@ -101,7 +101,7 @@ def find_repair(
 
 
 def _variants(target: Judge, sides: Sides, weights: Sequence[Node], others: Sequence[tuple[str, Node]]) -> Iterator[Variant]:
-    names = sorted({*target.reference.order_parameters, *target.reference.parameters, *target.reference.derived_names})
+    names = sorted(target.vocabulary)
     for side, tree in (("right", sides.right), ("left", sides.left)):
         linear = _linear_nodes(tree)
         for node, exponent in _distinct(tree):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -148,7 +148,8 @@ class Session:
         silent = {name: 0.0 for name, default in declared.items() if default == 0.0 and name not in mentioned}
         return {**silent, **given}
 
-    def _reference(self, model: Model, fixed: dict[str, float]) -> Reference:
+    def _reference(self, model: Model, silent: Mapping[str, float], given: Mapping[str, float]) -> Reference:
+        fixed = {**silent, **given}
         key = (id(model), tuple(sorted(fixed.items())))
         if key not in self._references:
             self._references[key] = Reference(model, fixed)

@@ -21,10 +21,11 @@ _SEPARATING_WORDS = frozenset(("and where with for if when or while otherwise he
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """``sides[0] = sides[1] = ...``, each side as tokens; ``relations`` between them."""
+    """``sides[0] = sides[1] = ...``, each side as tokens; ``relations`` between them; a ``remark`` in brackets."""
 
     sides: tuple[tuple[Token, ...], ...]
     relations: tuple[str, ...]
+    remark: tuple[Token, ...] = ()
 
     @property
     def start(self) -> int:
@@ -59,7 +60,7 @@ class Statement:
         try:
             key = parser.symbol_key()
             if parser.at("mark", "^"):
-                parser = Parser([*tokens, end], Declared(_Superscripted()))
+                parser = Parser([*tokens, end], Declared(Superscripted()))
                 key = parser.symbol_key()
             if parser.at("end"):
                 return key, None
@@ -90,16 +91,17 @@ def symbol_alone(tokens: Sequence[Token]) -> str | None:
     return key if plain.at("end") else _with_superscript([*tokens, end], key)
 
 
-class _Superscripted(frozenset[str]):
+class Superscripted(frozenset[str]):
     """Every key whose superscript belongs to its name, as on the left of its definition: no number, but a mark."""
 
     def __contains__(self, item: object) -> bool:
-        return "^" in str(item) and not str(item).rpartition("^")[2].isdigit()
+        mark = str(item).rpartition("^")[2]
+        return "^" in str(item) and not mark.isdigit() and not set(mark) & set("+-*/=") - ({"*"} if mark == "*" else set())
 
 
 def _with_superscript(tokens: list[Token], key: str) -> str | None:
     """The key of a symbol whose superscript belongs to its name."""
-    parser = Parser(tokens, Declared(_Superscripted()))
+    parser = Parser(tokens, Declared(Superscripted()))
     try:
         found = parser.symbol_key()
     except UnreadableError:
@@ -125,7 +127,7 @@ def split(tokens: Sequence[Token]) -> list[Statement]:
 def _statement(chunk: list[Token]) -> Statement | None:
     while chunk and chunk[-1].kind == "mark" and chunk[-1].text in ".,;:":
         chunk = chunk[:-1]
-    chunk = _without_remark(chunk)
+    chunk, remark = _without_remark(chunk)
     top = {id(t) for t in _top_level(chunk)}
     sides: list[list[Token]] = [[]]
     relations: list[str] = []
@@ -139,17 +141,17 @@ def _statement(chunk: list[Token]) -> Statement | None:
         return None
     if not sides[0]:
         return None
-    return Statement(tuple(tuple(side) for side in sides), tuple(relations))
+    return Statement(tuple(tuple(side) for side in sides), tuple(relations), tuple(remark))
 
 
-def _without_remark(chunk: list[Token]) -> list[Token]:
-    """A statement without the condition in brackets that may follow it: ``a = b (kappa = 0)``."""
+def _without_remark(chunk: list[Token]) -> tuple[list[Token], list[Token]]:
+    """A statement and the condition in brackets that may follow it: ``a = b (kappa = 0)``."""
     if not chunk or chunk[-1].text != ")" or chunk[-1].kind != "mark":
-        return chunk
+        return chunk, []
     levels = _levels(chunk)
     opening = max(k for k, level in enumerate(levels) if level == levels[-1] and chunk[k].text in "([{")
     inside = chunk[opening + 1 : -1]
-    return chunk[:opening] if any(_is_relation(t) for t in _top_level(inside)) else chunk
+    return (chunk[:opening], inside) if any(_is_relation(t) for t in _top_level(inside)) else (chunk, [])
 
 
 def _is_relation(token: Token) -> bool:

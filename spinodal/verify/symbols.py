@@ -10,6 +10,13 @@ from collections.abc import Collection, Iterator
 ACCENTS = frozenset(["hat", "tilde", "bar", "dot", "check", "vec", "breve", "acute", "ring", "mathring"])
 FONTS = frozenset(["mathcal", "mathscr", "mathfrak", "mathbb", "cal"])
 
+GREEK = frozenset(
+    (
+        "alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi rho varrho sigma varsigma "
+        "tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar varpi"
+    ).split()
+)
+
 #: Spellings of the same subscript.
 _SUBSCRIPTS = {"star": "star", "*": "star", "ast": "star", "bigstar": "star"}
 
@@ -77,5 +84,24 @@ def difference_keys(names: Collection[str]) -> frozenset[str]:
 
 
 def plain(key: str) -> str:
-    """A key as a reader writes it."""
-    return key.removesuffix("^")
+    r"""A key as an author writes it.
+
+    >>> plain("hat(q)_d"), plain("G@cal_S"), plain("kappa_star")
+    ('\\hat{q}_{d}', '\\mathcal{G}_{S}', '\\kappa_{\\star}')
+    """
+    if key.startswith("delta "):
+        return rf"\delta {plain(key[6:])}"
+    accent, inner, rest = _peel(key)
+    if accent:
+        return rf"\{accent}{{{plain(inner)}}}{_scripts(rest)}"
+    base = key.partition("_")[0].partition("^")[0]
+    letter, _, font = base.partition("@")
+    shown = rf"\{letter}" if len(letter) > 1 and letter in GREEK else letter
+    return (rf"\math{font}{{{shown}}}" if font else shown) + _scripts(key[len(base) :])
+
+
+def _scripts(text: str) -> str:
+    head, _, superscript = text.partition("^")
+    subscript = head.removeprefix("_")
+    subscript = rf"\{subscript}" if subscript in GREEK or subscript == "star" else subscript
+    return (f"_{{{subscript}}}" if subscript else "") + (f"^{{{superscript}}}" if superscript else "")

@@ -9,8 +9,7 @@ from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.core import Core, Frame
 from spinodal.verify.grammar.cursor import show
 from spinodal.verify.grammar.lexer import Token
-from spinodal.verify.grammar.names import GREEK
-from spinodal.verify.symbols import ACCENTS, FONTS
+from spinodal.verify.symbols import ACCENTS, FONTS, GREEK
 from spinodal.verify.tree import Bound, Node, neg, num
 
 EXTREMA = frozenset(["argmax", "argmin", "extr", "Extr", "ext", "extremum", "stat", "max", "min", "sup", "inf"])

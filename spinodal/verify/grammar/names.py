@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.cursor import Cursor, show
-from spinodal.verify.symbols import ACCENTS, FONTS, join
-
-GREEK = frozenset(
-    (
-        "alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi rho varrho sigma varsigma "
-        "tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar varpi"
-    ).split()
-)
+from spinodal.verify.symbols import ACCENTS, FONTS, GREEK, join
 
 
 class Names(Cursor):

@@ -1,0 +1,121 @@
+r"""What stands on the left of a free entropy: signs, factors and functions count; f is a free energy, phi is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spinodal.verify import Status
+from spinodal.verify.documents import read_document
+from spinodal.verify.results import Outcome
+from spinodal.verify.run import Session
+
+PHI = (
+    r"-\frac{\hat q}{2}(1-q) + \int Dz \ln 2\cosh(\sqrt{\hat q} z)"
+    r" + \alpha\int Dz \ln H\left(\frac{\kappa-\sqrt q z}{\sqrt{1-q}}\right)"
+)
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return Session()
+
+
+def outcome_of(session: Session, left: str, right: str = PHI, markup: str = "binary-perceptron free-entropy") -> Outcome:
+    text = f"% spinodal: {markup}\n\\[ {left} = {right} \\]\n"
+    (outcome,) = session.outcomes(read_document(text, "text", "latex"))
+    return outcome
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        r"\phi", "S", r"G(q)", r"\mathcal{G}(q, \hat q)", r"\phi^{RS}", r"\mathcal{L}",
+        r"-\beta f", r"-\beta f(q,\hat q)", r"-\frac{f}{T}", r"-\frac{\beta F}{N}", r"\frac{S}{N}",
+        r"\frac1N \langle\ln V\rangle", r"\frac{1}{N} \mathbb{E}_\xi \ln Z", r"\lim_{N\to\infty} \frac1N \overline{\ln V}",
+        r"N^{-1} [\ln Z(\xi)]_{\xi}", r"\phi = \lim_{N\to\infty} \frac{1}{N} \mathbb{E} \ln Z",
+    ],
+)  # fmt: skip
+def test_known_ways_of_writing_the_free_entropy(session: Session, left: str) -> None:
+    outcome = outcome_of(session, left)
+    assert outcome.status is Status.VERIFIED, outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("left", "kind"),
+    [
+        (r"-\phi", "sign"),
+        (r"\beta f", "sign"),
+        (r"2S", "factor"),
+        (r"-\frac{1}{N} \langle\ln V\rangle", "sign"),
+        (r"\frac{\langle\ln V\rangle}{2N}", "factor"),
+        (r"\phi = -\frac{1}{N} \mathbb{E} \ln Z", "sign"),
+    ],
+)
+def test_signs_and_factors_on_the_left_are_wrong_as_on_the_right(session: Session, left: str, kind: str) -> None:
+    outcome = outcome_of(session, left)
+    assert outcome.status is Status.OFF_BY_FACTOR, outcome.detail
+    assert outcome.kind == kind
+
+
+def test_a_function_of_the_free_entropy_is_another_quantity(session: Session) -> None:
+    assert not outcome_of(session, "e^{S}").passed
+    assert not outcome_of(session, r"\phi^2").passed
+    assert outcome_of(session, "e^{S}", rf"\exp\left( {PHI} \right)").passed
+
+
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [
+        ("f", "no temperature"),
+        ("-f", "no temperature"),
+        (r"N\langle\ln V\rangle", "depends on the size"),
+        (r"\langle\ln V\rangle", "depends on the size"),
+        (r"-\mathcal{L}", "no meaning"),
+        (r"\frac{1}{N}\ln\langle V\rangle", "not read"),
+    ],
+)
+def test_a_left_side_whose_value_is_not_known_is_not_checked(session: Session, left: str, reason: str) -> None:
+    outcome = outcome_of(session, left)
+    assert outcome.status is Status.NOT_CHECKED
+    assert reason in outcome.detail
+    assert "spinodal-symbols: f = free_entropy" in outcome.detail
+
+
+ENERGY = """format = 1
+[model]
+name = "errors"
+[student]
+weights = "spherical"
+[loss]
+energy = "step(-y*h)"
+temperature = "T"
+[ansatz]
+scheme = "replica-symmetric"
+[parameters]
+alpha = 1.0
+T = 0.5
+"""
+BOLTZMANN = (
+    r"\frac{1}{2}\log(1-q) + \frac{q}{2(1-q)}"
+    r" + \alpha\int Dz \log\left[ e^{-1/T} + (1 - e^{-1/T}) H\left(-\sqrt{\frac{q}{1-q}} z\right)\right]"
+)
+
+
+def test_a_free_energy_is_minus_the_temperature_times_the_free_entropy(session: Session, tmp_path: Path) -> None:
+    spec = tmp_path / "errors.toml"
+    spec.write_text(ENERGY, encoding="utf-8")
+    markup = f"{spec} free-entropy"
+    assert outcome_of(session, r"-\beta f", BOLTZMANN, markup).passed
+    assert outcome_of(session, "f", rf"-T\left\{{ {BOLTZMANN} \right\}}", markup).passed
+    assert not outcome_of(session, "f", BOLTZMANN, markup).passed
+    assert outcome_of(session, r"\beta f", BOLTZMANN, markup).kind == "sign"
+
+
+def test_a_sign_before_the_letter_of_an_error_counts(session: Session) -> None:
+    markup = "binary-teacher-student generalization-error"
+    error = r"\frac{1}{\pi}\arccos r"
+    assert outcome_of(session, r"\varepsilon_g(\alpha)", error, markup).passed
+    assert outcome_of(session, r"-\varepsilon_g", error, markup).kind == "sign"
+    assert outcome_of(session, r"2\varepsilon_g", error, markup).kind == "factor"
