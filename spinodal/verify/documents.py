@@ -39,7 +39,7 @@ _BLANKED = re.compile(
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _INTERTEXT = re.compile(r"\\(?:short)?intertext\s*\{[^{}]*\}")
 #: What inline mathematics must contain to define a letter.
-_DEFINES = re.compile(r"=|\\(?:equiv|coloneqq|coloneq|triangleq|doteq)\b")
+_DEFINES = re.compile(r"=|\\(?:sim|equiv|coloneqq|coloneq|triangleq|doteq)\b")
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|:{3,}|~{3,})[ \t]*(\{?[^\n`]*)$", re.M)
 _MARK = re.compile(r"%+[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*([^\n]*)")
 _HTML_MARK = re.compile(r"<!--[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*(.*?)-->", re.S)

@@ -20,7 +20,7 @@ from spinodal.verify.grammar.lexer import Token
 from spinodal.verify.grammar.parser import Parser
 from spinodal.verify.letters import Letters, formula_tree
 from spinodal.verify.meaning import used_names
-from spinodal.verify.statements import Statement, Superscripted
+from spinodal.verify.statements import Statement, Superscripted, parsed
 from spinodal.verify.symbols import plain
 from spinodal.verify.tree import Node, free_symbols, mul, neg, num, sym
 
@@ -72,7 +72,7 @@ class LeftSides:
             raise UnreadableError("a side of the equation is empty", statement.start)
         first, last = tokens[0].start, tokens[-1].end
         try:
-            tree = Parser([*tokens, Token("end", "", last, last)], self._declared(tokens)).whole()
+            tree = parsed(tokens, self._declared(tokens))
         except UnreadableError as error:
             raise UnreadableError(f"the left side is not read ({error.reason}); {self._cure()}", error.offset) from None
         if tree.kind == "sym" and self._is_its_letter(str(tree.value)):
@@ -120,7 +120,7 @@ class LeftSides:
         mark = key.partition("^")[2] if key is not None else ""
         # a superscript of words is part of a name (S^RS); e^S and phi^m are powers
         named = {key} if key is not None and mark and key[0] != "e" and self.letters.meaning.name_of(mark) is None else set()
-        return Declared(declared.symbols | named, functions)
+        return replace(declared, symbols=declared.symbols | named, functions=functions)
 
     def _unknown(self, tree: Node) -> list[str]:
         """Letters without a meaning, conventions of the free entropy included."""

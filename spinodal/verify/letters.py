@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spinodal.spec import FormulaError, parse_formula
 from spinodal.spec import ast as formula
-from spinodal.verify.documents import Document
+from spinodal.verify.averages import Measure, Measures, defined_measure, is_standard
+from spinodal.verify.documents import Document, Equation
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
@@ -112,10 +113,12 @@ def read_letters(
     ranks: dict[str, tuple[int, int]] = {}
     for equation in document.equations:
         for statement in equation.statements:
-            header = statement.header()
-            if statement is claimed or statement.start in claims or header is None or statement.relations[0] != "=":
+            header, square = statement.header(), statement.squared()
+            if statement is claimed or statement.start in claims or statement.relations[0] != "=":
                 continue
-            key, arguments = header
+            if header is None and square is None:
+                continue
+            key, arguments = header if header is not None else (str(square), None)
             if key in author or default_name(key, names) is not None:
                 continue
             of_names = arguments is not None and all(default_name(a, names) or a in author for a in arguments)
@@ -123,10 +126,7 @@ def read_letters(
                 continue
             if not equation.display and (arguments is None and _is_relabelling(statement)):
                 continue
-            # the claim's own equation wins, then the nearest above, then the first below
-            rank = (
-                (2, 0) if claimed in equation.statements else ((1, statement.start) if statement.start <= offset else (0, 0))
-            )
+            rank = _rank(equation, statement, claimed, offset)
             if key not in headers or rank > ranks[key]:
                 headers[key], ranks[key] = (statement, arguments), rank
     differences = difference_keys([*names, *derived])
@@ -142,10 +142,39 @@ def read_letters(
         frozenset([*author, *refused, *differences, *plain]),
         frozenset(key for key, (_, arguments) in headers.items() if arguments is not None),
     )
+    declared = replace(declared, averages=_averages(document, claimed, offset, claims, declared))
     definitions = {key: _definition(key, s, arguments, declared) for key, (s, arguments) in headers.items()}
     for key, reason in refused.items():
         definitions[key] = Definition(key, None, None, reason, offset)
     return Letters(declared, Meaning(author, names, derived, definitions))
+
+
+def _averages(
+    document: Document, claimed: Statement | None, offset: int, claims: Collection[int], declared: Declared
+) -> Measures | None:
+    """The measures that the document defines and that are not the standard ones, the closest first."""
+    found: list[tuple[tuple[int, int], Measure]] = []
+    for equation in document.equations:
+        for statement in equation.statements:
+            if statement is claimed or statement.start in claims:
+                continue
+            measure = defined_measure(statement.sides[0], statement.relations[0], statement.sides[1], declared)
+            if measure is not None:
+                found.append((_rank(equation, statement, claimed, offset), measure))
+    closest: dict[tuple[str, str], Measure] = {}
+    for _, measure in sorted(found, key=lambda pair: pair[0], reverse=True):
+        closest.setdefault((measure.sign, measure.variable), measure)
+    # a standard one stays where another variable has one that is not
+    signs = {measure.sign for measure in closest.values() if not is_standard(measure)}
+    kept = tuple(measure for measure in closest.values() if measure.sign in signs)
+    return Measures(kept) if kept else None
+
+
+def _rank(equation: Equation, statement: Statement, claimed: Statement | None, offset: int) -> tuple[int, int]:
+    """The claim's own equation wins, then the nearest above, then the first below."""
+    if claimed in equation.statements:
+        return (2, 0)
+    return (1, statement.start) if statement.start <= offset else (0, -statement.start)
 
 
 def _is_relabelling(statement: Statement) -> bool:
@@ -154,8 +183,11 @@ def _is_relabelling(statement: Statement) -> bool:
 
 
 def _definition(key: str, statement: Statement, arguments: tuple[str, ...] | None, declared: Declared) -> Definition:
-    own = Declared(declared.symbols | frozenset(arguments or ()), declared.functions)
+    own = replace(declared, symbols=declared.symbols | frozenset(arguments or ()))
     try:
-        return Definition(key, arguments, statement.parse(1, own), offset=statement.start)
+        body = statement.parse(1, own)
+        if statement.header() is None:  # of the square: letters are positive where nothing else is said
+            body = fn("sqrt", body)
+        return Definition(key, arguments, body, offset=statement.start)
     except UnreadableError as error:
         return Definition(key, arguments, None, error.reason, error.offset if error.offset is not None else statement.start)

@@ -11,10 +11,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.symbols import default_name
+from spinodal.verify.symbols import default_name, plain
 from spinodal.verify.tree import Node, bound_here, sym, walk
 
 MAX_NODES = 20_000
+#: Extrema that claim more than that something is stationary.
+_ORDERED = {"max": "maximum", "sup": "supremum", "min": "minimum", "inf": "infimum"}
 _MAX_LEVELS = 40
 
 
@@ -110,12 +112,12 @@ class Meaning:
         if key in self.definitions:
             try:
                 body = self._body(self.definitions[key], node, bound, stack)
-            except UnreadableError:
-                # words about a quantity of the derivation (kappa_1 = E x sigma(x)) do not take its meaning away
+            except UnreadableError as error:
                 known = default_name(key, self.derived)
                 if known is None:
                     raise
-                return sym(f"@{known}", node.start, node.end)
+                own = f"if the derivation's own {known} is meant, say so: '% spinodal-symbols: {plain(key)} = {known}'"
+                raise UnreadableError(f"{error.reason}; {own}", error.offset) from None
             return Node("named", key, (body,), node.start, node.end)
         name = default_name(key, self.derived)
         if name is not None:
@@ -153,6 +155,11 @@ class Meaning:
         """An extremum over order parameters says where the free entropy is taken; it changes no formula."""
         word, keys = node.value
         if not word.startswith("arg") and all(key not in bound and self.name_of(key) is not None for key in keys):
+            if word in _ORDERED:
+                raise UnreadableError(
+                    f"whether the stationary point is a {_ORDERED[word]} is not checked: write \\operatorname{{extr}}",
+                    node.start,
+                )
             return self._resolve(node.args[0], bound, stack)
         if len(keys) != 1 or word not in ("max", "sup", "min", "inf", "argmax", "argmin"):
             raise UnreadableError(f"{word} over {', '.join(keys)} is not read", node.start)

@@ -18,7 +18,7 @@ from spinodal.verify.grammar.lexer import Token
 from spinodal.verify.grammar.parser import Parser
 from spinodal.verify.letters import Letters
 from spinodal.verify.meaning import used_names
-from spinodal.verify.statements import Statement, Superscripted, split, symbol_alone
+from spinodal.verify.statements import Statement, Superscripted, parsed, split, symbol_alone
 from spinodal.verify.symbols import default_name
 from spinodal.verify.tree import Node, free_symbols, sym
 
@@ -73,7 +73,7 @@ class PointReader:
         r"""Whether a statement only says where the point is (``\kappa = 0.5``), which is then taken note of."""
         if statement.relations != ("=",):
             return False
-        key = symbol_alone(statement.sides[0]) if self._is_symbol(statement.sides[0]) else None
+        key = _lone(statement.sides[0])
         name = self._letters.meaning.name_of(key) if key is not None else None
         if name not in self._others:
             return False
@@ -101,7 +101,7 @@ class PointReader:
             raise UnreadableError("a side of the equation is empty", statement.start)
         end = Token("end", "", tokens[-1].end, tokens[-1].end)
         replaced, names = self._without_brackets([*tokens, end])
-        tree = Parser(replaced, self._letters.declared).whole()
+        tree = parsed(replaced[:-1], self._letters.declared)
         return self._letters.meaning.resolve(_renamed(tree, names))
 
     def _without_brackets(self, tokens: list[Token]) -> tuple[list[Token], dict[str, str]]:
@@ -176,7 +176,7 @@ class PointReader:
         if any(t.kind == "mark" and t.text == "=" for t in inside):
             return self.conditions(inside)
         parts = _listed(inside)
-        names = [self._letters.meaning.name_of(key) if (key := self._lone(part)) else None for part in parts]
+        names = [self._letters.meaning.name_of(key) if (key := _lone(part)) else None for part in parts]
         if all(name in (self._solved_for, *self._others) for name in names):
             self.varied |= {name for name in names if name is not None}
             return True
@@ -192,17 +192,9 @@ class PointReader:
         statements = split(tokens)
         return bool(statements) and len(statements) == len(_listed(list(tokens))) and all(map(self.condition, statements))
 
-    def _lone(self, part: list[Token]) -> str | None:
-        return symbol_alone(part) if self._is_symbol(part) else None
-
-    @staticmethod
-    def _is_symbol(tokens: Sequence[Token]) -> bool:
-        return bool(tokens) and tokens[0].kind in ("letter", "command") and tokens[0].text not in ("frac", "sqrt", "int")
-
     def _value(self, tokens: list[Token]) -> float | None:
         try:
-            end = Token("end", "", tokens[-1].end, tokens[-1].end)
-            return self._constant(Parser([*tokens, end], self._letters.declared).whole())
+            return self._constant(parsed(tokens, self._letters.declared))
         except UnreadableError:
             return None
 
@@ -220,6 +212,14 @@ class PointReader:
         if before != value:
             raise UnreadableError(f"{name} is said to be {before:g} and {value:g}: one claim is about one of them", offset)
         self.settings[name] = value
+
+
+def _lone(tokens: Sequence[Token]) -> str | None:
+    """The key of a lone symbol; None for anything else."""
+    try:
+        return symbol_alone(tokens)
+    except UnreadableError:
+        return None
 
 
 def _listed(tokens: list[Token]) -> list[list[Token]]:

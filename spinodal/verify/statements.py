@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.lexer import Token
 from spinodal.verify.grammar.parser import Declared, Parser
-from spinodal.verify.tree import Node
+from spinodal.verify.tree import Node, num
 
 _RELATIONS = frozenset(["approx", "propto", "sim", "leq", "geq", "to", "neq", "ll", "gg", "in", "mapsto"])
 _CONTINUES = frozenset("+-*/")
@@ -47,8 +47,7 @@ class Statement:
         if not tokens:
             near = self.end if index else self.start
             raise UnreadableError("a side of the equation is empty", near)
-        last = tokens[-1].end
-        return Parser([*tokens, Token("end", "", last, last)], declared).whole()
+        return parsed(tokens, declared)
 
     def header(self) -> tuple[str, tuple[str, ...] | None] | None:
         """``(key, arguments)`` if the left side is a symbol, or a symbol with symbols as arguments; else None."""
@@ -75,6 +74,31 @@ class Statement:
         except UnreadableError:
             return None
         return (key, tuple(arguments)) if parser.at("end") else None
+
+    def squared(self) -> str | None:
+        r"""The key of ``\sigma`` if the left side is its square, ``\sigma^2``."""
+        tokens = self.sides[0]
+        if not tokens:
+            return None
+        parser = Parser([*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)])
+        try:
+            key = parser.symbol_key()
+            parser.expect("^")
+            exponent = parser.argument()
+        except UnreadableError:
+            return None
+        return key if exponent == num(2) and parser.at("end") else None
+
+
+def parsed(tokens: Sequence[Token], declared: Declared) -> Node:
+    """The tree of tokens (no end mark among them), its averages taken with the measures that the document defines.
+
+    Raises:
+        UnreadableError: with reason and offset.
+    """
+    last = tokens[-1].end
+    tree = Parser([*tokens, Token("end", "", last, last)], declared).whole()
+    return tree if declared.averages is None else declared.averages.applied(tree, tokens)
 
 
 def symbol_alone(tokens: Sequence[Token]) -> str | None:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.lexer import Token
+from spinodal.verify.tree import Node
+
+
+class Averages(Protocol):
+    """The measures that a document defines for its averages."""
+
+    def applied(self, tree: Node, tokens: Sequence[Token]) -> Node:
+        """A tree that was parsed from tokens, with these measures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the document says about letters: keys that are symbols of their own, and keys that are functions."""
+    """What the document says about letters: keys that are symbols of their own, keys that are functions, and measures."""
 
     symbols: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
+    averages: Averages | None = None
 
 
 class Cursor:

@@ -1,0 +1,277 @@
+r"""What the document itself says of the measures that its averages are taken with.
+
+``Dz = \frac{dz}{\sqrt{2\pi}} e^{-z^2/2}`` defines every ``\int Dt``; ``z\sim\mathcal{N}(0, 2)`` the averages over z;
+``\langle f(z)\rangle_z = \int Dz f(z)`` what brackets mean. What uses a definition that cannot be read is not read, either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from spinodal.verify.errors import UnreadableError
+from spinodal.verify.evaluate import Evaluator
+from spinodal.verify.grammar.cursor import Declared
+from spinodal.verify.grammar.lexer import Token
+from spinodal.verify.grammar.parser import Parser
+from spinodal.verify.quadrature import ROOT_2PI
+from spinodal.verify.tree import Bound, Node, add, fn, free_symbols, mul, num, sym
+
+#: Where an integrand belongs in a definition; no document can contain it.
+_HERE = "the integrand"
+#: Where a weight is compared with the normal density.
+_PLACES = (Fraction(-5, 2), Fraction(-1), Fraction(-1, 3), Fraction(0), Fraction(1, 2), Fraction(2), Fraction(4))
+
+
+@dataclass(frozen=True)
+class Measure:
+    r"""One definition: an integral over its variable with a mark where the integrand belongs.
+
+    Attributes:
+        sign: ``D`` (``\int Dz``), ``E`` or ``<`` (an average over a subscript), or ``~`` (a variable's distribution).
+        variable: its key.
+        tree: the integral; None where it cannot be read.
+        reason: why not.
+        offset: where it stands.
+    """
+
+    sign: str
+    variable: str
+    tree: Node | None
+    reason: str = ""
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Measures:
+    """The definitions that count at a place of a document, the closest first."""
+
+    known: tuple[Measure, ...] = ()
+
+    def applied(self, tree: Node, tokens: Sequence[Token]) -> Node:
+        """A tree that was parsed from tokens, its averages taken with the measures that the document defines.
+
+        Raises:
+            UnreadableError: where a measure is defined by what cannot be read.
+        """
+        return self._applied(tree, _signs(tokens)) if self.known else tree
+
+    def _applied(self, node: Node, signs: dict[int, str]) -> Node:
+        inner = node.with_args(tuple(self._applied(a, signs) for a in node.args))
+        if node.kind != "int" or not node.value.gaussian:
+            return inner
+        measure = self._of(signs.get(node.start, ""), node.value.key)
+        if measure is None:
+            return inner
+        if measure.tree is None:
+            raise UnreadableError(f"its measure is defined by what cannot be read: {measure.reason}", measure.offset)
+        own, key = measure.tree, node.value.key
+        body, low, high = inner.args
+        weighted = _filled(_renamed(own.args[0], measure.variable, key), body)
+        limits = (low, high) if measure.sign == "D" else own.args[1:]
+        found = Node("int", Bound(key, own.value.gaussian), (weighted, *limits), node.start, node.end)
+        if own.value.gaussian and measure.sign in "E<":  # defined by an integral whose measure has its own definition
+            outer = self._of("D", key)
+            return found if outer is None else Measures((outer,))._applied(found, {node.start: "D"})
+        return found
+
+    def _of(self, sign: str, key: str) -> Measure | None:
+        if not sign:
+            return None
+        own = [m for m in self.known if m.sign == sign or (m.sign == "~" and sign in "E<")]
+        exact = next((m for m in own if m.variable == key), None)
+        return exact if exact is not None else next((m for m in own if m.sign != "~"), None)
+
+
+def _signs(tokens: Sequence[Token]) -> dict[int, str]:
+    """How the averages that begin at each offset are written; those that name their distribution themselves are left out."""
+    found: dict[int, str] = {}
+    for index, token in enumerate(tokens):
+        sign = {"int": "D", "iint": "D", "iiint": "D", "mathbb": "E", "E": "E", "langle": "<"}.get(token.text)
+        if sign is None or token.start in found:
+            continue
+        if sign == "E" and any(t.text == "sim" for t in _subscript(tokens, index)):
+            sign = ""
+        found[token.start] = sign
+    return found
+
+
+def _subscript(tokens: Sequence[Token], index: int) -> Sequence[Token]:
+    """The group after the first subscript sign close to a place."""
+    opening = next((k for k in range(index, min(index + 6, len(tokens) - 1)) if tokens[k].text == "_"), None)
+    if opening is None or tokens[opening + 1].text != "{":
+        return ()
+    level = 0
+    for stop in range(opening + 1, len(tokens)):
+        level += (tokens[stop].text == "{") - (tokens[stop].text == "}")
+        if level == 0:
+            return tokens[opening + 1 : stop]
+    return ()
+
+
+def defined_measure(left: Sequence[Token], relation: str, right: Sequence[Token], declared: Declared) -> Measure | None:
+    """The measure that a statement defines, or None if it defines none. Standard ones are definitions, too."""
+    if not left or not right:
+        return None
+    start = left[0].start
+    if relation == "sim":
+        key = _alone(left)
+        return None if key is None else _guarded("~", key, start, lambda: _normal(key, right, declared))
+    if relation != "=":
+        return None
+    variable = _differential(left)
+    if variable is not None:
+        if not any(t.text in ("d", "D") for t in right):
+            return None
+        return _guarded("D", variable, start, lambda: _weight(variable, right, declared))
+    if left[0].text in ("langle", "mathbb", "E") and any(t.text in ("int", "langle") for t in right):
+        return _average(left, right, declared)
+    return None
+
+
+def _guarded(sign: str, key: str, start: int, tree: object) -> Measure:
+    try:
+        return Measure(sign, key, tree(), offset=start)  # type: ignore[operator]
+    except UnreadableError as error:
+        return Measure(sign, key, None, error.reason, error.offset if error.offset is not None else start)
+
+
+def _end(tokens: Sequence[Token]) -> Token:
+    return Token("end", "", tokens[-1].end, tokens[-1].end)
+
+
+def _alone(tokens: Sequence[Token]) -> str | None:
+    parser = Parser([*tokens, _end(tokens)])
+    try:
+        key = parser.symbol_key()
+    except UnreadableError:
+        return None
+    return key if parser.at("end") else None
+
+
+def _differential(tokens: Sequence[Token]) -> str | None:
+    """The variable of ``Dz``, if that is all there is."""
+    parser = Parser([*tokens, _end(tokens)])
+    try:
+        sign, key = parser.symbol_key(), parser.symbol_key()
+    except UnreadableError:
+        return None
+    return key if sign in ("D", "D@cal") and parser.at("end") else None
+
+
+def _weight(variable: str, right: Sequence[Token], declared: Declared) -> Node:
+    at = right[0].start
+    own = replace(declared, symbols=declared.symbols | {_HERE}, averages=None)
+    tokens = [Token("command", "int", at, at), *right, Token("word", _HERE, right[-1].end, right[-1].end), _end(right)]
+    tree = Parser(tokens, own).whole()
+    infinite = Node("const", "inf")
+    if tree.kind != "int" or tree.value.gaussian or tree.value.key != variable or tree.args[2] != infinite:
+        raise UnreadableError(f"no weight before the differential of {variable} alone", at)
+    return tree
+
+
+def _normal(key: str, right: Sequence[Token], declared: Declared) -> Node:
+    at = right[0].start
+    texts = [t.text for t in right]
+    opening = texts.index("(") if "(" in texts else len(texts)
+    if "".join(texts[:opening]) not in ("N", "mathcal{N}", "mathcalN") or texts[-1] != ")":
+        raise UnreadableError("only normal distributions are read", at)
+    level, comma = 0, None
+    for k in range(opening, len(texts)):
+        level += (texts[k] in "([{") - (texts[k] in ")]}")
+        if level == 1 and texts[k] in (",", ";"):
+            comma = k
+    if comma is None:
+        raise UnreadableError("a normal distribution without mean and variance", at)
+    mean, variance = (
+        Parser([*part, _end(part)], declared).whole() if part else num(0)
+        for part in (right[opening + 1 : comma], right[comma + 1 : -1])
+    )
+    scaled = mul(fn("sqrt", variance), sym(key))
+    body = Node("let", (key,), (scaled if mean == num(0) else add(mean, scaled), sym(_HERE)), at, at)
+    infinity = Node("const", "inf")
+    return Node("int", Bound(key, True), (body, Node("neg", None, (infinity,)), infinity), at, at)
+
+
+def _average(left: Sequence[Token], right: Sequence[Token], declared: Declared) -> Measure | None:
+    r"""``\langle f(z)\rangle_z = \int Dz\, w(z) f(z)``; None for what only looks like it."""
+    sign, start = ("<" if left[0].text == "langle" else "E"), left[0].start
+    functions = frozenset(token.text for token, after in pairwise(left) if token.kind == "letter" and after.text == "(")
+    own = replace(declared, functions=declared.functions | functions - {"E"}, averages=None)
+    try:
+        shown = Parser([*left, _end(left)], own).whole()
+    except UnreadableError as error:
+        if not any(t.text == "_" for t in left):
+            return None
+        return Measure(sign, "", None, error.reason, start)
+    if shown.kind != "int" or shown.args[0].kind not in ("call", "sym") or shown.args[0].value == shown.value.key:
+        return None
+    variable, argument = shown.value.key, shown.args[0]
+
+    def tree() -> Node:
+        found = Parser([*right, _end(right)], own).whole()
+        if found.kind != "int":
+            raise UnreadableError("no single integral", right[0].start)
+        inside = _renamed(found.args[0], found.value.key, variable)
+        marked = _replaced(inside, argument)
+        factors = marked.args if marked.kind == "mul" else (marked,)
+        if sum(f == sym(_HERE) for f in factors) != 1 or marked == inside:
+            raise UnreadableError("the function that is averaged is no factor of the integrand", right[0].start)
+        return Node("int", Bound(variable, found.value.gaussian), (marked, *found.args[1:]), start, start)
+
+    return _guarded(sign, variable, start, tree)
+
+
+def _replaced(tree: Node, argument: Node) -> Node:
+    if tree == argument:
+        return sym(_HERE)
+    return tree.with_args(tuple(_replaced(a, argument) for a in tree.args))
+
+
+def _renamed(tree: Node, old: str, new: str) -> Node:
+    """A weight in another variable; weights bind none but in the ``let`` that scales it."""
+    if old == new:
+        return tree
+    if tree.kind == "sym":
+        return replace(tree, value=new) if tree.value == old else tree
+    value = tuple(new if k == old else k for k in tree.value) if tree.kind == "let" else tree.value
+    return replace(tree, value=value, args=tuple(_renamed(a, old, new) for a in tree.args))
+
+
+def _filled(tree: Node, body: Node) -> Node:
+    if tree.kind == "sym":
+        return body if tree.value == _HERE else tree
+    return tree.with_args(tuple(_filled(a, body) for a in tree.args))
+
+
+def is_standard(measure: Measure) -> bool:
+    """Whether a measure is the standard normal one, which averages have without a definition."""
+    tree = measure.tree
+    if tree is None:
+        return False
+    key = tree.value.key
+    weight = _filled(tree.args[0], num(1))
+    if tree.value.gaussian:
+        if tree.args[0].kind != "let":
+            return tree.args[0] == sym(_HERE) and measure.sign == "~"
+        return tree.args[0].args[0] == mul(fn("sqrt", num(1)), sym(key))
+    if free_symbols(weight).keys() - {key}:
+        return False
+    found = Evaluator({"": np.zeros(1)})
+    try:
+        for place in _PLACES:
+            density = float(np.exp(-(float(place) ** 2) / 2.0)) / ROOT_2PI
+            here = num(place) if place >= 0 else Node("neg", None, (num(-place),))
+            value = float(found(Node("let", (key,), (here, weight)))[0])
+            if abs(value - density) > 1e-12:
+                return False
+    except UnreadableError:
+        return False
+    return True
+
+
+__all__ = ["Measure", "Measures", "defined_measure", "is_standard"]
