@@ -112,13 +112,12 @@ def _checked(task: Task, statement: Statement) -> Outcome:
             f"use one of {', '.join([*reference.order_parameters, *sorted(quantities)])}",
         )
     letters = _letters(task, statement, reference, quantities)
-    settings = _settings(task, statement, reference, letters)
-    target = Target(task.reference(settings) if settings else reference, quantity)
+    is_equation = quantity in reference.order_parameters
     named = LeftSides(quantity, task.claim.quantity, letters, task.model.spec.loss)
     lefts: list[tuple[Node, tuple[str, ...]]] = []
     rights: list[Node] = []
     for k in range(len(statement.sides)):
-        if not target.is_equation and (k == 0 or named.names_quantity(statement, k)):
+        if not is_equation and (k == 0 or named.names_quantity(statement, k)):
             lefts.append(named.read(statement, k))
         elif k == 0:
             lefts.append((_equation_side(statement, letters), ()))
@@ -126,6 +125,8 @@ def _checked(task: Task, statement: Statement) -> Outcome:
             rights.append(letters.meaning.resolve(statement.parse(k, letters.declared)))
     if not rights:
         raise UnreadableError(f"what the {task.claim.quantity} is equal to is not said", statement.start)
+    settings = _settings(task, statement, reference, letters)
+    target = Target(task.reference(settings) if settings else reference, quantity)
     outcomes = []
     for left, notes in lefts:
         for right in rights:
@@ -162,20 +163,29 @@ def _beside(task: Task, statement: Statement) -> list[Statement]:
     return [s for s in found if s is not statement and s.start not in task.claims]
 
 
+def _is_used(statement: Statement, letters: Letters) -> bool:
+    """Whether a statement is a definition that the claim has used."""
+    header = statement.header()
+    key = header[0] if header is not None else statement.squared()
+    definition = letters.meaning.definitions.get(key) if key is not None else None
+    return definition is not None and definition.offset == statement.start and key in letters.meaning.touched
+
+
 def _reader(task: Task, reference: Reference, letters: Letters, solved_for: str) -> PointReader:
     parameters = [solved_for, *(p for p in reference.parameters if p != solved_for)]
     return PointReader(letters, parameters, reference.order_parameters, task.claim.values)
 
 
 def _settings(task: Task, statement: Statement, reference: Reference, letters: Letters) -> dict[str, float]:
-    """Parameters that the equation's display gives values to."""
+    """Parameters that the equation's display gives values to; the letters have been resolved already."""
     reader = _reader(task, reference, letters, "")
-    if statement.remark and not reader.conditions(statement.remark):
-        raise UnreadableError(
-            "the remark in brackets is not read: nothing is known of what it says", statement.remark[0].start
-        )
-    for other in _beside(task, statement):
-        reader.condition(other)
+    for each in (statement, *_beside(task, statement)):
+        if each.remark and not reader.conditions(each.remark) and (each is statement or _is_used(each, letters)):
+            raise UnreadableError(
+                "the remark in brackets is not read: nothing is known of what it says", each.remark[0].start
+            )
+        if each is not statement:
+            reader.condition(each)
     return reader.settings
 
 
@@ -206,7 +216,8 @@ def _balanced(left: Node, right: Node) -> Sides:
 def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], meaning_of: Meaning) -> Outcome:
     failed: list[tuple[Points, Comparison | None]] = []
     unreadable: UnreadableError | None = None
-    for meaning, at, note in target.stages(sides):
+    for stage in target.stages(sides):
+        meaning, at = stage.meaning, stage.at
         if len(at) == 0:
             continue
         try:
@@ -230,12 +241,23 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
                     f"a tautology: both sides agree whatever {target.quantity} is, so that nothing is claimed",
                     sides.left.start,
                 )
-            noted = (*notes, note) if note else notes
+            if target.follows_from(sides, stage.others):  # the equation of the others, which says nothing of this one
+                continue
+            if meaning == "saddle-point-only" and (lost := target.vanishing(sides)):
+                if task.claim.status or not failed:
+                    zero = " and ".join(f"{name} = 0" for name in lost)
+                    raise UnreadableError(
+                        f"at every solved state {zero}, so that what is multiplied by it is not tested; "
+                        "state the equation without it, or without saddle-point-only",
+                        sides.right.start,
+                    )
+                continue
+            noted = (*notes, stage.note) if stage.note else notes
             if meaning == "saddle-point-only" and not task.claim.status and (other := _other_equation(target, sides)):
                 outcome = _outcome(task, Status.WRONG, f"this is the equation of {other}, not of {target.quantity}")
                 return replace(outcome, kind="wrong quantity", notes=noted)
             # what holds at solved states only, or with another equation's help, is left to the numbers
-            proved = meaning == "verified" and not note and is_proved(target, sides, at)
+            proved = meaning == "verified" and not stage.note and is_proved(target, sides, at)
             return _equal(task, Status(meaning), found, noted, target, proved)
         failed.append((at, found))
         factor = constant_factor(target, found)
@@ -284,6 +306,9 @@ def _refuted(
             raise UnreadableError("its integrals are not resolved: two rules differ by what the sides do", sides.right.start)
     kind, text, place = "", "", sides.right.start
     status = Status.WRONG
+    if compared and (special := _where_right(task, target, sides)):
+        outcome = replace(_outcome(task, status, special), kind="wrong parameters", notes=notes)
+        return _with_point(task, target, outcome, compared, place)
     factor = next((f for found in compared if (f := constant_factor(target, found))), None)
     repair = None
     if factor is None or not factor.simple:
@@ -305,10 +330,32 @@ def _refuted(
             kind, text = "wrong quantity", f"this is the equation of {other}"
         else:
             text = "the two sides differ, and no single change of the usual kinds repairs it"
+            if np.all(np.abs(compared[-1].right) < 1e-14):
+                text = "the right side vanishes"
     if not compared:  # the formula as it stands has no value, and the repair says why
         outcome = _outcome(task, status, f"{text}; as it stands it has no finite value")
         return replace(outcome, kind=kind, place=task.document.position(place), notes=notes)
     return _with_point(task, target, replace(_outcome(task, status, text), kind=kind, notes=notes), compared, place)
+
+
+def _where_right(task: Task, target: Target, sides: Sides) -> str:
+    """Whether an equation holds where the parameters that it does not contain vanish, which the document has not said."""
+    reference = target.reference
+    used = used_names(sides.left) | used_names(sides.right)
+    missing = {
+        p.name: 0.0
+        for p in task.model.spec.parameters
+        if p.default == 0.0 and p.name not in used and p.name not in reference.fixed
+    }
+    if not missing:
+        return ""
+    there = Target(task.reference(missing), target.quantity)
+    stage = next(there.stages(sides))
+    if len(stage.at) == 0 or not there.holds(sides, stage.at) or there.trivial(sides):
+        return ""
+    values = " and ".join(f"{name} = 0" for name in missing)
+    written = " ".join(f"{name}=0" for name in missing)
+    return f"it holds at {values} only; if that is meant, say so in the markup: {written}"
 
 
 def _with_point(task: Task, target: Target, outcome: Outcome, compared: list[Comparison], place: int) -> Outcome:
@@ -318,7 +365,7 @@ def _with_point(task: Task, target: Target, outcome: Outcome, compared: list[Com
     names = (*target.reference.order_parameters, *target.reference.parameters)
     values = [*one.x[0], *one.p[0]]
     point = tuple((name, float(value)) for name, value in zip(names, values, strict=True))
-    claimed, derived = float(found.right[worst]), float(found.left[worst])
+    claimed, derived = (0.0 if abs(v) < 1e-15 else v for v in (float(found.right[worst]), float(found.left[worst])))
     shown = ", ".join(f"{name} = {value:.6g}" for name, value in point)
     return replace(
         outcome,
@@ -336,8 +383,15 @@ def _other_equation(target: Target, sides: Sides) -> str | None:
     """Whether the claim is the equation of another order parameter than it says."""
     if not target.is_equation:
         return None
-    for name in target.reference.order_parameters:
-        if name != target.quantity and Target(target.reference, name).holds(sides, target.reference.on_surface((name,))):
+    reference = target.reference
+    for name in reference.order_parameters:
+        if name == target.quantity:
+            continue
+        other, family = Target(reference, name), reference.family(name)
+        if other.holds(sides, reference.on_surface((name,))):
+            return name
+        among_others = name in used_names(sides.left) and 1 < len(family) < len(reference.order_parameters)
+        if among_others and other.holds(sides, reference.on_surface(family)):  # as textbooks write it
             return name
     return None
 
@@ -349,15 +403,12 @@ def _special(task: Task, statement: Statement, reference: Reference) -> Outcome:
     beside = [s for s in _beside(task, statement) if not reader.condition(s)]
     claims = [reader.read(statement)]
     for other in beside:
-        header = other.header()
-        definition = letters.meaning.definitions.get(header[0]) if header is not None else None
-        if (
-            header is None
-            or definition is None
-            or definition.offset != other.start
-            or header[0] not in letters.meaning.touched
-        ):
+        if not _is_used(other, letters):
             claims.append(reader.read(other))
+        elif other.remark and not reader.conditions(other.remark):
+            raise UnreadableError(
+                "the remark in brackets is not read: nothing is known of what it says", other.remark[0].start
+            )
     for claim in claims:
         _refuse_relations(claim.statement)
     kind = task.quantity.replace("_", "-")

@@ -31,6 +31,8 @@ _ROUGH, _FEW = 2e-3, 3
 #: Of the first steps of the rules that a refutation is confirmed with.
 _OTHER_SCALE = 0.71
 _ROUGH_LIMIT = 60_000_000
+#: An order parameter below this is zero at a solved state.
+_NOTHING = 1e-7
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,7 @@ class Comparison:
     @property
     def deviations(self) -> Array:
         """|left - right| relative to the larger, [B]."""
-        scale = np.maximum(np.maximum(np.abs(self.left), np.abs(self.right)), 1e-12)
-        return np.asarray(np.abs(self.left - self.right) / scale)
+        return np.asarray(np.abs(self.left - self.right) / _scale(self.left, self.right))
 
     @property
     def deviation(self) -> float:
@@ -72,6 +73,27 @@ class Comparison:
     def equal(self) -> bool:
         """Equal at every point within what the values are known to."""
         return self.accuracy <= ACCURACY and self.deviation <= max(TOLERANCE, 10.0 * self.accuracy)
+
+
+def _scale(left: Array, right: Array) -> Array:
+    return np.maximum(np.maximum(np.abs(left), np.abs(right)), 1e-12)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A set of points to compare at.
+
+    Attributes:
+        meaning: the status that equality there has.
+        at: the points.
+        note: what holds there besides, for the author.
+        others: order parameters whose equations hold there, too; what follows from those alone is none of the quantity's.
+    """
+
+    meaning: str
+    at: Points
+    note: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,16 +140,19 @@ class Target:
         few = at if fine else at.head(_FEW)
         for name in (used_names(sides.left) | used_names(sides.right)) - evaluator.names.keys():  # other quantities
             evaluator.names[name] = self.reference.quantity(name, few)
-        evaluator.error = 0.0
-        left, right = evaluator(sides.left), evaluator(sides.right)
-        return Comparison(left, right, evaluator.error + 1e-13, few)
+        left, noise = evaluator(sides.left), evaluator.noise
+        right, noise = evaluator(sides.right), noise + evaluator.noise
+        # relative to the larger side: a side that vanishes is known well if it is known to be small
+        with np.errstate(invalid="ignore"):
+            error = float(np.max(noise / _scale(left, right)))
+        return Comparison(left, right, (error if np.isfinite(error) else np.inf) + 1e-13, few)
 
     def disagreement(self, sides: Sides, at: Points) -> float:
         """How much either side changes, relatively, under other rules: what their error estimates should be above."""
         known = self.compare(sides, at)
         evaluator = Evaluator(dict(self._evaluator(at).names), scale=_OTHER_SCALE)
         changes = [np.abs(evaluator(side) - value) for side, value in ((sides.left, known.left), (sides.right, known.right))]
-        return float(np.max(np.stack(changes) / np.maximum(np.maximum(np.abs(known.left), np.abs(known.right)), 1e-12)))
+        return float(np.max(np.stack(changes) / _scale(known.left, known.right)))
 
     def _evaluator(self, at: Points, *, fine: bool = True) -> Evaluator:
         """One that remembers what it has computed at these points (the first few of them, roughly)."""
@@ -141,28 +166,64 @@ class Target:
             known = self._evaluators[id(at), fine] = (at, evaluator)
         return known[1]
 
-    def stages(self, sides: Sides) -> Iterator[tuple[str, Points, str]]:
-        """Where to compare, the strongest statement first: (what equality there means, points, a note)."""
+    def stages(self, sides: Sides) -> Iterator[Stage]:
+        """Where to compare, the strongest statement first."""
         reference = self.reference
         if self.is_equation:
-            yield "verified", reference.on_surface((self.quantity,)), ""
-            named = used_names(sides.left) & set(reference.order_parameters)
-            joint = tuple(n for n in reference.order_parameters if n in named | {self.quantity})
-            if 1 < len(joint) < len(reference.order_parameters):
-                yield (
-                    "verified",
-                    reference.on_surface(joint),
-                    f"together with the equation of {_others(joint, self.quantity)}",
-                )
+            yield Stage("verified", reference.on_surface((self.quantity,)))
+            for joint in self._joints(sides):
+                others = tuple(n for n in joint if n != self.quantity)
+                note = f"together with the equation{'s' if len(others) > 1 else ''} of {', '.join(others)}"
+                yield Stage("verified", reference.on_surface(joint), note, others)
         else:
-            yield "verified", reference.free, ""
+            yield Stage("verified", reference.free)
             used = used_names(sides.right) | used_names(sides.left)
             missing = tuple(n for n in reference.order_parameters if n not in used)
             equations = tuple(reference.partner(n) or n for n in missing)
             if missing and len(missing) < len(reference.order_parameters) and not _both(missing, equations):
                 points = reference.on_surface(equations, missing)
-                yield "verified", points, f"with {', '.join(missing)} eliminated by stationarity"
-        yield "saddle-point-only", reference.solved, ""
+                yield Stage("verified", points, f"with {', '.join(missing)} eliminated by stationarity")
+        yield Stage("saddle-point-only", reference.solved)
+
+    def _joints(self, sides: Sides) -> Iterator[tuple[str, ...]]:
+        """The order parameters whose equations an author may have combined with the quantity's own.
+
+        Those that the left side names; and those of the same matrix of overlaps: textbooks give every entry's equation,
+        the derivation those of entries and of their differences.
+        """
+        names = self.reference.order_parameters
+        used = used_names(sides.left) | used_names(sides.right)
+        if self.quantity not in used:
+            return
+        named, family = used_names(sides.left) & set(names), set(self.reference.family(self.quantity))
+        seen: set[tuple[str, ...]] = set()
+        for more in (named, family, named | family):
+            joint = tuple(n for n in names if n in more | {self.quantity})
+            if 1 < len(joint) < len(names) and joint not in seen:
+                seen.add(joint)
+                yield joint
+
+    def follows_from(self, sides: Sides, others: tuple[str, ...]) -> bool:
+        """Whether other order parameters' equations alone imply a claim, in whatever form they are written.
+
+        Adding the quantity's own equation to one of theirs gives the form in which it does not contain the quantity.
+        """
+        if not others or not self.holds(sides, self.reference.on_surface(others)):
+            return False
+        return not (
+            self.quantity in used_names(sides.left) | used_names(sides.right)
+            and set(others) <= set(self.reference.family(self.quantity))
+            and len(others) == 1
+            and len(surface := self.reference.on_surface(others, added=self.quantity)) > 0
+            and not self.holds(sides, surface)
+        )
+
+    def vanishing(self, sides: Sides) -> tuple[str, ...]:
+        """The names in a claim that vanish at every solved state, where what multiplies them is not tested."""
+        solved = self.reference.solved
+        values = self.reference.names(solved) if len(solved) else {}
+        used = (used_names(sides.left) | used_names(sides.right)) & values.keys() - set(self.reference.parameters)
+        return tuple(sorted(name for name in used if np.all(np.abs(values[name]) < _NOTHING)))
 
     def trivial(self, sides: Sides) -> bool:
         """Whether both sides agree everywhere, so that the equation says nothing about the quantity."""
@@ -185,10 +246,6 @@ class Target:
 def _both(missing: tuple[str, ...], equations: tuple[str, ...]) -> bool:
     """Whether an overlap is missing together with its conjugate: neither determines the other."""
     return any(equation in missing and equation != name for name, equation in zip(missing, equations, strict=True))
-
-
-def _others(joint: tuple[str, ...], quantity: str) -> str:
-    return ", ".join(n for n in joint if n != quantity)
 
 
 # ---- factors

@@ -64,6 +64,7 @@ class Evaluator:
         names: model names to arrays of one shape [B].
         fine: adaptive and accurate; else one coarse rule (to try many variants of an equation quickly).
         error: the largest relative error estimate of a value found so far.
+        noise: the absolute error estimates of the last value, [B].
         limit: how many elementary values one tree may need.
         scale: of the first steps of rules; another one gives values that are independent in their errors of quadrature.
         steps: the steps that integrals over a variable needed, by its key; coarse rules follow them.
@@ -75,6 +76,7 @@ class Evaluator:
     limit: int = _MAX_WORK
     scale: float = 1.0
     steps: dict[str, float] = field(default_factory=dict)
+    noise: Array = field(default_factory=lambda: np.zeros(0))
     _scope: dict[str, Array] = field(default_factory=dict)
     _depth: int = 0
     _work: int = 0
@@ -99,7 +101,8 @@ class Evaluator:
             scaled = terms.value if isinstance(terms.exponent, float) else _times_exp(terms.value, terms.exponent)
             value = np.broadcast_to(scaled, (count,)).astype(float)
             noise = terms.noise * (1.0 if isinstance(terms.exponent, float) else np.exp(terms.exponent))
-            error = np.max(np.where(value == 0.0, 0.0, noise / np.abs(value)), initial=0.0)
+            self.noise = np.broadcast_to(noise, (count,)).astype(float)
+            error = np.max(np.where(value == 0.0, 0.0, self.noise / np.abs(value)), initial=0.0)
         if not np.all(np.isfinite(value)):
             raise UnreadableError("the formula has no finite real value at a random point of the domain", tree.start)
         self.error = max(self.error, float(error) if np.isfinite(error) else np.inf)

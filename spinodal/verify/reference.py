@@ -7,6 +7,7 @@ checked, and nothing here knows a model.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +41,8 @@ _HOPELESS = 9
 #: Random states that are tried where none is solved.
 _DRAWS = 4000
 _STEPS = 25
+#: An entry of a matrix of overlaps: q0, q_d, dq.
+_LEVEL = re.compile(r"d?([a-z])(?:_?[0-9]+|_d)?")
 
 
 class NoStatesError(Exception):
@@ -63,6 +66,28 @@ class Points:
     def head(self, count: int) -> Points:
         """The first few."""
         return Points(self.x[:count], self.p[:count])
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some equations of a system, what is solved for, and an equation that is added to each."""
+
+    equations: list[int]
+    unknowns: list[int]
+    added: int | None
+
+    @classmethod
+    def of(
+        cls, names: tuple[str, ...], equations: tuple[str, ...], unknowns: tuple[str, ...] | None, added: str | None
+    ) -> _Rows:
+        rows = [names.index(name) for name in equations]
+        columns = rows if unknowns is None else [names.index(name) for name in unknowns]
+        return cls(rows, columns, None if added is None else names.index(added))
+
+    def values(self, every: Array) -> Array:
+        """The equations' rows of [B, n] or [B, n, n]."""
+        found = every[:, self.equations]
+        return found if self.added is None else found + every[:, [self.added]]
 
 
 class Reference:
@@ -311,38 +336,53 @@ class Reference:
             phi = np.asarray(self.module.free_entropy(point.x, point.p, self._coarse))
             return bool(np.all(np.isfinite(residual)) and np.all(np.isfinite(phi)))
 
-    def on_surface(self, equations: tuple[str, ...], unknowns: tuple[str, ...] | None = None) -> Points:
+    def on_surface(
+        self, equations: tuple[str, ...], unknowns: tuple[str, ...] | None = None, *, added: str | None = None
+    ) -> Points:
         """The free points moved onto the surface where some order parameters' equations hold.
 
         Args:
             equations: the order parameters whose equations hold.
             unknowns: what Newton's method changes to get there (default: the same order parameters).
+            added: an order parameter whose equation is added to each of these.
         """
-        rows = [self.order_parameters.index(name) for name in equations]
-        columns = rows if unknowns is None else [self.order_parameters.index(name) for name in unknowns]
+        key = (equations, unknowns, added)
+        if key not in self._surfaces:
+            self._surfaces[key] = self._moved(_Rows.of(self.order_parameters, equations, unknowns, added))
+        return self._surfaces[key]
+
+    @cached_property
+    def _surfaces(self) -> dict[tuple[object, ...], Points]:
+        return {}
+
+    def _moved(self, rows: _Rows) -> Points:
         x, p = self.free.x.copy(), self.free.p
         with np.errstate(all="ignore"):
             for rule, tolerance in ((self._coarse, 1e-8), (self.rule, 1e-13)):
-                self._newton(x, p, rows, columns, rule, tolerance)
-            f = np.asarray(self.module.residual(x, p, self.rule))[:, rows]
-            good = np.all(np.abs(f) < 1e-12 * (1.0 + np.abs(x[:, rows])), axis=1)
+                self._newton(x, p, rows, rule, tolerance)
+            f = rows.values(np.asarray(self.module.residual(x, p, self.rule)))
+            good = np.all(np.abs(f) < 1e-12 * (1.0 + np.abs(x[:, rows.equations])), axis=1)
             kept = [i for i in range(len(x)) if good[i] and self._inside(Points(x[i : i + 1], p[i : i + 1]))]
         return Points(x[kept], p[kept])
 
-    def _newton(self, x: Array, p: Array, rows: list[int], columns: list[int], rule: Automatic, tolerance: float) -> None:
+    def _newton(self, x: Array, p: Array, rows: _Rows, rule: Automatic, tolerance: float) -> None:
         """Move points to where some equations hold under a rule; the derivatives need fewer nodes."""
-        moving = np.arange(len(x))
+        moving, columns = np.arange(len(x)), list(rows.unknowns)
         for _ in range(_STEPS):
-            f = np.asarray(self.module.residual(x[moving], p[moving], rule))[:, rows]
-            still = ~np.all(np.abs(f) < tolerance * (1.0 + np.abs(x[moving][:, rows])), axis=1)
+            f = rows.values(np.asarray(self.module.residual(x[moving], p[moving], rule)))
+            still = ~np.all(np.abs(f) < tolerance * (1.0 + np.abs(x[moving][:, rows.equations])), axis=1)
             moving, f = moving[still], f[still]
             if len(moving) == 0:
                 break
-            jacobian = np.asarray(self.module.jacobian(x[moving], p[moving], self._coarse))[:, rows][:, :, columns]
+            jacobian = rows.values(np.asarray(self.module.jacobian(x[moving], p[moving], self._coarse)))[:, :, columns]
             step = _solved(jacobian, f)
             at = x[np.ix_(moving, columns)]
             damp = np.minimum(1.0, 0.5 * (0.1 + np.abs(at)) / np.maximum(np.abs(step), 1e-300))
             x[np.ix_(moving, columns)] = at - step * np.min(damp, axis=1, keepdims=True)
+
+    def family(self, name: str) -> tuple[str, ...]:
+        """The order parameters of the same matrix of overlaps (q, q_d; q0, q1, dq), or of its conjugate, itself included."""
+        return tuple(other for other in self.order_parameters if _matrix(other) == _matrix(name))
 
     def partner(self, name: str) -> str | None:
         """The order parameter that is conjugate to another, if it is one."""
@@ -361,6 +401,13 @@ class Reference:
             return self.order_parameters[rows.index(name)] if name in rows else name
         value = str(self.formulation.fixed.get(name, name))
         return value if value in self.order_parameters else name
+
+
+def _matrix(name: str) -> tuple[str, bool]:
+    """The letter of an overlap's matrix, and whether it is the conjugate's."""
+    stem = name.removesuffix("_hat")
+    level = _LEVEL.fullmatch(stem)
+    return (level.group(1) if level is not None else stem), name.endswith("_hat")
 
 
 def _solved(jacobian: Array, f: Array) -> Array:

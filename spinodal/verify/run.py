@@ -38,11 +38,11 @@ def verify_documents(paths: Iterable[str | Path], *, progress: Progress | None =
     spinodal.spec.errors.SpecError: missing.tex: cannot be read: No such file or directory
     """
     documents = [_read(Path(path)) for path in paths]
-    if not any(document.claims for document in documents):
-        names = ", ".join(document.name for document in documents)
+    silent = [document.name for document in documents if not document.claims]
+    if silent or not documents:  # a document in which nothing is checked must not pass beside others
         raise SpecError(
             "no equation is claimed",
-            source=names or "verify",
+            source=", ".join(silent) or "verify",
             cure="put '% spinodal: MODEL QUANTITY' before an equation, as in '% spinodal: binary-perceptron q_hat'",
         )
     session = Session()

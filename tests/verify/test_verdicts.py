@@ -1,0 +1,156 @@
+"""Verdicts at the edge: equations of one matrix, states that test nothing, integrals that vanish, parameters left unsaid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spinodal.__main__ import main
+from spinodal.verify import Status
+from spinodal.verify.documents import read_document
+from spinodal.verify.results import Outcome
+from spinodal.verify.run import Session
+
+SPECS = {
+    "laplace": """format = 1
+[student]
+weights = { density = "exp(-abs(w))/2" }
+[loss]
+constraint = "y*h >= kappa"
+[parameters]
+alpha = 0.5
+kappa = 0.0
+""",
+    "logistic": """format = 1
+[student]
+weights = "gaussian"
+[teacher]
+weights = "gaussian"
+label = "sign(u)"
+[loss]
+energy = "log(1+exp(-y*h))"
+temperature = "T"
+[parameters]
+alpha = 1.5
+T = 0.5
+""",
+    "symmetric": """format = 1
+[student]
+weights = "binary"
+[loss]
+constraint = "abs(h) <= kappa"
+[parameters]
+alpha = 0.5
+kappa = 1.0
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return Session()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("specs")
+    for name, text in SPECS.items():
+        (found / f"{name}.toml").write_text(text, encoding="utf-8")
+    return found
+
+
+def outcome_of(session: Session, folder: Path, markup: str, equation: str, text: str = "") -> Outcome:
+    document = read_document(f"{text}\n% spinodal: {markup}\n\\[ {equation} \\]\n", str(folder / "text.tex"), "latex")
+    (outcome,) = session.outcomes(document)
+    return outcome
+
+
+WEIGHT = r"e^{-|w| + \sqrt{\hat q} z w - \frac{\hat q - \hat q_d}{2} w^2}"
+MEAN = r"\frac{\hat q + \hat r^2}{(1 + \hat q - \hat q_d)^2}"
+GAP = r"\frac{1}{1 + \hat q - \hat q_d}"
+#: Equations of one matrix of overlaps, each in the forms in which it is given.
+MATRIX = [
+    ("logistic.toml q", rf"q = {MEAN}"),
+    ("logistic.toml q", rf"q = q_d - {GAP}"),
+    ("logistic.toml q_d", rf"q_d = {MEAN} + {GAP}"),
+    ("logistic.toml q_d", rf"q_d = q + {GAP}"),
+    ("logistic.toml q_d", rf"q_d - q = {GAP}"),
+    ("laplace.toml q", rf"q = \int Dz \left[ \frac{{\int dw\, w {WEIGHT}}}{{\int dw\, {WEIGHT}}} \right]^2"),
+    ("random-features-binary p_d", r"p_d = p + \frac{1-q}{1-(1-q)(\hat p_d-\hat p)}"),
+]
+
+
+@pytest.mark.parametrize(("markup", "equation"), MATRIX)
+def test_equations_of_one_matrix_may_use_one_another(session: Session, folder: Path, markup: str, equation: str) -> None:
+    outcome = outcome_of(session, folder, markup, equation)
+    assert outcome.status is Status.VERIFIED, outcome.detail
+
+
+def test_the_equation_of_one_entry_is_not_that_of_another(session: Session, folder: Path) -> None:
+    outcome = outcome_of(session, folder, "logistic.toml q_d", rf"q = {MEAN}")
+    assert (outcome.status, outcome.kind) == (Status.WRONG, "wrong quantity")
+    both = r"\hat q + q = \hat q + \int Dz \tanh^2(\sqrt{\hat q} z)"
+    assert outcome_of(session, folder, "binary-perceptron q_hat", both).kind == "wrong quantity"
+    assert not outcome_of(session, folder, "logistic.toml q_d", rf"q_d = q + 2 \cdot {GAP}").passed
+    assert not outcome_of(session, folder, "logistic.toml q", rf"q = {MEAN.replace('2}', '}')}").passed
+
+
+PHI = r"\phi = -\frac{\hat q}{2}(1-q) + \int Dz \ln 2\cosh(\sqrt{\hat q} z) + \alpha\int Dz "
+
+
+def test_what_is_multiplied_by_order_parameters_that_vanish_everywhere_is_not_tested(session: Session, folder: Path) -> None:
+    one_sided = PHI + r"\ln\left[ 1 - 2H\left( \frac{\kappa-\sqrt q z}{\sqrt{1-q}} \right) \right]"
+    outcome = outcome_of(session, folder, "symmetric.toml free-entropy saddle-point-only", one_sided)
+    assert outcome.status is Status.NOT_CHECKED
+    assert "q = 0" in outcome.detail
+    assert not outcome_of(session, folder, "symmetric.toml free-entropy", one_sided).passed
+    right = PHI + r"\ln\left[ H(\frac{-\kappa-\sqrt q z}{\sqrt{1-q}}) - H(\frac{\kappa-\sqrt q z}{\sqrt{1-q}}) \right]"
+    assert outcome_of(session, folder, "symmetric.toml free-entropy", right).status is Status.VERIFIED
+    there = r"\phi = \ln 2 + \alpha\ln[1 - 2H(\kappa)]"
+    assert outcome_of(session, folder, "symmetric.toml free-entropy saddle-point-only", there).passed
+
+
+def test_an_integral_that_vanishes_has_a_value(session: Session, folder: Path) -> None:
+    odd = r"\int Dz \tanh(\sqrt{\hat q} z)"
+    outcome = outcome_of(session, folder, "binary-perceptron q", rf"q = {odd}")
+    assert (outcome.status, outcome.kind) == (Status.WRONG, "wrong power")
+    assert outcome.values is not None
+    assert outcome.values[0] == 0.0
+    outcome = outcome_of(session, folder, "binary-perceptron q", rf"q = \left[ {odd} \right]^2")
+    assert outcome.status is Status.WRONG
+    assert "vanishes" in outcome.detail
+
+
+RATIO = r"\hat q = \frac{\alpha}{1-q}\int Dz \left[\frac{G(X)}{H(X)}\right]^2"
+AT_ZERO = r"X = \sqrt{\frac{q}{1-q}}\, z"
+
+
+def test_an_equation_at_zero_margin_is_told_to_say_so(session: Session, folder: Path) -> None:
+    text = r"For $\kappa=0$:"
+    outcome = outcome_of(session, folder, "binary-perceptron q_hat", f"{RATIO}, {AT_ZERO}", text)
+    assert outcome.status is Status.WRONG
+    assert "kappa=0" in outcome.detail
+    assert outcome_of(session, folder, "binary-perceptron q_hat kappa=0", f"{RATIO}, {AT_ZERO}", text).passed
+
+
+def test_a_condition_in_the_display_is_where_the_equation_is_compared(session: Session, folder: Path) -> None:
+    for condition in (r"\qquad (\kappa = 0)", r"\quad\text{for}\quad \kappa = 0"):
+        assert outcome_of(session, folder, "binary-perceptron q_hat", f"{RATIO}, {AT_ZERO} {condition}").passed
+        other = condition.replace("= 0", "= 0.3")
+        assert not outcome_of(session, folder, "binary-perceptron q_hat", f"{RATIO}, {AT_ZERO} {other}").passed
+    outcome = outcome_of(session, folder, "binary-perceptron q_hat", rf"{RATIO} \qquad (\kappa > 0), {AT_ZERO}")
+    assert outcome.status is Status.NOT_CHECKED
+
+
+def test_a_document_without_claims_does_not_pass_beside_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, empty = tmp_path / "good.tex", tmp_path / "empty.tex"
+    good.write_text("% spinodal: binary-perceptron q\n\\[ q = \\int Dz \\tanh^2(\\sqrt{\\hat q} z) \\]\n", encoding="utf-8")
+    empty.write_text("Nothing is claimed here: \\[ q = 1 \\]\n", encoding="utf-8")
+    assert main(["verify", str(good)]) == 0
+    capsys.readouterr()
+    assert main(["verify", str(good), str(empty)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "empty.tex" in shown.err
+    assert "good.tex" not in shown.err
