@@ -126,3 +126,16 @@ def counting(arguments: argparse.Namespace, what: str) -> Iterator[Callable[[int
 
     with Console(stderr=True).status(what) as status:
         yield lambda done: status.update(f"{what}: {done} points")
+
+
+@contextmanager
+def telling(arguments: argparse.Namespace, what: str) -> Iterator[Callable[[str], None] | None]:
+    """What is being done at the moment, on a terminal's stderr, as a function of a text; None elsewhere."""
+    if not _lively(arguments):
+        yield None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status(what) as status:
+        yield lambda text: status.update(Text(f"{what}: {text}"))

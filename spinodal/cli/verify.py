@@ -11,7 +11,7 @@ import argparse
 
 from spinodal.cli.app import NOT_CONVERGED
 from spinodal.cli.options import declare_output
-from spinodal.cli.terminal import note, print_json, working
+from spinodal.cli.terminal import note, print_json, telling
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Check every claim and print one line for each."""
     from spinodal.verify import verify_documents
 
-    with working(arguments, "checking equations"):
-        report = verify_documents(arguments.documents)
+    with telling(arguments, "checking equations") as tell:
+        report = verify_documents(arguments.documents, begun=tell)
     if arguments.json:
         print_json(report.to_json())
     else:

@@ -28,6 +28,10 @@ from spinodal.verify.weights import teacher_weights
 
 #: Names of quantities that mean the same.
 SYNONYMS = {"phi": "free_entropy", "entropy_density": "entropy", "generalisation_error": "generalization_error"}
+#: Seconds of computing in which a comparison must be decided; a refuted equation's repair has its own.
+PATIENCE = 60.0
+#: Seconds of computing for whether a refuted equation is another order parameter's.
+OTHER_PATIENCE = 20.0
 _SPECIAL = frozenset(k for k in KINDS if k.islower() and ":" not in k and k != "replicon") | {"capacity", "zero_entropy"}
 
 
@@ -214,6 +218,7 @@ def _balanced(left: Node, right: Node) -> Sides:
 
 
 def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], meaning_of: Meaning) -> Outcome:
+    target.reference.allow(PATIENCE)
     failed: list[tuple[Points, Comparison | None]] = []
     unreadable: UnreadableError | None = None
     for stage in target.stages(sides):
@@ -263,6 +268,11 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
         factor = constant_factor(target, found)
         if factor is not None and factor.simple and not factor.powers:  # off by as much where more equations hold
             break
+    if not failed and not target.reference.in_time:
+        raise UnreadableError(
+            f"not decided within {PATIENCE:g} s of computing: the model's equations take too long to evaluate",
+            sides.left.start,
+        )
     if not failed:
         raise UnreadableError("no states inside the model's domain were found to compare at", sides.left.start)
     if failed[0][1] is not None and is_proved(target, sides, failed[0][0]):
@@ -384,8 +394,9 @@ def _other_equation(target: Target, sides: Sides) -> str | None:
     if not target.is_equation:
         return None
     reference = target.reference
+    reference.allow(OTHER_PATIENCE)
     for name in reference.order_parameters:
-        if name == target.quantity:
+        if name == target.quantity or not reference.in_time:
             continue
         other, family = Target(reference, name), reference.family(name)
         if other.holds(sides, reference.on_surface((name,))):

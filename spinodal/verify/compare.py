@@ -137,6 +137,7 @@ class Target:
 
     def _compared(self, sides: Sides, at: Points, *, fine: bool = True) -> Comparison:
         evaluator = self._evaluator(at, fine=fine)
+        evaluator.deadline = self.reference.deadline
         few = at if fine else at.head(_FEW)
         for name in (used_names(sides.left) | used_names(sides.right)) - evaluator.names.keys():  # other quantities
             evaluator.names[name] = self.reference.quantity(name, few)
@@ -150,7 +151,7 @@ class Target:
     def disagreement(self, sides: Sides, at: Points) -> float:
         """How much either side changes, relatively, under other rules: what their error estimates should be above."""
         known = self.compare(sides, at)
-        evaluator = Evaluator(dict(self._evaluator(at).names), scale=_OTHER_SCALE)
+        evaluator = Evaluator(dict(self._evaluator(at).names), scale=_OTHER_SCALE, deadline=self.reference.deadline)
         changes = [np.abs(evaluator(side) - value) for side, value in ((sides.left, known.left), (sides.right, known.right))]
         return float(np.max(np.stack(changes) / _scale(known.left, known.right)))
 
@@ -179,7 +180,7 @@ class Target:
             yield Stage("verified", reference.free)
             used = used_names(sides.right) | used_names(sides.left)
             missing = tuple(n for n in reference.order_parameters if n not in used)
-            equations = tuple(reference.partner(n) or n for n in missing)
+            equations = tuple(reference.stationarity(n) for n in missing)
             if missing and len(missing) < len(reference.order_parameters) and not _both(missing, equations):
                 points = reference.on_surface(equations, missing)
                 yield Stage("verified", points, f"with {', '.join(missing)} eliminated by stationarity")

@@ -11,6 +11,7 @@ integral moved by its error.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,8 @@ _T = TypeVar("_T")
 Scaled = tuple[Array, Array | float]
 
 _MAX_WORK = 1_500_000_000
+#: Elementary values between two looks at the clock.
+_ASK_AFTER = 2_000_000
 #: Integrands times nodes evaluated together where there are integrals inside.
 _NESTED_WIDTH = 6_000
 #: Of an integral inside others: halvings of its step, rounds of bisection.
@@ -66,6 +69,7 @@ class Evaluator:
         error: the largest relative error estimate of a value found so far.
         noise: the absolute error estimates of the last value, [B].
         limit: how many elementary values one tree may need.
+        deadline: of the computing clock: when a value counts as too expensive.
         scale: of the first steps of rules; another one gives values that are independent in their errors of quadrature.
         steps: the steps that integrals over a variable needed, by its key; coarse rules follow them.
     """
@@ -74,12 +78,14 @@ class Evaluator:
     fine: bool = True
     error: float = 0.0
     limit: int = _MAX_WORK
+    deadline: float = np.inf
     scale: float = 1.0
     steps: dict[str, float] = field(default_factory=dict)
     noise: Array = field(default_factory=lambda: np.zeros(0))
     _scope: dict[str, Array] = field(default_factory=dict)
     _depth: int = 0
     _work: int = 0
+    _asked: int = 0
     _trace: list[_Item] = field(default_factory=list)
     _replay: Iterator[_Item] | None = None
     _wild: dict[int, tuple[Node, bool]] = field(default_factory=dict)
@@ -95,7 +101,7 @@ class Evaluator:
         """
         count = len(next(iter(self.names.values())))
         self._scope = {f"@{name}": values for name, values in self.names.items()}
-        self._depth, self._work = 0, 0
+        self._depth, self._work, self._asked = 0, 0, 0
         with np.errstate(all="ignore"):
             terms = self._with_noise(tree, 0.0)
             scaled = terms.value if isinstance(terms.exponent, float) else _times_exp(terms.value, terms.exponent)
@@ -171,8 +177,12 @@ class Evaluator:
 
     def _worked(self, count: int, node: Node) -> None:
         self._work += count
-        if self._work > self.limit:
+        if self._work > self.limit or (self._work - self._asked > _ASK_AFTER and self._is_late()):
             raise UnreadableError("its integrals are too expensive to evaluate", node.start)
+
+    def _is_late(self) -> bool:
+        self._asked = self._work
+        return time.process_time() > self.deadline
 
     def _free_in(self, node: Node) -> tuple[str, ...]:
         known = self._free.get(id(node))

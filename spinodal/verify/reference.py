@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,6 +42,8 @@ _HOPELESS = 9
 #: Random states that are tried where none is solved.
 _DRAWS = 4000
 _STEPS = 25
+#: Seconds that a residual may take at one point with few nodes before it counts as slow.
+_SLOW = 0.03
 #: An entry of a matrix of overlaps: q0, q_d, dq.
 _LEVEL = re.compile(r"d?([a-z])(?:_?[0-9]+|_d)?")
 
@@ -106,6 +109,35 @@ class Reference:
         self.parameters: tuple[str, ...] = tuple(self.module.PARAMETERS)
         self.observables: tuple[str, ...] = tuple(self.module.OBSERVABLES)
         self.rule, self._coarse = Automatic(_NODES), Automatic(_FEW_NODES)
+        self._decided = False
+        self._unsolved: NoStatesError | None = None
+        #: Of the computing clock: when no further states are looked for.
+        self.deadline = math.inf
+
+    def allow(self, seconds: float) -> None:
+        """Look for states for so many seconds of computing from now on, and no longer."""
+        self.deadline = time.process_time() + seconds
+
+    @property
+    def in_time(self) -> bool:
+        """Whether there is computing time left."""
+        return time.process_time() < self.deadline
+
+    def _decide(self, at: Points) -> None:
+        """Use fewer nodes if many are slow and change nothing: averages inside averages inside averages."""
+        if self._decided or len(at) == 0:
+            return
+        self._decided = True
+        one = at.head(1)
+        with np.errstate(all="ignore"):
+            begun = time.perf_counter()
+            few = np.asarray(self.module.residual(one.x, one.p, self._coarse))
+            if time.perf_counter() - begun < _SLOW:
+                return
+            rule = Automatic(2 * _FEW_NODES)
+            more = np.asarray(self.module.residual(one.x, one.p, rule))
+        if np.all(np.abs(more - few) <= 1e-12 * (1.0 + np.abs(more))):
+            self.rule = rule
 
     # ---- values
 
@@ -221,6 +253,8 @@ class Reference:
         Raises:
             NoStatesError: if none converges.
         """
+        if self._unsolved is not None:
+            raise self._unsolved
         generator = np.random.default_rng(_SEED)
         defaults = self._defaults
         rows: list[list[float]] = []
@@ -242,12 +276,18 @@ class Reference:
                     rows.append(row)
             elif state.failure is not None:
                 reason = state.failure.reason
+            elif state.converged:
+                reason = "the solved states have order parameters without a value"
             if len(states) == SADDLE_POINTS or (states and self.fixed.keys() >= set(self.parameters)):
                 break
             if not states and attempt >= _HOPELESS:
                 break
+            if not self.in_time:
+                reason = "it takes too long to solve"
+                break
         if not states:
-            raise NoStatesError(f"no state of {self.model.name} was found to compare at: {reason}")
+            self._unsolved = NoStatesError(f"no state of {self.model.name} was found to compare at: {reason}")
+            raise self._unsolved
         return self._polished(Points(np.array(states), np.array(rows)))
 
     @cached_property
@@ -266,6 +306,7 @@ class Reference:
             return self.free.head(0)
 
     def _polished(self, at: Points) -> Points:
+        self._decide(at)
         x = at.x.copy()
         jacobian = np.asarray(self.module.jacobian(x, at.p, self._coarse))
         for _ in range(3):
@@ -322,10 +363,15 @@ class Reference:
         with np.errstate(all="ignore"):
             margins = np.asarray(self.module.conditions(x, p))
         inside = np.flatnonzero(np.all(margins > 0.02, axis=1))
-        kept = [k for k in inside[: 10 * FREE_POINTS] if self._inside(Points(x[k : k + 1], p[k : k + 1]))][:FREE_POINTS]
+        kept: list[int] = []
+        for k in inside[: 10 * FREE_POINTS]:
+            if len(kept) < FREE_POINTS and self._inside(Points(x[k : k + 1], p[k : k + 1])):
+                kept.append(int(k))
         if not kept:
             raise NoStatesError(f"no state of {self.model.name} was found to compare at, solved or not")
-        return Points(x[kept], p[kept])
+        found = Points(x[kept], p[kept])
+        self._decide(found)
+        return found
 
     def _inside(self, point: Points) -> bool:
         with np.errstate(all="ignore"):
@@ -348,7 +394,10 @@ class Reference:
         """
         key = (equations, unknowns, added)
         if key not in self._surfaces:
-            self._surfaces[key] = self._moved(_Rows.of(self.order_parameters, equations, unknowns, added))
+            found = self._moved(_Rows.of(self.order_parameters, equations, unknowns, added))
+            if not self.in_time:  # less than there is
+                return found
+            self._surfaces[key] = found
         return self._surfaces[key]
 
     @cached_property
@@ -360,6 +409,8 @@ class Reference:
         with np.errstate(all="ignore"):
             for rule, tolerance in ((self._coarse, 1e-8), (self.rule, 1e-13)):
                 self._newton(x, p, rows, rule, tolerance)
+            if not self.in_time:
+                return Points(x[:0], p[:0])
             f = rows.values(np.asarray(self.module.residual(x, p, self.rule)))
             good = np.all(np.abs(f) < 1e-12 * (1.0 + np.abs(x[:, rows.equations])), axis=1)
             kept = [i for i in range(len(x)) if good[i] and self._inside(Points(x[i : i + 1], p[i : i + 1]))]
@@ -372,7 +423,7 @@ class Reference:
             f = rows.values(np.asarray(self.module.residual(x[moving], p[moving], rule)))
             still = ~np.all(np.abs(f) < tolerance * (1.0 + np.abs(x[moving][:, rows.equations])), axis=1)
             moving, f = moving[still], f[still]
-            if len(moving) == 0:
+            if len(moving) == 0 or not self.in_time:
                 break
             jacobian = rows.values(np.asarray(self.module.jacobian(x[moving], p[moving], self._coarse)))[:, :, columns]
             step = _solved(jacobian, f)
@@ -388,6 +439,33 @@ class Reference:
         """The order parameter that is conjugate to another, if it is one."""
         other = name.removesuffix("_hat") if name.endswith("_hat") else f"{name}_hat"
         return other if other in self.order_parameters else None
+
+    def stationarity(self, name: str) -> str:
+        """The order parameter whose equation makes the free entropy stationary in another: its conjugate.
+
+        Where none has the name of a conjugate (in limits of large blocks or of zero temperature, q_hat pairs with dq), it
+        is the one on whose surface the free entropy does not change; the order parameter itself if there is none.
+        """
+        partner = self.partner(name)
+        if partner is None:
+            partner = next((n for n in self.order_parameters if n != name and self._is_stationary(name, n)), None)
+        return partner or name
+
+    def _is_stationary(self, name: str, equation: str) -> bool:
+        at = self.on_surface((equation,), (name,)).head(2)
+        if len(at) == 0:
+            return False
+        column = self.order_parameters.index(name)
+        values = []
+        for shift in (1e-3, -1e-3):
+            x = at.x.copy()
+            x[:, column] *= 1.0 + shift
+            values.append(self.free_entropy(Points(x, at.p)))
+        here = self.free_entropy(at)
+        change = np.abs(values[0] - values[1])
+        curvature = np.abs(values[0] + values[1] - 2.0 * here)
+        # where it is stationary, only the curvature's change along the step is left
+        return bool(np.all(np.isfinite(change)) and np.all(change < 0.05 * curvature + 1e-12))
 
     def alias(self, name: str) -> str:
         """The order parameter that the ansatz identifies a name with (r with q when Bayes-optimal), or the name.

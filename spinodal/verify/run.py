@@ -20,14 +20,16 @@ from spinodal.verify.statements import Statement
 from spinodal.verify.symbols import default_name
 
 Progress = Callable[[int], None]
+Begun = Callable[[str], None]
 
 
-def verify_documents(paths: Iterable[str | Path], *, progress: Progress | None = None) -> Report:
+def verify_documents(paths: Iterable[str | Path], *, progress: Progress | None = None, begun: Begun | None = None) -> Report:
     """Check every equation that some documents claim.
 
     Args:
         paths: LaTeX (.tex) or Markdown (.md) files.
         progress: called with the number of equations done, if given.
+        begun: called with what is being checked (``paper.tex:12: binary-perceptron q``), if given.
 
     Raises:
         SpecError: for a file that cannot be read, markup that is not well formed, or documents that claim nothing.
@@ -48,7 +50,7 @@ def verify_documents(paths: Iterable[str | Path], *, progress: Progress | None =
     session = Session()
     outcomes: list[Outcome] = []
     for document in documents:
-        for outcome in session.outcomes(document):
+        for outcome in session.outcomes(document, begun):
             outcomes.append(outcome)
             if progress is not None:
                 progress(len(outcomes))
@@ -97,8 +99,8 @@ class Session:
         self._models: dict[tuple[object, ...], Model] = {}
         self._references: dict[tuple[object, ...], Reference] = {}
 
-    def outcomes(self, document: Document) -> Iterable[Outcome]:
-        """The outcome of every claim of a document, in order."""
+    def outcomes(self, document: Document, begun: Begun | None = None) -> Iterable[Outcome]:
+        """The outcome of every claim of a document, in order; each is announced before it is checked."""
         tasks = []
         for claim in document.claims:
             tasks.append((claim, self._model(document, claim)))
@@ -108,6 +110,9 @@ class Session:
         # what is wrong with the markup is said before anything is compared
         everything_fixed = [self._fixed(document, claim, model, mentioned) for claim, model in tasks]
         for (claim, model), statement, fixed in zip(tasks, attached, everything_fixed, strict=True):
+            if begun is not None:
+                line, _ = document.position(claim.offset)
+                begun(f"{document.name}:{line}: {claim.model} {claim.quantity}")
             yield check(Task(document, claim, statement, model, partial(self._reference, model, fixed), claimed))
 
     def _model(self, document: Document, claim: Claim) -> Model:
