@@ -10,6 +10,7 @@ import numpy as np
 from spinodal.kinds import KINDS
 from spinodal.model import Model
 from spinodal.spec import SpecError
+from spinodal.verify import repairs
 from spinodal.verify.compare import ACCURACY, Comparison, Sides, Target, constant_factor
 from spinodal.verify.documents import Claim, Document
 from spinodal.verify.errors import UnreadableError
@@ -25,6 +26,7 @@ from spinodal.verify.special import SOLVED_FOR, Judged, Located, judge, locate
 from spinodal.verify.statements import Statement
 from spinodal.verify.tree import Node, add, neg, num, sym
 from spinodal.verify.weights import teacher_weights
+from spinodal.verify.wording import Wording
 
 #: Names of quantities that mean the same.
 SYNONYMS = {"phi": "free_entropy", "entropy_density": "entropy", "generalisation_error": "generalization_error"}
@@ -221,8 +223,10 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
     target.reference.allow(PATIENCE)
     failed: list[tuple[Points, Comparison | None]] = []
     unreadable: UnreadableError | None = None
+    late = False
     for stage in target.stages(sides):
         meaning, at = stage.meaning, stage.at
+        late = late or not target.reference.in_time
         if len(at) == 0:
             continue
         try:
@@ -246,6 +250,8 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
                     f"a tautology: both sides agree whatever {target.quantity} is, so that nothing is claimed",
                     sides.left.start,
                 )
+            if late and Status(meaning) is Status.SADDLE_POINT_ONLY and not task.claim.status and not failed:
+                raise _undecided(sides)
             if target.follows_from(sides, stage.others):  # the equation of the others, which says nothing of this one
                 continue
             if meaning == "saddle-point-only" and (lost := target.vanishing(sides)):
@@ -268,17 +274,19 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
         factor = constant_factor(target, found)
         if factor is not None and factor.simple and not factor.powers:  # off by as much where more equations hold
             break
-    if not failed and not target.reference.in_time:
-        raise UnreadableError(
-            f"not decided within {PATIENCE:g} s of computing: the model's equations take too long to evaluate",
-            sides.left.start,
-        )
+    if not failed and late:
+        raise _undecided(sides)
     if not failed:
         raise UnreadableError("no states inside the model's domain were found to compare at", sides.left.start)
     if failed[0][1] is not None and is_proved(target, sides, failed[0][0]):
         disagree = "an exact rearrangement proves it, but its values differ: one of the two comparisons is at fault"
         return _not_checked(task, f"{disagree}; please report this", sides.right.start)
     return _refuted(task, target, sides, failed, unreadable, notes, meaning_of)
+
+
+def _undecided(sides: Sides) -> UnreadableError:
+    reason = f"not decided within {PATIENCE:g} s of computing: the model's equations take too long to evaluate"
+    return UnreadableError(reason, sides.left.start)
 
 
 def _equal(task: Task, status: Status, found: Comparison, notes: tuple[str, ...], target: Target, proved: bool) -> Outcome:
@@ -309,6 +317,7 @@ def _refuted(
     notes: tuple[str, ...],
     meaning_of: Meaning,
 ) -> Outcome:
+    target.reference.allow(OTHER_PATIENCE + repairs.PATIENCE)
     compared = [found for _, found in failed if found is not None and found.accuracy <= ACCURACY]
     for found in compared[-1:]:
         one = found.at.only(int(np.argmax(found.deviations)))
@@ -323,7 +332,8 @@ def _refuted(
     repair = None
     if factor is None or not factor.simple:
         places = [at for at, _ in failed]
-        repair = find_repair(target, sides, places, teacher_weights(target.reference), meaning_of.alternatives())
+        wording = Wording(task.document.text, meaning_of.author, (sides.left, sides.right))
+        repair = find_repair(target, sides, places, teacher_weights(target.reference), meaning_of.alternatives(), wording)
     if factor is not None and repair is None:
         kind, status = factor.kind, Status.OFF_BY_FACTOR
         text = "the sign is wrong" if factor.kind == "sign" else f"the right side must be multiplied by {factor.text}"
@@ -360,6 +370,7 @@ def _where_right(task: Task, target: Target, sides: Sides) -> str:
     if not missing:
         return ""
     there = Target(task.reference(missing), target.quantity)
+    there.reference.allow(OTHER_PATIENCE)
     stage = next(there.stages(sides))
     if len(stage.at) == 0 or not there.holds(sides, stage.at) or there.trivial(sides):
         return ""
@@ -450,7 +461,10 @@ def _refuted_special(task: Task, kind: str, located: Located, claim: PointClaim,
     status, kind_of_error, offset = Status.WRONG, "", right.start
     count = len(located.places)
     place_of_points = Points(np.zeros((count, 0)), np.zeros((count, 0)))
-    repair = find_repair(located, found.sides, [place_of_points]) if used_names(right) or count == 1 else None
+    wording = Wording(task.document.text, {}, (found.sides.left, right))
+    repair = None
+    if used_names(right) or count == 1:
+        repair = find_repair(located, found.sides, [place_of_points], wording=wording)
     if found.rounded:
         detail += r"; the number is right to the digits that it is given with: write \approx for ="
     elif repair is not None:

@@ -178,11 +178,11 @@ class LeftSides:
         for name in sorted(formal):
             one, other = Evaluator({**names, **{f: np.array([1.0, 1.0]) for f in formal}, name: np.array([2.0, 3.0])})(tree)
             if abs(one - other) > 1e-12 * (abs(one) + abs(other)):
-                reason = (
-                    "the left side depends on the size N: it is no density"
-                    if name == "#N"
-                    else "a free energy is minus the free entropy divided by beta, and the model has no temperature"
-                )
+                reason = "a free energy is minus the free entropy divided by beta, and the model has no temperature"
+                if name == "#N":
+                    reason = "the left side depends on the size N: it is no density"
+                elif self.loss.temperature is not None:
+                    reason = "at temperature 0 the free entropy is compared as T phi, which is -f, without beta"
                 raise UnreadableError(f"{reason}; {self._cure()}", offset)
         return _substituted(tree, {f"@{name}": num(1) for name in formal})
 

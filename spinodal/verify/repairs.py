@@ -16,6 +16,7 @@ from typing import Protocol
 from spinodal.verify.compare import Sides
 from spinodal.verify.reference import Points
 from spinodal.verify.tree import Bound, Node, add, fn, mul, neg, num, power, sym, walk
+from spinodal.verify.wording import PLAIN, Wording
 
 #: Seconds of computing spent on one equation.
 PATIENCE = 25.0
@@ -77,6 +78,7 @@ def find_repair(
     places: Sequence[Points],
     weights: Sequence[Node] = (),
     others: Sequence[tuple[str, Node]] = (),
+    wording: Wording = PLAIN,
 ) -> Repair | None:
     """The first variant, in order of likelihood, that holds on one of the sets of points.
 
@@ -86,9 +88,10 @@ def find_repair(
         places: sets of points, the strongest first.
         weights: factors that the derivation's own measures carry (the teacher's), which a claim may have forgotten.
         others: the document's definitions, one of which may stand where another belongs.
+        wording: what messages call things.
     """
     deadline = time.process_time() + PATIENCE
-    ordered = sorted(_variants(target, sides, weights, others), key=lambda v: _ORDER.index(v.repair.kind))
+    ordered = sorted(_variants(target, sides, weights, others, wording), key=lambda v: _ORDER.index(v.repair.kind))
     for at in places:
         if len(at) == 0:
             continue
@@ -100,12 +103,16 @@ def find_repair(
     return None
 
 
-def _variants(target: Judge, sides: Sides, weights: Sequence[Node], others: Sequence[tuple[str, Node]]) -> Iterator[Variant]:
+def _variants(
+    target: Judge, sides: Sides, weights: Sequence[Node], others: Sequence[tuple[str, Node]], wording: Wording
+) -> Iterator[Variant]:
     names = sorted(target.vocabulary)
     for side, tree in (("right", sides.right), ("left", sides.left)):
         linear = _linear_nodes(tree)
         for node, exponent in _distinct(tree):
-            changes = chain(_changes(node, id(node) in linear, exponent, names, weights), _mixed_up(node, others))
+            changes = chain(
+                _changes(node, id(node) in linear, exponent, names, weights, wording), _mixed_up(node, others, wording)
+            )
             for kind, text, new in changes:
                 if new == node:
                     continue
@@ -180,15 +187,17 @@ _SWAPS = {
 _Change = tuple[str, str, Node]
 
 
-def _changes(node: Node, linear: bool, exponent: bool, names: Sequence[str], weights: Sequence[Node]) -> Iterator[_Change]:
+def _changes(
+    node: Node, linear: bool, exponent: bool, names: Sequence[str], weights: Sequence[Node], wording: Wording
+) -> Iterator[_Change]:
     if node.kind == "sym":
-        yield from _symbol_changes(node, names)
+        yield from _symbol_changes(node, names, wording)
     if node.kind == "num":
         yield from _number_changes(node, linear, exponent)
     if node.kind == "add":
         yield from _sum_changes(node, linear, exponent)
     if node.kind == "fn":
-        yield from _function_changes(node)
+        yield from _function_changes(node, wording)
     if node.kind == "pow":
         yield "wrong power", "the power is too much", node.args[0]
         yield "wrong power", "the power must be -1 times what it is", power(node.args[0], neg(node.args[1]))
@@ -200,38 +209,39 @@ def _changes(node: Node, linear: bool, exponent: bool, names: Sequence[str], wei
         yield "wrong argument", "a square root of the denominator is missing", Node("div", None, (above, fn("sqrt", below)))
         yield "wrong function", "the fraction is upside down", Node("div", None, (below, above))
     if node.kind == "int":
-        yield from _measure_changes(node, weights)
+        yield from _measure_changes(node, weights, wording)
     if node.kind in ("mul", "div", "fn", "int", "pow") and linear:
         yield "sign", "the sign of this factor is wrong", neg(node)
 
 
-def _mixed_up(node: Node, others: Sequence[tuple[str, Node]]) -> Iterator[_Change]:
+def _mixed_up(node: Node, others: Sequence[tuple[str, Node]], wording: Wording) -> Iterator[_Change]:
     if node.kind == "named":
         for key, other in others:
             if key != node.value:
-                yield "wrong argument", f"{node.value} stands where {key} belongs", other
+                yield "wrong argument", f"{wording.key(node.value)} stands where {wording.key(key)} belongs", other
 
 
-def _symbol_changes(node: Node, names: Sequence[str]) -> Iterator[_Change]:
+def _symbol_changes(node: Node, names: Sequence[str], wording: Wording) -> Iterator[_Change]:
     key = str(node.value)
     if not key.startswith("@"):  # an argument of the document's function
-        yield "wrong argument", f"the square root of {key} is missing", fn("sqrt", node)
-        yield "wrong power", f"the square of {key} is missing", power(node, num(2))
+        yield "wrong argument", f"the square root of {wording.key(key)} is missing", fn("sqrt", node)
+        yield "wrong power", f"the square of {wording.key(key)} is missing", power(node, num(2))
         return
     name = key[1:]
+    shown = wording.name(name)
     if name.endswith("_hat"):
         other = name.removesuffix("_hat")
         if other in names:
-            yield "hat too many", f"{name} stands where {other} belongs", sym(f"@{other}")
+            yield "hat too many", f"{shown} stands where {wording.name(other)} belongs", sym(f"@{other}")
     elif f"{name}_hat" in names:
-        yield "hat missing", f"{name} stands where {name}_hat belongs", sym(f"@{name}_hat")
+        yield "hat missing", f"{shown} stands where {wording.name(f'{name}_hat')} belongs", sym(f"@{name}_hat")
     for other in names:
         if other != name and other not in (f"{name}_hat", name.removesuffix("_hat")):
-            yield "wrong argument", f"{name} stands where {other} belongs", sym(f"@{other}")
+            yield "wrong argument", f"{shown} stands where {wording.name(other)} belongs", sym(f"@{other}")
     one = num(1)
-    yield "wrong argument", f"{name} stands where 1 - {name} belongs", add(one, neg(node))
-    yield "wrong argument", f"the square root of {name} is missing", fn("sqrt", node)
-    yield "wrong power", f"the square of {name} is missing", power(node, num(2))
+    yield "wrong argument", f"{shown} stands where 1 - {shown} belongs", add(one, neg(node))
+    yield "wrong argument", f"the square root of {shown} is missing", fn("sqrt", node)
+    yield "wrong power", f"the square of {shown} is missing", power(node, num(2))
 
 
 def _number_changes(node: Node, linear: bool, exponent: bool) -> Iterator[_Change]:
@@ -264,7 +274,7 @@ def _summed(node: Node, index: int, term: Node) -> Node:
     return node.with_args((*node.args[:index], term, *node.args[index + 1 :]))
 
 
-def _function_changes(node: Node) -> Iterator[_Change]:
+def _function_changes(node: Node, wording: Wording) -> Iterator[_Change]:
     (x, *rest) = node.args
     if rest:
         return
@@ -272,8 +282,8 @@ def _function_changes(node: Node) -> Iterator[_Change]:
         yield "wrong argument", "this square root does not belong there", x
         return
     root2 = fn("sqrt", num(2))
-    name = node.value
-    yield "wrong argument", f"the sign of the argument of {name} is wrong", fn(name, neg(x))
+    name, shown = node.value, wording.function(str(node.value))
+    yield "wrong argument", f"the sign of the argument of {shown} is wrong", fn(name, neg(x))
     for text, changed in (
         ("2", mul(num(2), x)),
         ("1/2", mul(num(Fraction(1, 2)), x)),
@@ -281,17 +291,17 @@ def _function_changes(node: Node) -> Iterator[_Change]:
         ("1/sqrt(2)", Node("div", None, (x, root2))),
         ("-2", neg(mul(num(2), x))),
     ):
-        yield "wrong argument", f"the argument of {name} must be multiplied by {text}", fn(name, changed)
-    yield "wrong argument", f"the argument of {name} must be the square root of what it is", fn(name, fn("sqrt", x))
+        yield "wrong argument", f"the argument of {shown} must be multiplied by {text}", fn(name, changed)
+    yield "wrong argument", f"the argument of {shown} must be the square root of what it is", fn(name, fn("sqrt", x))
     if name == "log":
         yield "wrong function", "the logarithm does not belong there", x
     else:
-        yield "wrong function", f"the logarithm of {name} is missing", fn("log", node)
+        yield "wrong function", f"the logarithm of {shown} is missing", fn("log", node)
     for other in _SWAPS.get(str(name), ()):
-        yield "wrong function", f"{name} stands where {other} belongs", fn(other, x)
+        yield "wrong function", f"{shown} stands where {wording.function(other)} belongs", fn(other, x)
 
 
-def _measure_changes(node: Node, weights: Sequence[Node]) -> Iterator[_Change]:
+def _measure_changes(node: Node, weights: Sequence[Node], wording: Wording) -> Iterator[_Change]:
     body, low, high = node.args
     key, gaussian = node.value.key, node.value.gaussian
     measures = ("Lebesgue (dz)", "Gaussian (Dz)")
@@ -319,7 +329,7 @@ def _measure_changes(node: Node, weights: Sequence[Node]) -> Iterator[_Change]:
         for text, variance in (("2", num(2)), ("1/2", num(Fraction(1, 2)))):
             wide = mul(fn("sqrt", variance), z)
             changed = Node("let", (key,), (wide, body))
-            yield "wrong measure", f"the variance of {key} must be {text}", node.with_args((changed, low, high))
+            yield "wrong measure", f"the variance of {wording.key(key)} must be {text}", node.with_args((changed, low, high))
     for weight in weights:
         for sign in (z, neg(z)):
             placed = Node("let", ("$",), (sign, weight))

@@ -44,6 +44,15 @@ constraint = "abs(h) <= kappa"
 alpha = 0.5
 kappa = 1.0
 """,
+    "ground": """format = 1
+[student]
+weights = "spherical"
+[loss]
+energy = "step(-y*h)"
+temperature = 0
+[parameters]
+alpha = 3.0
+""",
 }
 
 
@@ -154,3 +163,42 @@ def test_a_document_without_claims_does_not_pass_beside_others(tmp_path: Path, c
     assert shown.out == ""
     assert "empty.tex" in shown.err
     assert "good.tex" not in shown.err
+
+
+def test_conjugates_of_ground_states_are_eliminated_by_stationarity(session: Session, folder: Path) -> None:
+    """Griniasty and Gutfreund 1991: the number of errors at zero temperature, as a function of x alone."""
+    letters = "% spinodal-symbols: x = dq"
+    errors = r"\alpha\left\{ H(\sqrt{2x}) + \frac{1}{2x}\int_{-\sqrt{2x}}^0 Dt\, t^2 \right\}"
+    outcome = outcome_of(session, folder, "ground.toml free-entropy", rf"\phi = \frac{{1}}{{2x}} - {errors}", letters)
+    assert outcome.status is Status.VERIFIED, outcome.detail
+    assert "q_hat eliminated" in outcome.detail
+    outcome = outcome_of(session, folder, "ground.toml free-entropy", rf"\phi = \frac{{1}}{{x}} - {errors}", letters)
+    assert outcome.kind == "factor"
+    assert outcome_of(session, folder, "ground.toml free-entropy", rf"-f = \frac{{1}}{{2x}} - {errors}", letters).passed
+    assert not outcome_of(session, folder, "ground.toml free-entropy", rf"f = \frac{{1}}{{2x}} - {errors}", letters).passed
+    outcome = outcome_of(session, folder, "ground.toml free-entropy", rf"-\beta f = \frac{{1}}{{2x}} - {errors}", letters)
+    assert "temperature 0" in outcome.detail
+
+
+def test_repairs_are_told_in_the_letters_of_the_document(session: Session, folder: Path) -> None:
+    letters = "% spinodal-symbols: \\chi = q"
+    outcome = outcome_of(session, folder, "binary-perceptron q", r"\chi = \int Dz \tanh^2(\sqrt{\chi} z)", letters)
+    assert outcome.kind == "hat missing"
+    assert r"\chi stands where q_hat belongs" in outcome.detail
+    tail = RATIO.replace("H(X)", "H(2X)") + r", X = \frac{\kappa - \sqrt q z}{\sqrt{1-q}}"
+    assert "argument of H must" in outcome_of(session, folder, "binary-perceptron q_hat", tail).detail
+
+
+def test_a_comparison_that_takes_too_long_is_not_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spinodal.verify.check.PATIENCE", 0.0)
+    equation = r"q = \int Dz \tanh^2(\sqrt{\hat q} z)"
+    outcome = outcome_of(Session(), folder, "binary-perceptron q", equation)
+    assert outcome.status is Status.NOT_CHECKED
+    assert "not decided within" in outcome.detail
+
+
+def test_what_is_being_checked_is_announced(session: Session) -> None:
+    text = "% spinodal: binary-perceptron q\n\\[ q = \\int Dz \\tanh^2(\\sqrt{\\hat q} z) \\]\n"
+    told: list[str] = []
+    list(session.outcomes(read_document(text, "text.tex", "latex"), told.append))
+    assert told == ["text.tex:1: binary-perceptron q"]
