@@ -36,7 +36,7 @@ class Outcome:
         status: the verdict.
         detail: one line for the author: what was found, and the cure where there is one.
         kind: the kind of error, where it is known (``sign``, ``factor``, ``hat missing``, ``wrong argument``,
-            ``wrong measure``, ...); empty otherwise.
+            ``wrong measure``, ``wrong parameters``, ...); empty otherwise.
         method: how it was compared: ``symbolic`` (an exact rearrangement, which the numbers confirm), or
             ``numerical at 6 points to 2e-13`` (see :func:`numerical`); empty where it was not.
         deviation: largest relative deviation met where it was found equal (or the one that refutes it).
