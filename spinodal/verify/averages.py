@@ -16,8 +16,8 @@ import numpy as np
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
-from spinodal.verify.grammar.lexer import Token
 from spinodal.verify.grammar.parser import Parser
+from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.quadrature import ROOT_2PI
 from spinodal.verify.tree import Bound, Node, add, fn, free_symbols, mul, num, sym
 

@@ -24,6 +24,7 @@ from spinodal.verify.repairs import find_repair
 from spinodal.verify.results import Outcome, Status, numerical
 from spinodal.verify.special import SOLVED_FOR, Judged, Located, judge, locate
 from spinodal.verify.statements import Statement
+from spinodal.verify.symbols import plain
 from spinodal.verify.tree import Node, add, neg, num, sym
 from spinodal.verify.weights import teacher_weights
 from spinodal.verify.wording import Wording
@@ -39,7 +40,7 @@ _SPECIAL = frozenset(k for k in KINDS if k.islower() and ":" not in k and k != "
 
 @dataclass(frozen=True)
 class Task:
-    """A claim, the statement that it is about, and how to get at the model's side.
+    """A claim, the statement that it is about (or why it is not read, and where), and how to get at the model's side.
 
     ``reference`` gives it with further parameters fixed.
     """
@@ -50,6 +51,8 @@ class Task:
     model: Model
     reference: Callable[[Mapping[str, float]], Reference]
     claims: frozenset[int] = frozenset()
+    unread: tuple[str, int] | None = None
+    potentials: frozenset[str] = frozenset(["phi"])
 
     @property
     def quantity(self) -> str:
@@ -64,7 +67,8 @@ def check(task: Task) -> Outcome:
         SpecError: if the markup asks for a quantity or a parameter that the model does not have.
     """
     if task.statement is None:
-        return _not_checked(task, "no equation that can be read follows this markup", task.claim.offset)
+        reason, place = task.unread or ("no equation that can be read follows this markup", task.claim.offset)
+        return _not_checked(task, reason, place)
     try:
         return _checked(task, task.statement)
     except UnreadableError as error:
@@ -126,7 +130,7 @@ def _checked(task: Task, statement: Statement) -> Outcome:
         if not is_equation and (k == 0 or named.names_quantity(statement, k)):
             lefts.append(named.read(statement, k))
         elif k == 0:
-            lefts.append((_equation_side(statement, letters), ()))
+            lefts.append(_equation_side(statement, letters, quantity))
         else:
             rights.append(letters.meaning.resolve(statement.parse(k, letters.declared)))
     if not rights:
@@ -151,15 +155,17 @@ def _checked(task: Task, statement: Statement) -> Outcome:
     return min(outcomes, key=lambda o: order.index(o.status))
 
 
+def _letters(task: Task, statement: Statement, reference: Reference, quantities: Collection[str]) -> Letters:
+    document, place = task.document, statement.start
+    known = {*reference.order_parameters, *reference.parameters}
+    derived, constants = reference.derived_names, reference.constants
+    return read_letters(document, statement, place, known, derived, quantities, task.claims, task.potentials, constants)
+
+
 def _refuse_relations(statement: Statement) -> None:
     reason = next((r for r in statement.relations if r not in ("=", "approx")), None)
     if reason is not None:
         raise UnreadableError(f"a relation ({reason}) that is no equation", statement.start)
-
-
-def _letters(task: Task, statement: Statement, reference: Reference, quantities: Collection[str]) -> Letters:
-    known = {*reference.order_parameters, *reference.parameters}
-    return read_letters(task.document, statement, statement.start, known, reference.derived_names, quantities, task.claims)
 
 
 def _beside(task: Task, statement: Statement) -> list[Statement]:
@@ -195,18 +201,21 @@ def _settings(task: Task, statement: Statement, reference: Reference, letters: L
     return reader.settings
 
 
-def _equation_side(statement: Statement, letters: Letters) -> Node:
-    """The left side of an order parameter's equation."""
+def _equation_side(statement: Statement, letters: Letters, quantity: str) -> tuple[Node, tuple[str, ...]]:
+    """The left side of an order parameter's equation, and what was assumed of it."""
     header = statement.header()
     if header is not None:
         key = header[0]
         first, last = statement.start, statement.sides[0][-1].end
-        name = letters.meaning.name_of(key)
+        # a star or a word above an order parameter says that it is the one at the saddle point
+        name = letters.meaning.name_of(key) or letters.meaning.name_of(key.partition("^")[0])
         if name is not None:
-            return sym(f"@{name}", first, last)
+            return sym(f"@{name}", first, last), ()
         if key in letters.meaning.definitions:
-            return letters.meaning.resolve(sym(key, first, last))
-    return letters.meaning.resolve(statement.parse(0, letters.declared))
+            return letters.meaning.resolve(sym(key, first, last)), ()
+        if key not in letters.meaning.author:
+            return sym(f"@{quantity}", first, last), (f"{plain(key)} is taken for {quantity}",)
+    return letters.meaning.resolve(statement.parse(0, letters.declared)), ()
 
 
 def _balanced(left: Node, right: Node) -> Sides:
@@ -216,6 +225,9 @@ def _balanced(left: Node, right: Node) -> Sides:
         return Sides(add(*left.args[:-1]), neg(left.args[-1]))
     if left == zero and right.kind == "add":
         return Sides(neg(right.args[-1]), add(*right.args[:-1]))
+    if zero in (left, right) and any(":" in name for name in used_names(left) | used_names(right)):
+        # a derivative of the model's free entropy has no terms that could be moved; it is of order one off the equation
+        return Sides(add(left, num(1)), add(right, num(1)))
     return Sides(left, right)
 
 

@@ -18,7 +18,9 @@ from fractions import Fraction
 from spinodal.spec.ansatz import ENTRIES
 from spinodal.spec.errors import SpecError, snippet
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.grammar.lexer import Macro, macros_in, tokenize
+from spinodal.verify.grammar.lexer import tokenize
+from spinodal.verify.grammar.macros import Macro, environments, macros_in, without_definitions
+from spinodal.verify.layout import ENVIRONMENTS, blank, flattened
 from spinodal.verify.statements import Statement, split
 
 MAX_DOCUMENT = 2_000_000
@@ -31,13 +33,14 @@ SUFFIXES = {
     ".markdown": "markdown",
 }
 
-_ENVIRONMENTS = "equation|align|gather|multline|eqnarray|displaymath|math|alignat|flalign|dmath|xalignat"
-_DISPLAY = re.compile(rf"\\begin\{{({_ENVIRONMENTS})(\*?)\}}|\\\[|\$\$|\\\(|\$")
-_BLANKED = re.compile(
-    r"\\(?:begin|end)\{(?:split|aligned|gathered|multlined|subequations|alignedat|empheq)\}(?:\[[a-z]\])?(?:\{\d+\})?"
-)
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_INTERTEXT = re.compile(r"\\(?:short)?intertext\s*\{[^{}]*\}")
+_DISPLAY = rf"\\begin\{{({ENVIRONMENTS})(\*?)\}}|\\\[|\$\$|\\\(|\$"
+#: What may stand between an environment's beginning and its first row.
+_COLUMNS = {
+    "alignat": r"\s*\{\d+\}",
+    "xalignat": r"\s*\{\d+\}",
+    "IEEEeqnarray": r"\s*(?:\[[^\]]*\])?\{[^{}]*\}",
+    "empheq": r"\s*(?:\[[^\]]*\])?\{[a-z]+\*?(?:=\d+)?\}",
+}
 #: What inline mathematics must contain to define a letter.
 _DEFINES = re.compile(r"=|\\(?:sim|equiv|coloneqq|coloneq|triangleq|doteq)\b")
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|:{3,}|~{3,})[ \t]*(\{?[^\n`]*)$", re.M)
@@ -142,6 +145,7 @@ def read_document(text: str, name: str, form: str) -> Document:
     shell = Document(name, text, (), (), (), {})
     visible, marks, blocks = _marks(text, form)
     macros = macros_in(visible)
+    visible = without_definitions(visible)
     inline = [e for e in _equations(visible, macros) if not any(low <= e.start < high for low, high in blocks)]
     equations = sorted([*inline, *(_equation(visible, *b, True, macros) for b in blocks)], key=_start)
     claims, symbols = [], []
@@ -171,25 +175,21 @@ def _marks(text: str, form: str) -> tuple[str, list[tuple[int, bool, str]], list
             mark = _HTML_MARK.fullmatch(match.group())
             if mark is not None:
                 marks.append((match.start(), bool(mark.group(1)), " ".join(mark.group(2).split())))
-        visible = _COMMENT_OR_CODE.sub(_blank, visible)
+        visible = _COMMENT_OR_CODE.sub(blank, visible)
         pattern = re.compile(r"^[ \t]*" + _MARK.pattern, re.M)
         for match in list(pattern.finditer(visible)):
             marks.append(
                 (match.start() + len(match.group()) - len(match.group().lstrip()), bool(match.group(1)), match.group(2))
             )
-        visible = re.sub(r"^[ \t]*%[^\n]*", _blank, visible, flags=re.M)
+        visible = re.sub(r"^[ \t]*%[^\n]*", blank, visible, flags=re.M)
     else:
-        visible = re.sub(r"\\begin\{(verbatim|lstlisting|comment)\}.*?\\end\{\1\}", _blank, visible, flags=re.S)
+        visible = re.sub(r"\\begin\{(verbatim|lstlisting|comment)\}.*?\\end\{\1\}", blank, visible, flags=re.S)
         for match in re.finditer(r"(?<!\\)(?:\\\\)*%[^\n]*", visible):
             mark = _MARK.search(match.group())
             if mark is not None:
                 marks.append((match.start() + mark.start(), bool(mark.group(1)), mark.group(2).strip()))
         visible = re.sub(r"((?<!\\)(?:\\\\)*)(%[^\n]*)", lambda m: m.group(1) + " " * len(m.group(2)), visible)
     return visible, sorted(marks), blocks
-
-
-def _blank(match: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", match.group())
 
 
 def _fences(text: str, marks: list[tuple[int, bool, str]], blocks: list[tuple[int, int]]) -> str:
@@ -217,11 +217,11 @@ def _fences(text: str, marks: list[tuple[int, bool, str]], blocks: list[tuple[in
                 marks.append((start + mark.start(), bool(mark.group(1)), mark.group(2).strip()))
             marks.append((head, False, text[head : opening.end(3)].strip()))
             body = " " * skipped + inside[skipped:].replace("$$", "  ")
-            body = re.sub(r"(?<!\\)%[^\n]*", _blank, body)
+            body = re.sub(r"(?<!\\)%[^\n]*", blank, body)
             blocks.append((start, stop))
             pieces.append(" " * (start - opening.start() - 1) + "\n" + body + _white(text[stop:after]))
         elif info.startswith("{math}"):
-            inside = re.sub(r"^[ \t]*:[a-z-]+:[^\n]*", _blank, inside, flags=re.M)
+            inside = re.sub(r"^[ \t]*:[a-z-]+:[^\n]*", blank, inside, flags=re.M)
             blocks.append((start, stop))
             pieces.append(_white(text[opening.start() : start]) + inside + _white(text[stop:after]))
         elif fence[0] == ":":  # an admonition: its text is read as any other
@@ -241,50 +241,45 @@ def _white(text: str) -> str:
 def _equations(visible: str, macros: Mapping[str, Macro]) -> list[Equation]:
     found: list[Equation] = []
     position = 0
-    while (match := _DISPLAY.search(visible, position)) is not None:
+    named = environments(macros)
+    display_ = re.compile("|".join([_DISPLAY, *(rf"\\({name})(?![A-Za-z])" for name, v in named.items() if "begin" in v)]))
+    while (match := display_.search(visible, position)) is not None:
         if match.start() > 0 and visible[match.start() - 1] == "\\" and match.group() in ("$", "$$"):
             position = match.start() + 1
             continue
+        start = match.end()
         if match.group(1):
             ending = rf"\end{{{match.group(1)}{match.group(2)}}}"
+        elif match.group()[1:] in named:  # the author's own name for the beginning
+            ending = named[match.group()[1:]].replace("begin", "end", 1)
         else:
             ending = {r"\[": r"\]", r"\(": r"\)"}.get(match.group(), match.group())
-        start = match.end()
-        if match.group(1) in ("alignat", "xalignat"):
-            start = visible.find("}", start) + 1 or start
-        stop = visible.find(ending, start)
+        if columns := re.compile(_COLUMNS.get(match.group(1) or "", "")).match(visible, start):
+            start = columns.end()
+        stop, after = _ending(visible, start, ending, named)
         if stop < 0:
             position = match.end()
             continue
         display = match.group() not in ("$", r"\(")
         if display or _DEFINES.search(visible, start, stop):
             found.append(_equation(visible, start, stop, display, macros))
-        position = stop + len(ending)
+        position = after
     return found
 
 
+def _ending(visible: str, start: int, ending: str, named: Mapping[str, str]) -> tuple[int, int]:
+    """Where a display ends, and the position after that; the author may have a name for it."""
+    names = [rf"\\{name}(?![A-Za-z])" for name, value in named.items() if value == ending]
+    match = re.compile("|".join([re.escape(ending), *names])).search(visible, start)
+    return (match.start(), match.end()) if match else (-1, -1)
+
+
 def _equation(visible: str, start: int, stop: int, display: bool, macros: Mapping[str, Macro]) -> Equation:
-    body = _BLANKED.sub(_blank, visible[start:stop])
-    body = re.sub(rf"\\(?:begin|end)\{{(?:{_ENVIRONMENTS})\*?\}}", _blank, body)
-    body = _INTERTEXT.sub(lambda m: r"\\".ljust(len(m.group())), body)
-    body = _unboxed(body.replace("$$", "  "))
     try:
-        return Equation(start, stop, display, tuple(split(tokenize(body, start, macros=macros))))
+        tokens = tokenize(flattened(visible[start:stop]), start, macros=macros)
+        return Equation(start, stop, display, tuple(split(tokens)))
     except UnreadableError as error:
         return Equation(start, stop, display, (), (error.reason, error.offset if error.offset is not None else start))
-
-
-def _unboxed(body: str) -> str:
-    r"""The body without the frames of ``\boxed{..}``, every character in its place."""
-    while (box := _BOX.search(body)) is not None:
-        level = 1
-        for index in range(box.end(), len(body)):
-            level += (body[index] == "{") - (body[index] == "}")
-            if level == 0:
-                body = body[:index] + " " + body[index + 1 :]
-                break
-        body = body[: box.start()] + " " * (box.end() - box.start()) + body[box.end() :]
-    return body
 
 
 # ---- markup

@@ -43,6 +43,9 @@ _INNER_HALVINGS, _INNER_ROUNDS = 3, 20
 _ROUGH_STEP, _ROUGH_SINGLE = 0.4, 0.125
 #: Errors of integrals inside others are followed if they are larger than this, relatively.
 _SHAKY = 1e-13
+#: Where sign changes of arguments that are not linear are looked for, how many, and how closely.
+_ROOT_GRID = np.linspace(-9.03, 9.07, 363)
+_MOST_ROOTS, _ROOT_BISECTIONS = 4, 52
 #: So many integrals are moved by their errors one by one; more of them together, in two groups.
 _ONE_BY_ONE = 4
 
@@ -104,9 +107,8 @@ class Evaluator:
         self._depth, self._work, self._asked = 0, 0, 0
         with np.errstate(all="ignore"):
             terms = self._with_noise(tree, 0.0)
-            scaled = terms.value if isinstance(terms.exponent, float) else _times_exp(terms.value, terms.exponent)
-            value = np.broadcast_to(scaled, (count,)).astype(float)
-            noise = terms.noise * (1.0 if isinstance(terms.exponent, float) else np.exp(terms.exponent))
+            value = np.broadcast_to(_unscaled(terms.value, terms.exponent), (count,)).astype(float)
+            noise = _unscaled(np.asarray(terms.noise), terms.exponent)
             self.noise = np.broadcast_to(noise, (count,)).astype(float)
             error = np.max(np.where(value == 0.0, 0.0, self.noise / np.abs(value)), initial=0.0)
         if not np.all(np.isfinite(value)):
@@ -133,10 +135,10 @@ class Evaluator:
                 return self._maximum(node)
             case "int":
                 item = self._integral(node)
-                return item.value if isinstance(item.exponent, float) else _times_exp(item.value, item.exponent)
+                return _unscaled(item.value, item.exponent)
             case "div" | "mul" if self._is_wild(node):
                 value, exponent = self._scaled(node)
-                return value if isinstance(exponent, float) and exponent == 0.0 else _times_exp(value, exponent)
+                return _unscaled(value, exponent)
             case "fn" if node.value == "log":
                 value, exponent = self._scaled(node.args[0])
                 return np.log(value) + exponent
@@ -356,7 +358,40 @@ class Evaluator:
             slope = values[1] - values[0]
             if np.all(np.abs(values[2] - values[1] - slope) <= 1e-9 * (1.0 + np.abs(slope))) and np.all(slope != 0.0):
                 found.append(-values[0] / slope)
+            else:
+                found += self._roots(argument, key)
         return found
+
+    def _roots(self, argument: Node, key: str) -> list[Array]:
+        """Where an argument that is not linear in the variable changes its sign, as in a step of ``kappa - |h|``.
+
+        A lane with fewer sign changes than another has the missing ones at infinity.
+        """
+
+        def value(points: Array) -> Array:
+            with self._binding({key: points}):
+                found = self._value(argument)
+            return np.broadcast_to(found, np.broadcast_shapes(points.shape, np.shape(found)))
+
+        grid = _ROOT_GRID[:, None]
+        sampled = value(grid)
+        changes = (sampled[1:] > 0.0) != (sampled[:-1] > 0.0)
+        columns = np.arange(sampled.shape[1])
+        roots: list[Array] = []
+        for _ in range(_MOST_ROOTS):
+            index = np.argmax(changes, axis=0)
+            there = changes[index, columns]
+            if not np.any(there):
+                break
+            changes[index, columns] = False
+            low, high = _ROOT_GRID[index], _ROOT_GRID[index + 1]
+            below = sampled[index, columns] > 0.0
+            for _ in range(_ROOT_BISECTIONS):
+                middle = 0.5 * (low + high)
+                same = (value(middle[None, :])[0] > 0.0) == below
+                low, high = np.where(same, middle, low), np.where(same, high, middle)
+            roots.append(np.where(there, 0.5 * (low + high), np.inf))
+        return roots
 
     def _sample(self, body: Node, key: str, gaussian: bool, z: Array, lanes: Mapping[str, Array], some: Lanes) -> Terms:
         """The integrand with the variable's weight at nodes z ([n, 1] or [n, l]) of some lanes."""
@@ -407,8 +442,7 @@ class Evaluator:
             self._scope = {**{s: a[some] for s, a in lanes.items()}, key: points}
             self._worked(points.shape[0] * len(some), node)
             found = self._with_noise(tree, _SHAKY)
-            plain = found.value if isinstance(found.exponent, float) else _times_exp(found.value, found.exponent)
-            return np.broadcast_to(plain, (points.shape[0], len(some)))
+            return np.broadcast_to(_unscaled(found.value, found.exponent), (points.shape[0], len(some)))
 
         try:
             found, error = maximise(word, key, body, value, int(np.prod(shape)))
@@ -422,6 +456,11 @@ class Evaluator:
 def _item(found: Sum, shape: tuple[int, ...], *, wild: bool) -> _Item:
     exponent = found.shift.reshape(shape) if wild else 0.0
     return _Item(found.value.reshape(shape), exponent, found.error.reshape(shape))
+
+
+def _unscaled(value: Array, exponent: Array | float) -> Array:
+    # the exponent of a constant, of H(0), is a number, too
+    return value if isinstance(exponent, float) and exponent == 0.0 else _times_exp(value, exponent)
 
 
 def _times_exp(value: Array, exponent: Array | float) -> Array:

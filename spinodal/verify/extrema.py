@@ -7,6 +7,7 @@ grid alone two competing ones would be told apart only to the square of its spac
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ Lanes = NDArray[np.intp]
 #: A tree's values at points [n, l] or [n, 1] of a variable, for some of the functions [l].
 Value = Callable[[Node, Array, Lanes], Array]
 
+#: Words for either of them.
+STATIONARY = ("extr", "Extr", "ext", "extremum", "stat")
 _GRID, _SPACING = 40.0, 0.25
 _WIDENINGS = 3
 #: Local extrema that are followed.
@@ -33,7 +36,7 @@ _CHUNK = 600
 
 
 def maximise(word: str, key: str, body: Node, value: Value, count: int) -> tuple[Array, Array]:
-    """``max``, ``min``, ``argmax`` or ``argmin`` of functions over the real line, and the errors of what is found.
+    """``max``, ``min``, ``argmax``, ``argmin`` or ``extr`` of functions over the real line, and the errors of what is found.
 
     Args:
         word: which of them (``sup`` and ``inf`` are max and min).
@@ -43,8 +46,10 @@ def maximise(word: str, key: str, body: Node, value: Value, count: int) -> tuple
         count: how many functions.
 
     Raises:
-        UnreadableError: if the extremum is not attained.
+        UnreadableError: if the extremum is not attained; for ``extr``, unless there is either a maximum or a minimum.
     """
+    if word in STATIONARY:
+        return _either(key, body, value, count)
     sign = -1.0 if word in ("min", "inf", "argmin") else 1.0
     try:
         slope: Node | None = derivative(body, key)
@@ -65,6 +70,20 @@ def maximise(word: str, key: str, body: Node, value: Value, count: int) -> tuple
     return np.asarray(sign * tops), 1e-16 * np.abs(tops)
 
 
+def _either(key: str, body: Node, value: Value, count: int) -> tuple[Array, Array]:
+    """The maximum or the minimum of functions, whichever they have."""
+    found = []
+    for word in ("max", "min"):
+        with suppress(UnreadableError):
+            extremum = maximise(word, key, body, value, count)
+            if np.all(np.isfinite(extremum[0])):  # a pole is no extremum
+                found.append(extremum)
+    if len(found) != 1:
+        what = "both a maximum and a minimum" if found else "neither a maximum nor a minimum"
+        raise UnreadableError(f"there is {what} over {key}: write max or min", body.start)
+    return found[0]
+
+
 def _candidates(
     sign: float, word: str, key: str, body: Node, value: Value, lanes: Lanes
 ) -> list[tuple[Lanes, Array, float]]:
@@ -75,6 +94,8 @@ def _candidates(
         found = sign * value(body, points[:, None], lanes)
         found = np.where(np.isnan(found), -np.inf, found)
         best = np.argmax(found, axis=0)
+        if np.any(np.isposinf(found)):
+            raise UnreadableError(f"{word} over {key} is not attained: there is no bound", body.start)
         if not np.any((best == 0) | (best == len(points) - 1)):
             break
         reach, spacing = 4.0 * reach, 2.0 * spacing

@@ -16,8 +16,8 @@ from spinodal.spec.types import Loss
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
-from spinodal.verify.grammar.lexer import Token
 from spinodal.verify.grammar.parser import Parser
+from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.letters import Letters, formula_tree
 from spinodal.verify.meaning import used_names
 from spinodal.verify.statements import Statement, Superscripted, parsed

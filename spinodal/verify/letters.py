@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from spinodal.spec import FormulaError, parse_formula
@@ -96,6 +97,8 @@ def read_letters(
     derived: Collection[str],
     quantities: Collection[str] = (),
     claims: Collection[int] = (),
+    potentials: Collection[str] = (),
+    constants: Collection[str] = (),
 ) -> Letters:
     """What the letters of a claim at a place of a document mean.
 
@@ -106,16 +109,27 @@ def read_letters(
         names: order parameters and parameters of the model.
         derived: names of the derivation's definitions.
         quantities: further names that a symbol map may use.
+        potentials: letters of the model's free entropy, where nothing else defines them.
+        constants: derived names that no order parameter enters.
         claims: where claimed statements start; what is claimed of a letter is no definition of it for others.
     """
     author, refused = symbol_map(document, offset, [*names, *derived, *quantities])
     headers: dict[str, tuple[Statement, tuple[str, ...] | None]] = {}
     ranks: dict[str, tuple[int, int]] = {}
+    measures: dict[str, tuple[str, Statement, tuple[int, int]]] = {}
+    drawn: set[str] = set()
     for equation in document.equations:
         for statement in equation.statements:
-            header, square = statement.header(), statement.squared()
+            drawn |= statement.standard()
             if statement is claimed or statement.start in claims or statement.relations[0] != "=":
                 continue
+            rank = _rank(equation, statement, claimed, offset)
+            if (measured := statement.measured()) is not None:
+                if measured[0] not in measures or rank > measures[measured[0]][2]:
+                    measures[measured[0]] = (measured[1], statement, rank)
+                continue
+            header = statement.header()
+            square = statement.squared() if header is None else None
             if header is None and square is None:
                 continue
             key, arguments = header if header is not None else (str(square), None)
@@ -126,7 +140,6 @@ def read_letters(
                 continue
             if not equation.display and (arguments is None and _is_relabelling(statement)):
                 continue
-            rank = _rank(equation, statement, claimed, offset)
             if key not in headers or rank > ranks[key]:
                 headers[key], ranks[key] = (statement, arguments), rank
     differences = difference_keys([*names, *derived])
@@ -142,11 +155,32 @@ def read_letters(
         frozenset([*author, *refused, *differences, *plain]),
         frozenset(key for key, (_, arguments) in headers.items() if arguments is not None),
     )
+    declared = replace(
+        declared,
+        measures=_weights(measures, declared),
+        drawn=frozenset(key for key in drawn if key not in author and default_name(key, names) is None),
+        # before a bracket G is the Gaussian density
+        potentials=frozenset(potentials) - LETTER_FUNCTIONS.keys(),
+        names=frozenset(names),
+    )
     declared = replace(declared, averages=_averages(document, claimed, offset, claims, declared))
     definitions = {key: _definition(key, s, arguments, declared) for key, (s, arguments) in headers.items()}
     for key, reason in refused.items():
         definitions[key] = Definition(key, None, None, reason, offset)
-    return Letters(declared, Meaning(author, names, derived, definitions))
+    return Letters(declared, Meaning(author, names, derived, definitions, potentials, constants))
+
+
+def _weights(
+    measures: Mapping[str, tuple[str, Statement, tuple[int, int]]], declared: Declared
+) -> dict[str, tuple[str, Node, bool]]:
+    r"""What the document's measures ``d\mu(z)`` carry; those that are not read stay undefined."""
+    found = {}
+    for key, (variable, statement, _) in measures.items():
+        own = replace(declared, symbols=declared.symbols | {variable})
+        with suppress(UnreadableError):
+            weight, gaussian = statement.measure(variable, own)
+            found[key] = (variable, weight, gaussian)
+    return found
 
 
 def _averages(

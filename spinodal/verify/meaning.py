@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from spinodal.verify.derivatives import derivative
 from spinodal.verify.errors import UnreadableError
+from spinodal.verify.extrema import STATIONARY
 from spinodal.verify.symbols import default_name, plain
-from spinodal.verify.tree import Node, bound_here, sym, walk
+from spinodal.verify.tree import Node, add, bound_here, free_symbols, mul, num, substituted, sym, walk
 
 MAX_NODES = 20_000
 #: Extrema that claim more than that something is stationary.
 _ORDERED = {"max": "maximum", "sup": "supremum", "min": "minimum", "inf": "infimum"}
 _MAX_LEVELS = 40
+FREE_ENTROPY = "free_entropy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class Meaning:
         names: order parameters and parameters of the model.
         derived: further names that the derivation defines.
         definitions: the document's.
+        potentials: letters of the model's free entropy.
+        constants: those of the derived names that no order parameter enters.
         touched: the keys of the definitions that have been used so far.
     """
 
@@ -55,6 +60,8 @@ class Meaning:
     names: Collection[str]
     derived: Collection[str] = ()
     definitions: Mapping[str, Definition] = field(default_factory=dict)
+    potentials: Collection[str] = ()
+    constants: Collection[str] = ()
     touched: set[str] = field(default_factory=set, compare=False)
 
     def resolve(self, tree: Node) -> Node:
@@ -63,10 +70,20 @@ class Meaning:
         Raises:
             UnreadableError: for a letter without a meaning.
         """
+        self._distinct(tree)
         resolved = self._resolve(tree, frozenset(), ())
         if sum(1 for _ in walk(resolved)) > MAX_NODES:
             raise UnreadableError("the definitions make the equation too large", tree.start)
         return resolved
+
+    def _distinct(self, tree: Node) -> None:
+        """Refuse a formula in which a letter stands with a star and without: they may be two things."""
+        free = free_symbols(tree)
+        for key, node in free.items():
+            bare, star, rest = str(key).partition("^star")
+            if star and not rest and bare in free and key not in self.definitions and key not in self.author:
+                reason = f"{bare} stands with a star and without; declare them in a symbol map"
+                raise UnreadableError(reason, node.start)
 
     def name_of(self, key: str) -> str | None:
         """The model name that a key alone stands for, if it is one."""
@@ -95,10 +112,50 @@ class Meaning:
             return self._call(node, bound, stack)
         if node.kind == "max":
             return self._extremum(node, bound, stack)
+        if node.kind == "let":
+            return self._let(node, bound, stack)
+        if node.kind == "diff":
+            return self._slope(node, bound, stack)
         if node.kind in ("int", "sum"):
             body = self._resolve(node.args[0], bound | bound_here(node), stack)
             return node.with_args((body, *(self._resolve(a, bound, stack) for a in node.args[1:])))
         return node.with_args(tuple(self._resolve(a, bound, stack) for a in node.args))
+
+    def _let(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
+        """Variables with values, put in: integrals find the kinks of what does not hide behind another name."""
+        *values, body = node.args
+        resolved = [self._resolve(v, bound, stack) for v in values]
+        body = self._resolve(body, bound | bound_here(node), stack)
+        fresh = [f"{key} to be replaced" for key in node.value]
+        for key, name in zip(node.value, fresh, strict=True):
+            body = substituted(body, key, sym(name))
+        for name, value in zip(fresh, resolved, strict=True):
+            body = substituted(body, name, value)
+        return body
+
+    def _slope(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
+        """A derivative of what the document writes out, or of the model's free entropy."""
+        key, order = node.value
+        chain = None
+        if key in bound:
+            variable = key
+        else:
+            symbol = self._symbol(sym(key, node.start, node.end), bound, stack)
+            if len(names := used_names(symbol)) != 1 or any(not str(k).startswith("@") for k in free_symbols(symbol)):
+                raise UnreadableError(f"{key}, in which this is differentiated, is no variable of the model", node.start)
+            variable = f"@{next(iter(names))}"
+            chain = None if symbol == sym(variable) else derivative(symbol, variable)
+        body = self._resolve(node.args[0], bound, stack)
+        if variable.startswith("@"):
+            hidden = used_names(body) - {*self.names, *self.constants, FREE_ENTROPY}
+            if hidden or variable[1:] not in self.names:
+                what = ", ".join(sorted(hidden)) or variable[1:]
+                raise UnreadableError(f"how {what} depends on the others is not written here: define it", node.start)
+        for count in range(order):
+            body = _differentiated(body, variable, first=count == 0, place=node)
+            if chain is not None:
+                body = Node("div", None, (body, chain))
+        return placed(body, node.start, node.end)
 
     def _symbol(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
         key = node.value
@@ -121,6 +178,13 @@ class Meaning:
             return Node("named", key, (body,), node.start, node.end)
         name = default_name(key, self.derived)
         if name is not None:
+            return sym(f"@{name}", node.start, node.end)
+        if key in self.potentials:
+            return sym(f"@{FREE_ENTROPY}", node.start, node.end)
+        if key == "e":
+            return Node("fn", "exp", (num(1, node.start, node.end),), node.start, node.end)
+        bare, star, _ = str(key).partition("^star")
+        if star and (name := default_name(bare, self.names)) is not None:  # the value at the saddle point
             return sym(f"@{name}", node.start, node.end)
         raise UnreadableError(self._unknown(key), node.start)
 
@@ -161,9 +225,29 @@ class Meaning:
                     node.start,
                 )
             return self._resolve(node.args[0], bound, stack)
-        if len(keys) != 1 or word not in ("max", "sup", "min", "inf", "argmax", "argmin"):
+        if len(keys) != 1 or word not in (*STATIONARY, "max", "sup", "min", "inf", "argmax", "argmin"):
             raise UnreadableError(f"{word} over {', '.join(keys)} is not read", node.start)
         return node.with_args((self._resolve(node.args[0], bound | {keys[0]}, stack),))
+
+
+def slope_name(name: str) -> str:
+    """What the derivative of the model's free entropy in one of its variables is called."""
+    return f"{FREE_ENTROPY}:{name}"
+
+
+def _differentiated(body: Node, variable: str, *, first: bool, place: Node) -> Node:
+    """The derivative of a resolved tree; the model's free entropy brings its own."""
+    own = derivative(body, variable)
+    if FREE_ENTROPY not in used_names(body):
+        if any(":" in name for name in used_names(body)):
+            raise UnreadableError("a second derivative of the model's free entropy is not read", place.start)
+        return own
+    if not first or not variable.startswith("@"):
+        raise UnreadableError("this derivative of the model's free entropy is not read", place.start)
+    outer = derivative(body, f"@{FREE_ENTROPY}")
+    inner = sym(f"@{slope_name(variable[1:])}")
+    along = inner if outer == num(1) else mul(outer, inner)
+    return along if own == num(0) else add(own, along)
 
 
 def placed(tree: Node, start: int, end: int) -> Node:

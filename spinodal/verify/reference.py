@@ -21,6 +21,7 @@ from spinodal.model import Model
 from spinodal.numeric.quadrature import Automatic
 from spinodal.spec import SpecError
 from spinodal.spec.names import BLOCK_SIZE
+from spinodal.verify.differences import slope
 from spinodal.verify.errors import UnreadableError
 
 if TYPE_CHECKING:
@@ -154,10 +155,24 @@ class Reference:
         return np.asarray(self.module.observables(at.x, at.p, self.rule)[name])
 
     def quantity(self, name: str, at: Points) -> Array:
-        """The free entropy, a part of it, or an observable, [B]."""
+        """The free entropy, a derivative or a part of it, or an observable, [B]."""
+        if name.startswith("free_entropy:"):
+            return self._slope(name.removeprefix("free_entropy:"), at)
         if name in PARTS:
             return self._part(name, at)
         return self.free_entropy(at) if name == "free_entropy" else self.observable(name, at)
+
+    def _slope(self, name: str, at: Points) -> Array:
+        """The derivative of the free entropy in an order parameter or a parameter, [B]."""
+        moves = name in self.order_parameters
+        column = (self.order_parameters if moves else self.parameters).index(name)
+
+        def value(argument: Array) -> Array:
+            x, p = at.x.copy(), at.p.copy()
+            (x if moves else p)[:, column] = argument
+            return self.free_entropy(Points(x, p))
+
+        return slope(value, (at.x if moves else at.p)[:, column], f"the free entropy in {name}")
 
     def _part(self, name: str, at: Points) -> Array:
         """At given order parameters the free entropy is linear in patterns and inputs per weight, which tells its parts.
@@ -243,6 +258,15 @@ class Reference:
         """The names of the definitions that a reader would use too."""
         known = self.all_names - set(self.order_parameters) - set(self.parameters)
         return frozenset(name for name in known if name not in _INTERNAL and not name.startswith("variance"))
+
+    @cached_property
+    def constants(self) -> frozenset[str]:
+        """The names of definitions that are numbers (an activation's moments)."""
+        fixed: set[str] = set()
+        for name, expression in self._definitions:
+            if {str(s) for s in expression.free_symbols} <= fixed:
+                fixed |= {name, name.removesuffix("_sq")}
+        return frozenset(fixed)
 
     # ---- states
 

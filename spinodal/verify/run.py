@@ -113,7 +113,9 @@ class Session:
             if begun is not None:
                 line, _ = document.position(claim.offset)
                 begun(f"{document.name}:{line}: {claim.model} {claim.quantity}")
-            yield check(Task(document, claim, statement, model, partial(self._reference, model, fixed), claimed))
+            reference = partial(self._reference, model, fixed)
+            letters = _potentials(claim, tasks, attached)
+            yield check(Task(document, claim, statement, model, reference, claimed, unread(document, claim), letters))
 
     def _model(self, document: Document, claim: Claim) -> Model:
         entries = tuple(sorted({**claim.overrides, **claim.entries}.items()))
@@ -159,6 +161,17 @@ class Session:
         if key not in self._references:
             self._references[key] = Reference(model, fixed)
         return self._references[key]
+
+
+def _potentials(claim: Claim, tasks: Sequence[tuple[Claim, Model]], attached: Sequence[Statement | None]) -> frozenset[str]:
+    r"""The letters of a claim's free entropy: \phi, and what the document claims to be the same model's free entropy."""
+    found = {"phi"}
+    for (other, _), statement in zip(tasks, attached, strict=True):
+        same = (other.model, other.ansatz) == (claim.model, claim.ansatz)
+        if same and SYNONYMS.get(other.quantity, other.quantity) == "free_entropy" and statement is not None:
+            header = statement.header()
+            found |= {header[0]} if header is not None else set()
+    return frozenset(found)
 
 
 def _overrides(source: str | Path, claim: Claim) -> dict[str, object]:
@@ -220,6 +233,23 @@ def attach(document: Document, tasks: Sequence[tuple[Claim, Model]]) -> list[Sta
             taken.add(id(chosen))
         found.append(chosen)
     return found
+
+
+def unread(document: Document, claim: Claim) -> tuple[str, int] | None:
+    """Why nothing in the equation that follows a claim can be read, and where; None if there is no equation."""
+    equation = next((e for e in document.equations if e.display and e.end > claim.offset), None)
+    if equation is None:
+        return None
+    if equation.unreadable is not None:
+        return equation.unreadable
+    body = document.text[equation.start : equation.end]
+    first = equation.start + len(body) - len(body.lstrip())
+    if equation.statements:
+        return None
+    environment = re.search(r"\\begin\{[a-zA-Z]+\*?\}", body)
+    if environment is not None:
+        return "an environment inside an equation cannot be checked here", equation.start + environment.start()
+    return "the equation that follows this markup states no equality that can be read", first
 
 
 def _matching(document: Document, claim: Claim, statements: list[Statement]) -> Statement | None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.grammar.lexer import Token
 from spinodal.verify.grammar.parser import Declared, Parser
+from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.tree import Node, num
 
 _RELATIONS = frozenset(["approx", "propto", "sim", "leq", "geq", "to", "neq", "ll", "gg", "in", "mapsto"])
@@ -88,6 +88,53 @@ class Statement:
         except UnreadableError:
             return None
         return key if exponent == num(2) and parser.at("end") else None
+
+    def standard(self) -> frozenset[str]:
+        r"""The variables that ``z, t\sim\mathcal{N}(0,1)`` says to be standard normal."""
+        if self.relations != ("sim",) or not all(self.sides):
+            return frozenset()
+        law = "".join(t.text for t in self.sides[1] if t.text not in "{}")
+        if law not in ("mathcalN(0,1)", "N(0,1)"):
+            return frozenset()
+        tokens = self.sides[0]
+        parser = Parser([*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)])
+        try:
+            keys = {parser.symbol_key()}
+            while parser.at("mark", ","):
+                parser.take()
+                keys.add(parser.symbol_key())
+        except UnreadableError:
+            return frozenset()
+        return frozenset(keys) if parser.at("end") else frozenset()
+
+    def measured(self) -> tuple[str, str] | None:
+        r"""``(mu, z)`` if the left side is the measure ``d\mu(z)``."""
+        tokens = self.sides[0]
+        if not tokens or tokens[0].text not in ("d", "D", "mathcal"):
+            return None
+        end = Token("end", "", tokens[-1].end, tokens[-1].end)
+        parser = Parser([*tokens, end])
+        try:
+            sign = parser.symbol_key()
+            key = parser.symbol_key()
+            parser.expect("(")
+            variable = parser.symbol_key()
+            parser.expect(")")
+        except UnreadableError:
+            return None
+        return (key, variable) if sign in ("d", "D", "D@cal") and parser.at("end") else None
+
+    def measure(self, variable: str, declared: Declared) -> tuple[Node, bool]:
+        """The weight of the measure that the right side defines, and whether it stands before a Gaussian differential.
+
+        Raises:
+            UnreadableError: with reason and offset.
+        """
+        tokens = self.sides[1]
+        if not tokens:
+            raise UnreadableError("a side of the equation is empty", self.end)
+        last = tokens[-1].end
+        return Parser([*tokens, Token("end", "", last, last)], declared).measure(variable)
 
 
 def parsed(tokens: Sequence[Token], declared: Declared) -> Node:
@@ -175,7 +222,17 @@ def _without_remark(chunk: list[Token]) -> tuple[list[Token], list[Token]]:
     levels = _levels(chunk)
     opening = max(k for k, level in enumerate(levels) if level == levels[-1] and chunk[k].text in "([{")
     inside = chunk[opening + 1 : -1]
+    if _is_event(chunk[:opening]):
+        return chunk, []
     return (chunk[:opening], inside) if any(_is_relation(t) for t in _top_level(inside)) else (chunk, [])
+
+
+def _is_event(before: Sequence[Token]) -> bool:
+    r"""Whether an event follows: an indicator function or ``\mathbb{P}_x`` stands before its bracket."""
+    texts = [t.text for t in before if t.text not in "{}"]
+    if texts[-1:] == ["indicator"]:
+        return True
+    return "P" in texts[-6:] and "mathbb" in texts[-7:] and "_" in texts[-5:]
 
 
 def _is_relation(token: Token) -> bool:
@@ -188,10 +245,10 @@ def _levels(tokens: Sequence[Token]) -> list[int]:
     levels, level = [], 0
     for token in tokens:
         opening = (token.kind == "mark" and token.text in "([{") or (
-            token.kind == "command" and token.text in ("{", "langle")
+            token.kind == "command" and token.text in ("{", "langle", "begin", "evaluated")
         )
         closing = (token.kind == "mark" and token.text in ")]}") or (
-            token.kind == "command" and token.text in ("}", "rangle")
+            token.kind == "command" and token.text in ("}", "rangle", "end", "at")
         )
         if closing:
             level = max(0, level - 1)

@@ -17,6 +17,7 @@ One uniform node, so that walking, rebuilding and repairing need no case for eac
     max       (word, keys); body: an extremum over real variables
     let       keys; their values, then the body
     named     the key of a definition; what it stands for
+    diff      (key, order): a derivative in a variable; what is differentiated (in trees that are not resolved)
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal
 
-Kind = Literal["num", "sym", "const", "add", "neg", "mul", "div", "pow", "fn", "call", "int", "sum", "max", "let", "named"]
+Kind = Literal[
+    "num", "sym", "const", "add", "neg", "mul", "div", "pow", "fn", "call", "int", "sum", "max", "let", "named", "diff"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,48 @@ def free_symbols(node: Node) -> dict[str, Node]:
 
     visit(node, frozenset())
     return found
+
+
+def substituted(node: Node, key: str, value: Node) -> Node:
+    """A tree with a free symbol replaced; variables bound inside are renamed where they would catch what it is replaced by.
+
+    >>> substituted(add(sym("x"), sym("y")), "x", num(2)).args[0].value
+    Fraction(2, 1)
+    """
+    if key not in free_symbols(node):
+        return node
+    if node.kind == "sym":
+        return value
+    bound = bound_here(node)
+    if not bound:
+        return node.with_args(tuple(substituted(a, key, value) for a in node.args))
+    caught = bound & free_symbols(value).keys()
+    for name in sorted(caught):
+        fresh = f"{name} renamed"
+        while fresh in free_symbols(value) or fresh in free_symbols(node):
+            fresh += "'"
+        node = _renamed(node, name, fresh)
+    body = len(node.args) - 1 if node.kind == "let" else 0
+    here = bound_here(node)
+    return node.with_args(
+        tuple(a if k == body and key in here else substituted(a, key, value) for k, a in enumerate(node.args))
+    )
+
+
+def _renamed(node: Node, name: str, fresh: str) -> Node:
+    """A node that binds a variable, with another name for it."""
+    body = len(node.args) - 1 if node.kind == "let" else 0
+    args = tuple(substituted(a, name, sym(fresh)) if k == body else a for k, a in enumerate(node.args))
+    value = node.value
+    if node.kind == "int":
+        value = replace(value, key=fresh)
+    elif node.kind == "sum":
+        value = fresh
+    elif node.kind == "max":
+        value = (value[0], tuple(fresh if k == name else k for k in value[1]))
+    else:
+        value = tuple(fresh if k == name else k for k in value)
+    return replace(node, value=value, args=args)
 
 
 def depth(node: Node) -> int:

@@ -58,6 +58,11 @@ EQUIVALENT = [
     (r"\frac12 \hat p_d \hat{q}", 0.5 * 1.3 * 0.81),
     (r"e^{-q} - \exp(-q) + \mathrm{e}^{0}", 1.0),
     (r"q (1-q)", 0.37 * 0.63),
+    (r"H(0) q", 0.5 * 0.37),
+    (r"e^{2} q", np.exp(2.0) * 0.37),
+    (r"2\pi e q", 2.0 * np.pi * np.e * 0.37),
+    (r"\max_t\left[H(0) t - \frac{t^2}{2}\right]", 0.125),
+    (r"\int Dz\, e^{1} z^2 H(0)", np.e / 2.0),
     (r"2^{10}", 1024.0),
 ]
 
@@ -71,7 +76,8 @@ def test_forms_that_papers_write_have_their_value(text: str, expected: float) ->
     ("text", "offset", "reason"),
     [
         (r"\alpha (1-q", 7, "not closed"),
-        (r"q + \partial_q f", 4, "derivatives"),
+        (r"q + \partial f", 4, "derivatives"),
+        (r"q + \partial_q f", 15, "no meaning"),
         (r"\int \tanh(z)", 0, "no differential"),
         (r"\frac{1}{2", 10, "missing"),
         (r"q + x", 4, "no meaning"),
@@ -80,7 +86,9 @@ def test_forms_that_papers_write_have_their_value(text: str, expected: float) ->
         (r"H^{-1}(q)", 1, "inverse"),
         (r"\mathbb{E}[q]", 0, "variable"),
         (r"1 + ", 4, "ends"),
-        (r"q^*", 1, "superscript"),
+        (r"2^*", 1, "superscript"),
+        (r"x^*", 0, "no meaning"),
+        (r"q^* + q", 0, "with a star and without"),
     ],
 )
 def test_what_cannot_be_read_is_refused_where_it_stands(text: str, offset: int, reason: str) -> None:

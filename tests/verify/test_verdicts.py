@@ -202,3 +202,20 @@ def test_what_is_being_checked_is_announced(session: Session) -> None:
     told: list[str] = []
     list(session.outcomes(read_document(text, "text.tex", "latex"), told.append))
     assert told == ["text.tex:1: binary-perceptron q"]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        r"\Theta\left(\kappa - |\sqrt q z + \sqrt{1-q} x|\right)",
+        r"\Theta\left(\kappa^2 - (\sqrt q z + \sqrt{1-q} x)^2\right)",
+    ],
+)
+def test_steps_of_arguments_that_are_not_linear_are_resolved(session: Session, folder: Path, step: str) -> None:
+    outcome = outcome_of(session, folder, "symmetric.toml free-entropy", PHI + rf"\ln \int Dx\, {step}")
+    assert outcome.status is Status.VERIFIED, outcome.detail
+
+
+def test_a_star_above_an_order_parameter_is_no_other_letter(session: Session, folder: Path) -> None:
+    outcome = outcome_of(session, folder, "binary-perceptron q", r"q^\star = \int Dz \tanh^2(\sqrt{\hat q} z)")
+    assert outcome.status is Status.VERIFIED, outcome.detail

@@ -1,10 +1,17 @@
 """Mathematics as papers write it, into trees.
 
+tokens      what mathematics is read in
+spellings   what commands come to
+macros      the author's own commands
 lexer       tokens with positions
+tidy        groups that hold nothing, delimiters in pairs
 cursor      a place among tokens
 names       symbols with their decorations, as keys
 core        the rules that refer to each other, brackets
+measures    laws, densities, indicator functions
+slopes      derivatives, values at a point
+extrema     extrema over variables and of lists
+binders     integrals, expectations, sums
 functions   functions with and without brackets
-binders     integrals, expectations, sums, extrema
 parser      sums, products, powers, atoms; the whole
 """

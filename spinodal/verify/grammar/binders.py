@@ -1,4 +1,4 @@
-r"""What binds a variable: integrals, expectations, sums and extrema.
+r"""What binds a variable: integrals, expectations, sums.
 
 An integral sign governs the rest of the product that it stands in.
 """
@@ -6,17 +6,15 @@ An integral sign governs the rest of the product that it stands in.
 from __future__ import annotations
 
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.grammar.core import Core, Frame
-from spinodal.verify.grammar.cursor import show
-from spinodal.verify.grammar.lexer import Token
+from spinodal.verify.grammar.core import Frame
+from spinodal.verify.grammar.extrema import Extrema
+from spinodal.verify.grammar.measures import Drawn
 from spinodal.verify.symbols import ACCENTS, FONTS, GREEK
-from spinodal.verify.tree import Bound, Node, neg, num
-
-EXTREMA = frozenset(["argmax", "argmin", "extr", "Extr", "ext", "extremum", "stat", "max", "min", "sup", "inf"])
+from spinodal.verify.tree import Bound, Node, mul, neg, num, sym
 
 
-class Binders(Core):
-    """Reads integrals, expectations, sums and extrema."""
+class Binders(Extrema):
+    """Reads integrals, expectations and sums."""
 
     def at_differential(self) -> bool:
         """Whether a differential of the integral that is being read begins here."""
@@ -54,9 +52,53 @@ class Binders(Core):
         key = self.symbol_key()
         if closing:
             self.expect(closing)
+        gaussian = letter == "D"
+        if (variable := self._measured()) is not None:
+            key, gaussian = self._of_measure(key, variable, gaussian, token.start)
         if any(key == known for known, _, _ in self.frames[-1].variables):
             raise UnreadableError(f"{key} is integrated over twice", token.start)
-        self.frames[-1].variables.append((key, letter == "D", token.start))
+        self.frames[-1].variables.append((key, gaussian, token.start))
+
+    def _measured(self) -> str | None:
+        r"""The variable of ``d\mu(z)``, which is taken, if a lone symbol in brackets stands here."""
+        if not self.at("mark", "("):
+            return None
+        save = self.next
+        self.take()
+        try:
+            key = self.symbol_key()
+        except UnreadableError:
+            key = ""
+        if key and self.at("mark", ")"):
+            self.take()
+            return key
+        self.next = save
+        return None
+
+    def _of_measure(self, key: str, variable: str, gaussian: bool, start: int) -> tuple[str, bool]:
+        r"""The variable of ``d\mu(z)`` and whether its measure is Gaussian apart from the weight, which is kept."""
+        if key in self.declared.measures:
+            own, weight, before_gaussian = self.declared.measures[key]
+            if own != variable:
+                weight = Node("let", (own,), (sym(variable, start, start), weight), start, start)
+            self.frames[-1].weights.append(weight)
+            return variable, before_gaussian
+        if key == "gamma" and gaussian:  # the standard Gaussian measure
+            return variable, True
+        raise UnreadableError("this measure is not defined in the document", start)
+
+    def measure(self, variable: str) -> tuple[Node, bool]:
+        """The weight of a measure that is being defined, and whether it stands before a Gaussian differential.
+
+        Raises:
+            UnreadableError: if its differential is missing or another one.
+        """
+        self.frames.append(Frame())
+        weight = self.product()
+        (frame, end) = (self.frames.pop(), self.peek())
+        if end.kind != "end" or [key for key, _, _ in frame.variables] != [variable]:
+            raise UnreadableError(f"a measure without the differential of {variable} alone", end.start)
+        return weight, frame.variables[0][1]
 
     def _limit(self) -> Node:
         if self.at("mark", "{"):
@@ -88,7 +130,8 @@ class Binders(Core):
             signs.append((lower, upper))
         self.frames.append(Frame())
         body = self.product()
-        variables = self.frames.pop().variables
+        frame = self.frames.pop()
+        variables = frame.variables
         if not variables:
             raise UnreadableError("the integral has no differential (Dz, dz)", start)
         if len(variables) < len(signs):
@@ -98,71 +141,69 @@ class Binders(Core):
                 raise UnreadableError("limits that belong to several differentials; write one sign for each", start)
             signs = [(None, None)] * len(variables)
         end = max(body.end, self.peek(-1).end)
+        if frame.weights:
+            body = mul(*frame.weights, body)
         for (key, gaussian, _), (lower, upper) in reversed(list(zip(variables, signs, strict=True))):
             low = lower if lower is not None else neg(Node("const", "inf", (), start, start))
             high = upper if upper is not None else Node("const", "inf", (), start, start)
             body = Node("int", Bound(key, gaussian), (body, low, high), start, end)
         return body
 
-    def _variables(self) -> list[str]:
-        r"""``z``, ``z,t`` or ``z\sim\mathcal{N}(0,1)`` in a subscript."""
-        braced = self.at("mark", "{")
-        if braced:
-            self.take()
-        keys = [self.symbol_key()] if braced else [self._single_symbol()]
-        while braced and self.at("mark", ","):
-            self.take()
-            keys.append(self.symbol_key())
-        if braced and self.at("command", "sim"):
-            self.take()
-            words = []
-            level = 0
-            while not self.at("end") and not (self.at("mark", "}") and level == 0):
-                token = self.take()
-                level += (token.text == "{") - (token.text == "}")
-                words.append(token.text)
-            text = "".join(words)
-            if text not in ("mathcalN(0,1)", "mathcal{N}(0,1)", "N(0,1)"):
-                raise UnreadableError("only standard normal variables are averaged over", self.peek().start)
-        if braced:
-            self.expect("}")
-        return keys
-
-    def _single_symbol(self) -> str:
-        token = self.take()
-        if token.kind != "letter" and not (token.kind == "command" and token.text in GREEK):
-            raise UnreadableError(f"{show(token)} is no variable", token.start)
-        return token.text
-
-    def _averaged(self, keys: list[str], body: Node, start: int) -> Node:
-        infinity = Node("const", "inf", (), start, start)
-        for key in reversed(keys):
-            body = Node("int", Bound(key, True), (body, neg(infinity), infinity), start, max(body.end, start))
+    def _averaged(self, drawn: list[Drawn], body: Node, start: int) -> Node:
+        for variable in reversed(drawn):
+            body = variable.averaged(body, start)
         return body
+
+    def _set_letter(self) -> None:
+        r"""Take ``\mathbb{E}`` or a word."""
+        if self.take().text == "mathbb":
+            braced = self.at("mark", "{")
+            self.take()
+            if braced:
+                self.take()
+                self.expect("}")
 
     def _expectation(self, start: int) -> Node:
         r"""``\mathbb{E}_z f(z)``, ``\mathbb{E}_{z,t}[f(z, t)]``."""
-        if self.take().text == "mathbb":
-            if self.at("mark", "{"):
-                self.take()
-                self.take()
-                self.expect("}")
-            else:
-                self.take()
-        if not self.at("mark", "_"):
-            raise UnreadableError(r"\mathbb{E} needs its variable, as in \mathbb{E}_z", start)
-        self.take()
-        keys = self._variables()
+        self._set_letter()
+        if self.at("mark", "_"):
+            self.take()
+            keys = self._drawn()
+        else:
+            keys = self._standard(start)
         if self.at("mark", "^"):
             raise UnreadableError("a power of an expectation: write it around brackets", self.peek().start)
         if self.at("mark", "[", "(") or self.at("command", "{"):
+            self.averages += 1
             body = self._curly() if self.at("command", "{") else self._bracket(self.peek().text)
+            self.averages -= 1
             if self.at("mark", "^"):
                 raise UnreadableError(
                     "a power after the brackets of an expectation may belong to either; bracket it", self.peek().start
                 )
             return self._averaged(keys, body, start)
         return self._averaged(keys, self.product(), start)
+
+    def _standard(self, start: int) -> list[Drawn]:
+        r"""The variables of ``\mathbb{E}[..]``: those that the document says to be standard normal."""
+        if not self.declared.drawn:
+            raise UnreadableError(r"\mathbb{E} needs its variable, as in \mathbb{E}_z", start)
+        if self.frames or self.averages:
+            raise UnreadableError(r"\mathbb{E} inside an average needs its variable, as in \mathbb{E}_z", start)
+        if not (self.at("mark", "[", "(") or self.at("command", "{")):
+            raise UnreadableError(r"\mathbb{E} without a variable needs brackets", start)
+        return [Drawn(key) for key in sorted(self.declared.drawn)]
+
+    def _probability(self, start: int) -> Node:
+        r"""``\mathbb{P}_z(z > \kappa)``."""
+        self._set_letter()
+        if not self.at("mark", "_"):
+            raise UnreadableError(r"\mathbb{P} needs its variable, as in \mathbb{P}_z", start)
+        self.take()
+        drawn = self._drawn()
+        if not (self.at("mark", "(", "[") or self.at("command", "{")):
+            raise UnreadableError("a probability without its event", start)
+        return self._averaged(drawn, self._event(start), start)
 
     def _angle(self) -> Node:
         first = self.take()
@@ -175,7 +216,7 @@ class Binders(Core):
         if not self.at("mark", "_"):
             raise UnreadableError(r"an average \langle..\rangle needs its variable as a subscript", first.start)
         self.take()
-        return self._averaged(self._variables(), body, first.start)
+        return self._averaged(self._drawn(), body, first.start)
 
     def _sum(self) -> Node:
         sign = self.take()
@@ -209,62 +250,6 @@ class Binders(Core):
             top = self._limit()
             values = _integers(values, top, sign.start)
         return Node("sum", key, (self.product(), *values), sign.start, self.peek(-1).end)
-
-    def _listed(self) -> tuple[Node, ...]:
-        if self.at("command", "pm"):
-            self.take()
-            size = self.expression()
-            return (size, neg(size))
-        values = [self.expression()]
-        while self.at("mark", ","):
-            self.take()
-            values.append(self.expression())
-        return tuple(values)
-
-    def _extremum(self) -> Node:
-        r"""``\max_t f``, ``\max(a, b)``, ``\operatorname{extr}_{q, \hat q} f``."""
-        token = self.take()
-        if token.text == "arg" and self.at("command", "max", "min"):
-            token = Token("word", f"arg{self.take().text}", token.start, self.peek(-1).end)
-        keys: list[str] = []
-        if self.at("mark", "_"):
-            self.take()
-            keys = self._variables()
-        elif token.text in ("max", "min") and (self.at("mark", "(", "[") or self.at("command", "{")):
-            if self.at("command", "{"):
-                self.take()
-                arguments = self._listed()
-                if not self.at("command", "}"):
-                    raise UnreadableError(r"the bracket \{ is not closed", token.start)
-                self.take()
-            else:
-                arguments = self._arguments()
-            if len(arguments) < 2:
-                raise UnreadableError(f"{token.text} of one number", token.start)
-            return Node("fn", token.text, arguments, token.start, self.peek(-1).end)
-        body = self.product()
-        return Node("max", (token.text, tuple(keys)), (body,), token.start, body.end)
-
-    def _underset(self) -> Node:
-        token = self.take()
-        self.expect("{")
-        keys = [self.symbol_key()]
-        while self.at("mark", ","):
-            self.take()
-            keys.append(self.symbol_key())
-        self.expect("}")
-        braced = self.at("mark", "{")
-        if braced:
-            self.take()
-        word = self.take()
-        if word.text == "arg" and self.at("command", "max", "min"):
-            word = Token("word", f"arg{self.take().text}", word.start, self.peek(-1).end)
-        if braced:
-            self.expect("}")
-        if word.text not in EXTREMA:
-            raise UnreadableError(f"{show(word)} over a subscript is not read", word.start)
-        body = self.product()
-        return Node("max", (word.text, tuple(keys)), (body,), token.start, body.end)
 
 
 def _integers(values: tuple[Node, ...], top: Node, start: int) -> tuple[Node, ...]:

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.cursor import Declared, advice, show
-from spinodal.verify.grammar.lexer import Token
 from spinodal.verify.grammar.names import Names
-from spinodal.verify.tree import Node, sym
+from spinodal.verify.grammar.tokens import Token
+from spinodal.verify.tree import Node, neg, sym
 
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 
 
 @dataclass
 class Frame:
-    """An integral being read: the differentials met so far."""
+    """An integral being read: the differentials met so far (key, Gaussian or not, offset), and the weights of measures."""
 
     variables: list[tuple[str, bool, int]] = field(default_factory=list)
+    weights: list[Node] = field(default_factory=list)
 
 
 class Core(Names, ABC):
@@ -29,6 +30,8 @@ class Core(Names, ABC):
         super().__init__(tokens, declared)
         self.bars = 0
         self.frames: list[Frame] = []
+        self.exponents = 0
+        self.averages = 0
 
     @abstractmethod
     def expression(self) -> Node:
@@ -57,6 +60,14 @@ class Core(Names, ABC):
     @abstractmethod
     def at_differential(self) -> bool:
         """Whether the differential of an integral that is being read begins here."""
+
+    def skip_nothing(self) -> bool:
+        """Whether an empty group stood here; it is taken."""
+        if not (self.at("mark", "{") and self.peek(1).kind == "mark" and self.peek(1).text == "}"):
+            return False
+        self.take()
+        self.take()
+        return True
 
     def group(self) -> Node:
         """``{ expression }``."""
@@ -111,6 +122,17 @@ class Core(Names, ABC):
             raise UnreadableError("the bar | is not closed", first.start)
         last = self.take()
         return Node("fn", "abs", (node,), first.start, last.end)
+
+    def _listed(self) -> tuple[Node, ...]:
+        if self.at("command", "pm"):
+            self.take()
+            size = self.expression()
+            return (size, neg(size))
+        values = [self.expression()]
+        while self.at("mark", ","):
+            self.take()
+            values.append(self.expression())
+        return tuple(values)
 
     def _arguments(self) -> tuple[Node, ...]:
         if self.at("command", "{"):

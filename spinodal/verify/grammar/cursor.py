@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.grammar.lexer import Token
+from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.tree import Node
 
 
@@ -20,10 +20,24 @@ class Averages(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the document says about letters: keys that are symbols of their own, keys that are functions, and measures."""
+    r"""What the document says about letters.
+
+    Attributes:
+        symbols: keys that are symbols of their own.
+        functions: keys that are functions.
+        drawn: keys of standard normal variables.
+        potentials: keys of the model's free entropy, which may be written with its arguments.
+        names: order parameters and parameters of the model.
+        measures: keys of measures, ``mu`` of ``d\mu(z)``, with the variable, the weight and whether it stands before ``Dz``.
+        averages: what the document says of the measures of its averages.
+    """
 
     symbols: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
+    drawn: frozenset[str] = frozenset()
+    potentials: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    measures: Mapping[str, tuple[str, Node, bool]] = field(default_factory=dict)
     averages: Averages | None = None
 
 
@@ -66,7 +80,7 @@ def show(token: Token) -> str:
 
 
 _REASONS = {
-    "partial": "derivatives",
+    "partial": "derivatives of this form",
     "lim": "limits",
     "prod": "products",
     "begin": "an environment inside an equation",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.grammar.core import Core
+from spinodal.verify.grammar.binders import Binders
 from spinodal.verify.grammar.cursor import show
-from spinodal.verify.grammar.lexer import Token
-from spinodal.verify.tree import Node, free_symbols, mul, neg, num, power, sym
+from spinodal.verify.grammar.slopes import primed
+from spinodal.verify.grammar.tokens import Token
+from spinodal.verify.symbols import default_name
+from spinodal.verify.tree import Node, fn, free_symbols, mul, neg, num, power, sym
 
 #: Functions by the name of their command or upright word.
 FUNCTIONS = {
@@ -14,7 +16,8 @@ FUNCTIONS = {
     "sin": "sin", "cos": "cos", "tan": "tan", "arccos": "arccos", "arcsin": "arcsin", "arctan": "arctan", "acos": "arccos",
     "arctanh": "arctanh", "artanh": "arctanh", "atanh": "arctanh", "erf": "erf", "erfc": "erfc", "Erfc": "erfc",
     "Erf": "erf", "sign": "sign", "abs": "abs", "relu": "relu", "ReLU": "relu", "Mills": "mills", "mills": "mills",
-    "Theta": "step", "arcosh": "arccosh", "arccosh": "arccosh",
+    "Theta": "step", "arcosh": "arccosh", "arccosh": "arccosh", "sgn": "sign", "th": "tanh", "ch": "cosh", "sh": "sinh",
+    "cth": "coth", "tg": "tan", "arctg": "arctan", "erfcx": "erfcx",
 }  # fmt: skip
 
 #: Letters that are functions when an argument in brackets follows.
@@ -25,7 +28,7 @@ _INVERSE = {"cos": "arccos", "sin": "arcsin", "tan": "arctan", "tanh": "arctanh"
 _REMAINDERS = frozenset(["O", "o", "O@cal", "o@cal"])
 
 
-class Functions(Core):
+class Functions(Binders):
     """Reads functions and symbols."""
 
     def _symbol_or_call(self) -> Node:
@@ -36,11 +39,19 @@ class Functions(Core):
         opens = self.at("mark", "(", "[") or self.at("command", "{")
         if key in self.declared.functions and (opens or self._power_then_bracket()):
             return self._applied(lambda arguments: Node("call", key, arguments, start, self.peek(-1).end))
+        base, _, primes = key.partition("^")
+        if primes and set(primes) == {"'"} and base in self.declared.functions and (opens or self._power_then_bracket()):
+            return self._applied(lambda arguments: primed(key, base, len(primes), arguments, start))
         if key in self.declared.symbols:
+            return sym(key, start, end)
+        if key in self.declared.potentials and self.at("mark", "(", "["):
+            self._skip_letters(key, start)
             return sym(key, start, end)
         if key == "e" and self.at("mark", "^"):
             self.take()
+            self.exponents += 1
             exponent = self.argument()
+            self.exponents -= 1
             return Node("fn", "exp", (exponent,), start, exponent.end)
         name = _letter_function(key) if first.kind in ("letter", "command") else None
         bracket = self.at("mark", "(", "[") or self.at("command", "{") or self._power_then_bracket()
@@ -48,9 +59,26 @@ class Functions(Core):
             return self._applied(lambda arguments: _letter_call(name, key, arguments, start))
         if key in _REMAINDERS and bracket:
             raise UnreadableError("a remainder leaves something out: write the leading term alone", start)
-        if key == "e":
-            raise UnreadableError("e without an exponent", start)
+        if key == "N@cal" and opens:
+            return self._normal_density(start)
+        if key == "Q" and opens:
+            raise UnreadableError(
+                "Q before a bracket may be a function or a factor: define Q in the document, or write Q \\cdot", start
+            )
         return sym(key, start, end)
+
+    def _skip_letters(self, function: str, start: int) -> None:
+        r"""Take the arguments of ``\phi(q, \hat q)``: letters of the model alone, else something else is meant."""
+        opening = self.take()
+        keys = [self.symbol_key()] if self._at_symbol() else []
+        while keys and self.at("mark", ",", ";"):
+            self.take()
+            keys.append(self.symbol_key())
+        known = [key in self.declared.symbols or default_name(key, self.declared.names) is not None for key in keys]
+        if not keys or not all(known) or not self.at("mark", ")", "]"):
+            reason = f"{function} before a bracket may be a function or a factor: define it in the document"
+            raise UnreadableError(reason, start)
+        self._close(opening.text, opening)
 
     def _power_then_bracket(self) -> bool:
         """``H^2(x)``: a power between a function's name and its argument."""
@@ -87,11 +115,20 @@ class Functions(Core):
     def _function(self, name: str) -> Node:
         token = self.take()
         exponent: Node | None = None
+        self.skip_nothing()
         while self.at("mark", "^", "_", "'"):
             if self.at("mark", "_", "'") or exponent is not None:
                 raise UnreadableError(f"{show(self.peek())} after {token.text} is not read", self.peek().start)
             self.take()
             exponent = self.argument()
+            self.skip_nothing()
+        self.exponents += name == "exp"
+        node = self._of_argument(token, name, exponent)
+        self.exponents -= name == "exp"
+        return node
+
+    def _of_argument(self, token: Token, name: str, exponent: Node | None) -> Node:
+        """A function whose name and power are read."""
         if exponent == neg(num(1)):
             if name not in _INVERSE:
                 raise UnreadableError(f"{token.text}^{{-1}} may mean the inverse function or the reciprocal", token.start)
@@ -105,7 +142,14 @@ class Functions(Core):
             argument = self._braced()
         else:
             argument = self._loose_argument(token, name)
+            if self.at("mark", "/"):
+                raise UnreadableError(
+                    f"it is not clear whether the argument of {token.text} ends before this fraction bar; bracket it",
+                    self.peek().start,
+                )
         node = Node("fn", name, (argument,), token.start, self.peek(-1).end)
+        if name == "erfcx":
+            node = mul(Node("fn", "exp", (power(argument, num(2)),), node.start, node.end), fn("erfc", argument))
         return node if exponent is None else power(node, exponent)
 
     def _loose_argument(self, function: Token, name: str) -> Node:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.cursor import Cursor, show
-from spinodal.verify.symbols import ACCENTS, FONTS, GREEK, join
+from spinodal.verify.symbols import ACCENTS, FONTS, GREEK, join, subscript_text
 
 
 class Names(Cursor):
@@ -91,7 +91,8 @@ class Names(Cursor):
                         self.next = after
                         later = ""
                 key = _normal(join(base, subscript or later, primes + text))
-                if text and (key in self.declared.symbols or key in self.declared.functions):
+                known = key in self.declared.symbols or key in self.declared.functions
+                if text and (known or subscript_text(text) == "star"):
                     superscript, subscript = text, subscript or later
                 else:
                     self.next = save

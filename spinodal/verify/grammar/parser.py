@@ -2,7 +2,8 @@ r"""Mathematics as replica papers write it, into a tree.
 
 A small grammar: sums, implicit products, fractions, roots, powers, functions with or without brackets, Gaussian integrals
 (``\int Dz``, ``\int \mathcal{D}z\,Dt``, ``\int \frac{dz}{\sqrt{2\pi}} e^{-z^2/2}``), expectations (``\mathbb{E}_z``,
-``\langle .. \rangle_z``), finite sums and maxima. What it does not know it refuses, with the position; nothing is guessed.
+``\langle .. \rangle_z``), finite sums, extrema and derivatives. What it does not know it refuses, with the position; nothing
+is guessed.
 
 An integral sign governs the rest of the product that it stands in.
 """
@@ -13,16 +14,18 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.grammar.binders import EXTREMA, Binders
 from spinodal.verify.grammar.cursor import Declared, advice, show
+from spinodal.verify.grammar.extrema import EXTREMA
 from spinodal.verify.grammar.functions import FUNCTIONS, Functions
-from spinodal.verify.grammar.lexer import Token, tokenize
-from spinodal.verify.tree import Node, add, depth, mul, neg, num, power, sym
+from spinodal.verify.grammar.lexer import tokenize
+from spinodal.verify.grammar.tokens import Token
+from spinodal.verify.tree import Node, add, depth, free_symbols, mul, neg, num, power, sym
 
 MAX_DEPTH = 60
+_NO_FACTORS = frozenset("} rangle over pm mp approx rvert leq geq to neq at in sim lt gt".split())
 
 
-class Parser(Functions, Binders):
+class Parser(Functions):
     """A recursive-descent parser over tokens."""
 
     def __init__(self, tokens: Sequence[Token], declared: Declared | None = None) -> None:
@@ -76,6 +79,8 @@ class Parser(Functions, Binders):
         result: Node | None = None
         factors: list[Node] = []
         while True:
+            if self.skip_nothing():
+                continue
             if self.at("mark", "*"):
                 if not factors and result is None:
                     raise UnreadableError("a product sign without a left factor", self.peek().start)
@@ -84,14 +89,13 @@ class Parser(Functions, Binders):
                     raise UnreadableError("a factor is missing after the product sign", self.peek().start)
                 continue
             if self.at("mark", "/"):
-                if not factors:
+                # dz/\sqrt{2\pi}: one over what follows
+                of_measure = not factors and bool(self.frames and self.frames[-1].variables)
+                if not factors and not of_measure:
                     raise UnreadableError("a fraction bar without a numerator", self.peek().start)
-                self.take()
-                below = self.factor()
-                if below is None:
-                    raise UnreadableError("a differential cannot be divided by", self.peek().start)
-                above = mul(*factors)
-                factors = [Node("div", None, (above, below), above.start, below.end)]
+                here = self.peek().start
+                above = mul(*factors) if factors else num(1, here, here)
+                factors = [self._solidus(above, of_measure)]
                 continue
             if self.at_differential():
                 self._differential()
@@ -110,6 +114,38 @@ class Parser(Functions, Binders):
             raise UnreadableError(what if token.kind == "end" else advice(token, what), token.start)
         return mul(*factors)
 
+    def _solidus(self, above: Node, of_measure: bool) -> Node:
+        r"""``a/b``; what stands beside b may belong below the bar or not.
+
+        Before an integral, a sum or an average the fraction ends, as it does behind the root that normalises a measure.
+        In an exponent such as ``-h^2/2\hat q``, with a square above, all that stands beside b is below, as in physicists'
+        Gaussians.
+        Anything else is refused.
+        """
+        bar = self.take()
+        if not self.starts_factor() or self.at_differential():
+            raise UnreadableError("nothing that can be divided by stands behind the fraction bar", bar.start)
+        below = [self.factor()]
+        while self.starts_factor() and not self.at_differential() and not self._at_binder():
+            root = below[0].kind == "fn" and below[0].value == "sqrt"
+            if root and len(below) == 1 and (of_measure or not free_symbols(below[0])):
+                break
+            if not (self.exponents and _is_square(above)):
+                raise UnreadableError(
+                    r"it is not clear what belongs below this fraction bar; write \frac{..}{..} or brackets", bar.start
+                )
+            below.append(self.factor())
+        node = mul(*below)
+        return Node("div", None, (above, node), above.start, node.end)
+
+    def _at_binder(self) -> bool:
+        """Whether an integral, a sum or an average begins here."""
+        token = self.peek()
+        if token.kind == "command":
+            of_set = token.text == "mathbb" and "E" in (self.peek(1).text, self.peek(2).text)
+            return of_set or token.text in ("int", "iint", "iiint", "sum", "langle")
+        return token.kind == "word" and token.text == "E"
+
     def starts_factor(self) -> bool:
         """Whether a factor begins here."""
         token = self.peek()
@@ -118,7 +154,7 @@ class Parser(Functions, Binders):
         if token.kind == "mark":
             return token.text in "([{" or (token.text == "|" and self.bars == 0)
         if token.kind == "command":
-            return token.text not in ("}", "rangle", "over", "pm", "mp", "approx", "rvert", "leq", "geq", "to", "neq")
+            return token.text not in _NO_FACTORS
         return token.kind in ("letter", "number", "word", "prose")
 
     def factor(self) -> Node:
@@ -188,6 +224,8 @@ class Parser(Functions, Binders):
             return self._extremum()
         if token.kind == "command" and token.text == "mathbb" and "E" in (self.peek(1).text, self.peek(2).text):
             return self._expectation(token.start)
+        if token.kind == "command" and token.text == "mathbb" and "P" in (self.peek(1).text, self.peek(2).text):
+            return self._probability(token.start)
         if token.kind == "word" and token.text == "E" and self.peek(1).text == "_" and not self._is_declared_symbol():
             return self._expectation(token.start)
         if self._at_symbol():
@@ -197,6 +235,8 @@ class Parser(Functions, Binders):
         raise UnreadableError(advice(token, f"{show(token)} is not read"), token.start)
 
     def _fraction(self) -> Node:
+        if self._at_slope():
+            return self._slope_fraction()
         token = self.take()
         above = self._numerator()
         below = self.argument()
@@ -243,7 +283,15 @@ _COMMANDS = {
     "pi": Parser._pi,
     "infty": Parser._infinity,
     "underset": Parser._underset,
+    "partial": Parser._partial,
+    "evaluated": Parser._evaluated,
+    "indicator": Parser._indicator,
 }
+
+
+def _is_square(above: Node) -> bool:
+    last = above.args[-1] if above.kind == "mul" else above
+    return last.kind == "pow" and last.args[1] == num(2)
 
 
 def parse(text: str, declared: Declared | None = None, start: int = 0) -> Node:
