@@ -17,6 +17,7 @@ from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import Tilted
 from spinodal.symbolic.peaks import Peaked
 from spinodal.symbolic.probe import ProbeChannel
+from spinodal.symbolic.symbols import ALPHA
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Step:
     equations: tuple[str, ...]
 
 
+#: The letters of the parts of the free entropy.
+_PART = {name: rf"\phi_{{\mathrm{{{name}}}}}" for name in ("prior", "block", "output")}
+
+
 def steps_of(derived: Derived, symbols: Mapping[str, str] | None = None) -> list[Step]:
     """The steps, in an author's letters ``{name: LaTeX}`` where they are given."""
     scribe = Scribe(symbols, r"\mu" if derived.ground else BLOCK_SIZE.get(derived.spec.ansatz.scheme, "m"))
@@ -35,7 +40,11 @@ def steps_of(derived: Derived, symbols: Mapping[str, str] | None = None) -> list
     if derived.moments is not None:
         found.append(_features(derived, scribe))
     found += [_replicas(derived, scribe), _covariances(derived, scribe)]
-    found += [_channel_step(channel, derived, scribe) for channel in derived.channels]
+    prior, output = derived.channels
+    found.append(_part(prior, "Prior channel", "prior", derived.parts.prior, scribe))
+    if derived.parts.block != 0:
+        found.append(_block(derived, scribe))
+    found.append(_part(output, "Output channel", "output", derived.parts.output, scribe))
     found += [_free_entropy(derived, scribe), _saddle_point(derived, scribe)]
     if "replicon" in derived.observables:
         found.append(_stability(derived, scribe))
@@ -186,19 +195,27 @@ def _covariances(derived: Derived, scribe: Scribe) -> Step:
     return Step("Field covariances", "What the channels see of the overlaps.", tuple(equations))
 
 
-def _channel_step(channel: Channel | ProbeChannel, derived: Derived, scribe: Scribe) -> Step:
-    title = "Prior channel" if channel.name.endswith("prior") else "Output channel"
+def _part(channel: Channel | ProbeChannel, title: str, name: str, value: sp.Expr, scribe: Scribe) -> Step:
+    """A channel's part of the free entropy, with the pairing of its overlaps."""
     if isinstance(channel, ProbeChannel):
         reason = "First order in the number of probes: the mean in the measure of the reference of the log of theirs."
     else:
         reason = _copies(channel)
-    total = sp.Add(*(t for t in terms_of(derived.free_entropy) if channel.name in _channel_of(t)))
-    if total == 0 and isinstance(channel, Channel):  # a quadratic one: its average is elementary
-        total = channel.closed(channel.value)
-    equations = [_equation(scribe, rf"\phi_{{\mathrm{{{title.split()[0].lower()}}}}}", total)]
-    for peaked in sorted(total.atoms(Peaked), key=sp.default_sort_key):
-        equations += _maximiser(peaked, total, scribe)
+    if name == "prior":
+        reason += " With the pairing of the weights' overlaps and their conjugates:"
+    equations = [_equation(scribe, _PART[name], value)]
+    for peaked in sorted(value.atoms(Peaked), key=sp.default_sort_key):
+        equations += _maximiser(peaked, value, scribe)
     return Step(title, reason, _with_definitions(scribe, equations))
+
+
+def _block(derived: Derived, scribe: Scribe) -> Step:
+    reason = (
+        "Given the overlaps of the weights, the projected weights are Gaussian vectors: the average over the feature "
+        "matrix and the integral over them are determinants on the tree of replicas, per input, as n goes to 0. With the "
+        "pairing of the projected weights' overlaps and their conjugates:"
+    )
+    return Step("Feature block", reason, _with_definitions(scribe, [_equation(scribe, _PART["block"], derived.parts.block)]))
 
 
 def _maximiser(peaked: Peaked, total: sp.Expr, scribe: Scribe) -> list[str]:
@@ -207,12 +224,6 @@ def _maximiser(peaked: Peaked, total: sp.Expr, scribe: Scribe) -> list[str]:
     if node is None:
         return []
     return [scribe.within(node, lambda: f"{scribe.write(peaked.peak)} = \\arg{scribe.write(peaked)}")]
-
-
-def _channel_of(term: sp.Expr) -> str:
-    """The channel whose fields a term's average runs over."""
-    nodes = averages_in(term)
-    return str(nodes[0].measure.fields[0]).removeprefix("_omega_") if nodes and nodes[0].measure.fields else ""
 
 
 def _copies(channel: Channel) -> str:
@@ -227,8 +238,11 @@ def _copies(channel: Channel) -> str:
 
 
 def _free_entropy(derived: Derived, scribe: Scribe) -> Step:
-    equations = [_equation(scribe, r"\phi", derived.free_entropy)]
-    reason = "Pairing of overlaps and conjugates, feature block and channels, per weight, as n goes to 0."
+    prior, block, output = (_PART[name] for name in ("prior", "block", "output"))
+    inputs = "" if derived.parts.block == 0 else rf" + {scribe.write(derived.parts.inputs_per_weight)}\, {block}"
+    parts = rf"\phi = {prior}{inputs} + {scribe.write(ALPHA)}\, {output}"
+    equations = [parts, _equation(scribe, r"\phi", derived.free_entropy)]
+    reason = "The sum of its parts, of which there are D/N and P/N per weight, as n goes to 0."
     if derived.ground:
         reason += f" {ground.ENTROPY}"
     return Step("Free entropy", reason, _with_definitions(scribe, equations))

@@ -9,6 +9,7 @@ from functools import cached_property
 import sympy as sp
 
 from spinodal.symbolic.channel import Branch, Channel
+from spinodal.symbolic.derivation import Parts
 from spinodal.symbolic.features import pairing, random_feature_block
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.ingredients import Ingredients
@@ -220,20 +221,27 @@ class Action:
 
     @cached_property
     def _pairing(self) -> sp.Expr:
+        return self._pairing_of_weights + self.inputs_per_weight * self._pairing_of_inputs
+
+    @cached_property
+    def _pairing_of_weights(self) -> sp.Expr:
+        total = self._pairing_of("q", self.diagonal, self.diagonal_hat)
+        return total if self.random else total + self._pairing_with_teacher
+
+    @cached_property
+    def _pairing_of_inputs(self) -> sp.Expr:
+        return self._pairing_of("p", *self._input_diagonal) + self._pairing_with_teacher if self.random else sp.Integer(0)
+
+    @property
+    def _pairing_with_teacher(self) -> sp.Expr:
+        return -R * self._teacher_conjugate if self.has_teacher else sp.Integer(0)
+
+    def _pairing_of(self, letter: str, diagonal: sp.Expr, diagonal_hat: sp.Expr) -> sp.Expr:
         structure = self.structure
-
-        def of(letter: str, diagonal: sp.Expr, diagonal_hat: sp.Expr) -> sp.Expr:
-            levels = self._levels if letter == "q" else structure.levels(letter)
-            overlaps = (*levels, structure.diagonal(letter, diagonal))
-            conjugates = (*structure.levels(letter, hat=True), structure.diagonal(letter, diagonal_hat, hat=True))
-            return pairing(structure.tree, overlaps, conjugates)
-
-        total = of("q", self.diagonal, self.diagonal_hat)
-        if self.random:
-            total += self.inputs_per_weight * of("p", *self._input_diagonal)
-        if self.has_teacher:
-            total += -self.inputs_per_weight * R * self._teacher_conjugate
-        return total
+        levels = self._levels if letter == "q" else structure.levels(letter)
+        overlaps = (*levels, structure.diagonal(letter, diagonal))
+        conjugates = (*structure.levels(letter, hat=True), structure.diagonal(letter, diagonal_hat, hat=True))
+        return pairing(structure.tree, overlaps, conjugates)
 
     @property
     def _levels(self) -> tuple[sp.Expr, ...]:
@@ -309,16 +317,37 @@ class Action:
     @cached_property
     def free_entropy(self) -> sp.Expr:
         """Pairing, block and channels, all closed."""
-        if self.sectors is not None:
-            block = self.inputs_per_weight * self.sectors.value
-        else:
-            block = sp.Add(*(self.compact(term) for term in sp.Add.make_args(sp.expand_mul(self.block, deep=False))))
-        total = self.identified(self.pairing + block)
-        if self.eliminated:
-            total = total.subs(self.diagonal_conjugate, VARIANCE_W + (0 if self.ground else with_hat(self.top)))
+        total = self._stated(self.pairing + self._compact_block(self.inputs_per_weight))
         for use in self.identified_uses:
             total += use.factor * use.finish(use.channel.value)
         return total
+
+    @cached_property
+    def parts(self) -> Parts:
+        """What the free entropy consists of, each with the pairing of its own overlaps."""
+        prior, output = (use.finish(use.channel.value) for use in self.identified_uses)
+        limit = self.structure.limit
+        block = limit(self._pairing_of_inputs) + self._compact_block(sp.Integer(1))
+        return Parts(
+            prior=self._stated(limit(self._pairing_of_weights)) + prior,
+            block=self._stated(block),
+            output=output,
+            inputs_per_weight=self.inputs_per_weight,
+        )
+
+    def _compact_block(self, factor: sp.Expr) -> sp.Expr:
+        """A factor times the feature block of an input, term by term as short as it gets."""
+        if self.sectors is not None:
+            return factor * self.sectors.value
+        block = factor * self.structure.limit(self._block)
+        return sp.Add(*(self.compact(term) for term in sp.Add.make_args(sp.expand_mul(block, deep=False))))
+
+    def _stated(self, expression: sp.Expr) -> sp.Expr:
+        """An expression of order parameters after the ansatz' identifications, an imposed multiplier by its own name."""
+        found = self.identified(expression)
+        if self.eliminated:
+            found = found.subs(self.diagonal_conjugate, VARIANCE_W + (0 if self.ground else with_hat(self.top)))
+        return found
 
     # ---- rewriting
 

@@ -20,6 +20,7 @@ from spinodal.spec.coupled import reference_spec
 from spinodal.spec.types import Ansatz, Spec
 from spinodal.symbolic.action import P_D, Q_D, Q_D_HAT, R_HAT, Action, R, action_of
 from spinodal.symbolic.channel import Branch, Channel
+from spinodal.symbolic.derivation import Parts
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.ingredients import gather
@@ -167,21 +168,32 @@ class Coupled:
     @cached_property
     def pairing(self) -> sp.Expr:
         """-1/2 tr(q^ q) and the same for the other overlaps."""
-
-        def of(letter: str) -> sp.Expr:
-            product = self._matrix(letter, hat=False) @ self._matrix(letter, hat=True)
-            return sp.expand(self._first_order(-product.trace() / 2))
-
-        total = of("q")
-        if self.random:
-            total += self.student.inputs_per_weight * of("p")
-        if self.has_teacher:
-            total += -self.student.inputs_per_weight * R * R_HAT
-        return total
+        return self._pairing_of_weights + self.student.inputs_per_weight * self._pairing_of_inputs
 
     @cached_property
+    def _pairing_of_weights(self) -> sp.Expr:
+        total = self._pairing_of("q")
+        return total if self.random else total + self._pairing_with_teacher
+
+    @cached_property
+    def _pairing_of_inputs(self) -> sp.Expr:
+        return self._pairing_of("p") + self._pairing_with_teacher if self.random else sp.Integer(0)
+
+    @property
+    def _pairing_with_teacher(self) -> sp.Expr:
+        return -R * R_HAT if self.has_teacher else sp.Integer(0)
+
+    def _pairing_of(self, letter: str) -> sp.Expr:
+        product = self._matrix(letter, hat=False) @ self._matrix(letter, hat=True)
+        return sp.expand(self._first_order(-product.trace() / 2))
+
+    @property
     def block(self) -> sp.Expr:
         """The feature block; 0 for direct features."""
+        return self.student.inputs_per_weight * self._block
+
+    @cached_property
+    def _block(self) -> sp.Expr:
         if not self.random:
             return sp.Integer(0)
         overlap, conjugate = self._matrix("q", hat=False), self._matrix("p", hat=True)
@@ -190,7 +202,7 @@ class Coupled:
         if self.has_teacher:
             norm = sp.sqrt(self.student.teacher_variance)
             total += _source_order(kernel, overlap, (self.rename(R_HAT) * norm, R_HAT * norm)) / 2
-        return self.student.inputs_per_weight * total
+        return total
 
     @cached_property
     def covariance(self) -> Mapping[sp.Symbol, sp.Expr]:
@@ -249,6 +261,17 @@ class Coupled:
     def free_entropy(self) -> sp.Expr:
         """Pairing, block and channels, closed."""
         return self.pairing + self.block + sp.Add(*(u.factor * u.finish(u.channel.value) for u in self.uses))
+
+    @cached_property
+    def parts(self) -> Parts:
+        """What the free entropy consists of, each with the pairing of its own overlaps."""
+        prior, output = (use.finish(use.channel.value) for use in self.uses)
+        return Parts(
+            prior=self._pairing_of_weights + prior,
+            block=self._pairing_of_inputs + self._block,
+            output=output,
+            inputs_per_weight=self.student.inputs_per_weight,
+        )
 
 
 def _orders(matrix: sp.Matrix) -> tuple[sp.Matrix, sp.Matrix, sp.Matrix, sp.Matrix]:

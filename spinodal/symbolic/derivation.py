@@ -15,6 +15,7 @@ from spinodal.symbolic.observables import Tilt
 from spinodal.symbolic.partitions import Partition
 from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.stabilities import Stabilities
+from spinodal.symbolic.symbols import ALPHA
 from spinodal.symbolic.system import System
 
 
@@ -81,6 +82,27 @@ class Breaking:
     given: sp.Expr | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a free entropy consists of: phi = prior + (D/N) block + alpha output.
+
+    Attributes:
+        prior: of the weights, with the pairing of their overlaps.
+        block: of the features, with the pairing of the projected weights' overlaps; 0 for direct features.
+        output: of the patterns.
+        inputs_per_weight: D/N.
+    """
+
+    prior: sp.Expr
+    block: sp.Expr
+    output: sp.Expr
+    inputs_per_weight: sp.Expr
+
+    def total(self) -> sp.Expr:
+        """The free entropy that the parts make up."""
+        return self.prior + self.inputs_per_weight * self.block + ALPHA * self.output
+
+
 @dataclass(frozen=True)
 class Derived:
     """A derived model: free entropy, saddle-point system, observables, all in closed averages.
@@ -105,7 +127,8 @@ class Derived:
         fixed: order parameters that the ansatz fixes, and their values.
         saturating: overlaps bounded by a self-overlap, q <= q_d, with that bound.
         moments: the activation's moments, for random features.
-        pieces: the parts of the free entropy besides the channels.
+        pieces: what of the free entropy is no channel.
+        parts: prior, feature block and output channel, which sum up to the free entropy.
         unbounded: overlaps that may grow without bound (differences of levels times the number of replicas).
         symmetric: the replica-symmetric state where the branch of a constrained overlap begins.
         breaking: how the state differs from the replica-symmetric one, where symmetry may break by itself.
@@ -138,6 +161,7 @@ class Derived:
     saturating: Mapping[str, sp.Expr] = field(hash=False)
     moments: Moments | None
     pieces: Mapping[str, sp.Expr] = field(hash=False)
+    parts: Parts = field(hash=False)
     unbounded: tuple[str, ...] = ()
     symmetric: Origin | None = None
     breaking: Breaking | None = None

@@ -114,6 +114,7 @@ def _stages(spec: Spec) -> Derived:
         else {},
         moments=action.given.moments,
         pieces={"pairing": action.identified(action.pairing), "block": action.identified(action.block)},
+        parts=action.parts,
         unbounded=_unbounded(action),
         symmetric=_origin(action, tuple(str(x) for x in unknowns)),
         breaking=_breaking(action, tuple(str(x) for x in unknowns)),

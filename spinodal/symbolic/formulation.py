@@ -16,14 +16,13 @@ from spinodal.spec.coupled import given_margin
 from spinodal.spec.types import Spec
 from spinodal.symbolic.action import action_of
 from spinodal.symbolic.coupled import coupled_of
-from spinodal.symbolic.derivation import Definition, Derived
+from spinodal.symbolic.derivation import Definition, Derived, Parts
 from spinodal.symbolic.derive import derive, observables_of
 from spinodal.symbolic.domain import definitions_of
 from spinodal.symbolic.franz_parisi import joint_definitions
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.moments import Moments
 from spinodal.symbolic.stationarity import textbook_of, updates_of
-from spinodal.symbolic.symbols import ALPHA, ALPHA_T
 
 
 @dataclass(frozen=True)
@@ -43,20 +42,15 @@ class Formulation:
     fixed: Mapping[str, sp.Expr] = field(hash=False)
     moments: Moments | None
     free_entropy: sp.Expr
+    _parts: Callable[[], Parts] = field(hash=False, repr=False)
     _observables: Callable[[], Mapping[str, sp.Expr]] = field(hash=False, repr=False)
     _textbook: Callable[[], tuple[tuple[sp.Expr, sp.Expr], ...]] = field(hash=False, repr=False)
 
-    @cached_property
+    @property
     def parts(self) -> Mapping[str, sp.Expr]:
         """``prior``, ``block`` and ``output``: the free entropy is prior + D/N block + P/N output, pairings included."""
-        found: dict[str, sp.Expr] = dict.fromkeys(("prior", "block", "output"), sp.Integer(0))
-        for term in sp.Add.make_args(self.free_entropy):
-            per_input, per_pattern = ALPHA_T in term.free_symbols, ALPHA in term.free_symbols
-            name, factor = (
-                ("block", ALPHA_T / ALPHA) if per_input else ("output", 1 / ALPHA) if per_pattern else ("prior", 1)
-            )
-            found[name] += factor * term
-        return found
+        found = self._parts()
+        return {"prior": found.prior, "block": found.block, "output": found.output}
 
     @cached_property
     def observables(self) -> Mapping[str, sp.Expr]:
@@ -84,6 +78,7 @@ def formulate(spec: Spec) -> Formulation:
         fixed={str(k): v for k, v in action.fixed().items()},
         moments=action.given.moments,
         free_entropy=action.free_entropy,
+        _parts=lambda: action.parts,
         _observables=lambda: observables_of(action)[0],
         _textbook=lambda: textbook_of(action, updates_of(action)),
     )
@@ -105,6 +100,7 @@ def _coupled(spec: Spec) -> Formulation:
         fixed={},
         moments=coupled.student.given.moments,
         free_entropy=coupled.free_entropy,
+        _parts=lambda: coupled.parts,
         _observables=lambda: derived().observables,
         _textbook=lambda: _aligned(derived()),
     )

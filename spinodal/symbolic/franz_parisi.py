@@ -121,6 +121,7 @@ def _derive(spec: Spec, derive_reference: Callable[[Spec], Derived]) -> tuple[De
         },
         moments=coupled.student.given.moments,
         pieces={"pairing": coupled.pairing, "block": coupled.block},
+        parts=coupled.parts,
         **_start(coupled, saddle, base),
         stabilities=_stabilities(coupled),
     )
