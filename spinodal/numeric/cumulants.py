@@ -77,9 +77,12 @@ def binary_cumulants(h: ArrayLike, order: int) -> tuple[FloatArray, ...]:
 
 
 def binary_slopes(h: ArrayLike, order: int) -> tuple[FloatArray, ...]:
-    """Derivatives 1 to order (1 <= order <= 4) of log(2 cosh h), without paying for the logarithm."""
-    if not 1 <= order <= 4:
-        raise ValueError(f"order must be 1 to 4, not {order}")
+    """Derivatives 1 to order (1 <= order <= 6) of log(2 cosh h), without paying for the logarithm.
+
+    The fifth and sixth are needed for the derivative of a Jacobian where a Gaussian teacher smears the field.
+    """
+    if not 1 <= order <= 6:
+        raise ValueError(f"order must be 1 to 6, not {order}")
     array = np.asarray(h, dtype=np.float64)
     if order == 1:
         return (np.asarray(np.tanh(array)),)
@@ -89,6 +92,10 @@ def binary_slopes(h: ArrayLike, order: int) -> tuple[FloatArray, ...]:
         out.append(np.asarray(-2.0 * t * s))
     if order >= 4:
         out.append(np.asarray(s * (4.0 - 6.0 * s)))
+    if order >= 5:
+        out.append(np.asarray(-8.0 * t * s * (1.0 - 3.0 * s)))
+    if order >= 6:
+        out.append(np.asarray(s * (16.0 - 120.0 * s * (1.0 - s))))
     return tuple(out)
 
 

@@ -52,6 +52,12 @@ class Derivation:
         """The derivation's checks of itself, run when first asked for."""
         return run_checks(self.derived)
 
+    @property
+    def _warning(self) -> str:
+        """What a reader must know before anything else: that a check failed."""
+        failed = [check.name for check in self.checks if check.made and not check.passed]
+        return f"Not to be relied on: this derivation fails its own check ({'; '.join(failed)})." if failed else ""
+
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The derivation, step by step."""
@@ -87,7 +93,8 @@ class Derivation:
             SpecError: for a name that the derivation does not have.
         """
         spec = self.derived.spec
-        lines = [f"# {spec.name}: the {spec.ansatz.scheme} theory", "", spec.description, ""]
+        lines = [f"# {spec.name}: the {spec.ansatz.scheme} theory", ""]
+        lines += [paragraph for text in (spec.description, self._warning) if text for paragraph in (text, "")]
         count = 0
         for number, step in enumerate(self.steps_in(symbols), 1):
             lines += [f"## {number}. {step.title}", "", step.reason, ""]
@@ -128,6 +135,7 @@ class Derivation:
             r"\begin{document}",
             r"\maketitle",
             _text(spec.description),
+            *(["", rf"\textbf{{{_text(self._warning)}}}"] if self._warning else []),
         ]
         for step in self.steps_in(symbols):
             lines += [rf"\section{{{_text(step.title)}}}", _text(step.reason)]

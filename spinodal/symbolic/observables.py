@@ -143,12 +143,18 @@ def _posterior(leaf: Leaf, omega: sp.Expr, variance: sp.Expr) -> tuple[sp.Expr, 
 
 def log_weight(leaf: Leaf) -> sp.Expr:
     """Log f of a leaf as an expression in its variable, -oo where f vanishes."""
-    if leaf.kind == "half-line" and leaf.smoothing != 0:
-        (interval,) = leaf.edges
+    if leaf.kind in ("half-line", "intervals") and leaf.smoothing != 0:  # noise is averaged over: every edge is a tail
         root = sp.sqrt(leaf.smoothing)
-        if interval.upper == sp.oo:
-            return sp.log(Tail((interval.lower - H) / root))
-        return sp.log(Tail((H - interval.upper) / root))
+        total: sp.Expr = sp.Integer(0)
+        for interval, level in zip(leaf.edges, leaf.log_levels, strict=True):
+            if interval.upper == sp.oo:
+                inside = Tail((interval.lower - H) / root)
+            elif interval.lower == -sp.oo:
+                inside = Tail((H - interval.upper) / root)
+            else:
+                inside = Tail((interval.lower - H) / root) - Tail((interval.upper - H) / root)
+            total += sp.exp(level) * inside
+        return sp.log(total)
     if leaf.kind in ("half-line", "intervals"):
         pieces = []
         for interval, level in zip(leaf.edges, leaf.log_levels, strict=True):

@@ -6,12 +6,18 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from declared import declare, spec_text
+from printed import outcomes_of
 
 import spinodal
+from spinodal.checks import Check
 from spinodal.report import author_symbols
 from spinodal.spec import SpecError, shipped_models
+from spinodal.verify import Status
+from spinodal.verify.results import Outcome
 
 NEEDS_LATEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 
@@ -104,3 +110,85 @@ def test_every_symbol_of_one_site_is_defined(loss: str, tmp_path: Path) -> None:
         assert rf"\log Z_{{\text{{{name}}}}}" in lefts, name
     for name in set(re.findall(r"\\left\\langle \\text\{(.*?)\} \\right\\rangle", text)):
         assert rf"\text{{{name}}}(" in lefts, name
+
+
+RIDGE = {
+    "weights": "unconstrained",
+    "teacher": {"weights": "gaussian", "label": "u + sqrt(Delta)*noise"},
+    "Delta": 0.25,
+    "lam": 0.2,
+    "alpha": 1.5,
+}
+SQUARED = {"energy": "(y - h)**2/2", "regularization": "lam*w**2/2"}
+#: Declarations whose channels have constants, closed averages and labels with noise.
+DECLARED: dict[str, dict[str, Any]] = {
+    "ridge": {**RIDGE, "loss": {**SQUARED, "temperature": 0.3}},
+    "ridge, ground state": {**RIDGE, "loss": {**SQUARED, "temperature": 0}},
+    "ridge on features": {
+        **RIDGE,
+        "loss": {**SQUARED, "temperature": 0.3},
+        "features": {"map": "random", "activation": "erf(x)"},
+        "alpha_T": 2.0,
+    },
+    "noisy real labels, Bayes-optimal": {
+        "weights": "gaussian",
+        "teacher": {"weights": "gaussian", "label": "u + sqrt(Delta)*noise"},
+        "scheme": "bayes-optimal",
+        "alpha": 1.0,
+        "Delta": 0.1,
+        "kappa": 0.0,
+    },
+}
+
+
+def assert_parts_verify(outcomes: dict[str, Outcome], *, block: bool) -> None:
+    """Every part was claimed, and each claim holds."""
+    parts = {"free_entropy_prior", "free_entropy_output", "free_entropy"} | ({"free_entropy_block"} if block else set())
+    assert set(outcomes) == parts
+    assert {k: o.detail for k, o in outcomes.items() if o.status is not Status.VERIFIED} == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "ansatz"),
+    [
+        *((name, None) for name in shipped_models()),
+        ("binary-teacher-student", "bayes-optimal"),
+        ("binary-perceptron", "1rsb"),
+        ("binary-perceptron", "real-replicas"),
+        ("binary-perceptron", "franz-parisi"),
+    ],
+)
+def test_printed_parts_of_a_free_entropy_are_what_verify_takes_them_for(name: str, ansatz: str | None, tmp_path: Path) -> None:
+    assert_parts_verify(outcomes_of(name, tmp_path, ansatz), block="features" in name)
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_printed_parts_of_declared_models_verify(name: str, tmp_path: Path) -> None:
+    spec = tmp_path / "model.toml"
+    spec.write_text(spec_text("m", **DECLARED[name]), encoding="utf-8")
+    assert_parts_verify(outcomes_of(spec, tmp_path), block="features" in name)
+
+
+@pytest.mark.parametrize("flip", [{}, {"flip_probability": "eta"}])
+@pytest.mark.parametrize("label", ["sign(u)", "sign(u + sqrt(Delta)*noise)", "sign(abs(u) - 0.7)"])
+def test_derivations_with_label_noise_pass_their_own_checks(label: str, flip: dict[str, str]) -> None:
+    """Replicas at small n see the same label law as the limit: noise inside the sign, flips, and both."""
+    teacher = {"weights": "binary", "label": label, **flip}
+    checks = declare("noisy", teacher=teacher, alpha=0.5, kappa=0.0, Delta=0.3, eta=0.1).derive().checks
+    assert [check.name for check in checks if not check.passed] == []
+
+
+def test_a_binary_student_of_a_gaussian_teacher_is_derived() -> None:
+    """The teacher smears the field of a weight: two derivatives of log 2cosh for each in the teacher's conjugate."""
+    teacher = {"weights": "gaussian", "label": "sign(u)"}
+    derivation = declare("smeared", teacher=teacher, alpha=0.5, kappa=0.0).derive()
+    assert [check.name for check in derivation.checks if not check.passed] == []
+
+
+def test_a_derivation_that_fails_its_own_check_says_so_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = (Check("the limit", 0.1, 1e-6), Check("the Jacobian", 1e-9, 1e-6))
+    monkeypatch.setattr("spinodal.report.document.run_checks", lambda derived: failed)
+    derivation = spinodal.load("spherical-perceptron").derive()
+    for text in (derivation.to_markdown(), derivation.to_latex()):
+        assert "fails its own check (the limit)" in text
+        assert text.index("Not to be relied on") < text.index("Notation")

@@ -103,12 +103,15 @@ def test_orders_are_checked(function):
 def test_binary_cumulants_keep_relative_precision():
     h = np.array([-100.0, -3.0, -1e-8, 0.0, 0.2, 20.0, 100.0, 300.0])
     got = special.binary_cumulants(h, 4)
+    fifth, sixth = special.binary_slopes(h, 6)[4:]
     with mp.workdps(400):
         for k, x in enumerate(h):
             t = mp.tanh(mp.mpf(x))
             s = 1 - t * t
             expected = [mp.log(2 * mp.cosh(mp.mpf(x))), t, s, -2 * t * s, s * (4 - 6 * s)]
             np.testing.assert_allclose([part[k] for part in got], [float(e) for e in expected], rtol=2e-15)
+            higher = [t * s * (24 * s - 8), s * (16 - 120 * s + 120 * s * s)]
+            np.testing.assert_allclose([fifth[k], sixth[k]], [float(e) for e in higher], rtol=2e-14)
     np.testing.assert_array_equal(special.sech2(h), got[2])
     np.testing.assert_array_equal(special.log_two_cosh(h), got[0])
     np.testing.assert_allclose(special.log1p_exp([-800.0, -50.0, 0.0, 800.0]), [0, np.exp(-50.0), np.log(2), 800])
