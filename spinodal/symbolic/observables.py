@@ -147,6 +147,7 @@ def log_weight(leaf: Leaf) -> sp.Expr:
         root = sp.sqrt(leaf.smoothing)
         total: sp.Expr = sp.Integer(0)
         for interval, level in zip(leaf.edges, leaf.log_levels, strict=True):
+            inside: sp.Expr
             if interval.upper == sp.oo:
                 inside = Tail((interval.lower - H) / root)
             elif interval.lower == -sp.oo:

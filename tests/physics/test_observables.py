@@ -208,3 +208,15 @@ def test_energies_of_losses_with_jumps_and_slopes_are_slopes_of_the_free_energy_
     slope = (free_energy(temperature + d) - free_energy(temperature - d)) / (2 * d)
     assert state["energy"] == pytest.approx(free_energy(temperature) - temperature * slope, abs=1e-6)
     assert state["entropy"] == pytest.approx(-slope, abs=3e-4)
+
+
+def test_the_entropy_of_a_bayes_optimal_student_knows_noise_and_flips() -> None:
+    """Free entropy and entropy differ by the mean log-probability of the labels, which is the teacher's own."""
+    teacher = {"weights": "binary", "label": "sign(u + sqrt(Delta)*noise)", "flip_probability": "eta"}
+    model = declare("flips", teacher=teacher, scheme="bayes-optimal", alpha=0.8, Delta=0.3, eta=0.1, kappa=0.0)
+    solution = model.solve()
+    u = np.linspace(-10.0, 10.0, 20001)
+    weight = np.exp(-u * u / 2)
+    up = 0.1 + 0.8 * ndtr(u / np.sqrt(0.3))
+    mean = np.sum(weight * (up * np.log(up) + (1.0 - up) * np.log1p(-up))) / np.sum(weight)
+    assert solution.observables["entropy"] == pytest.approx(solution.free_entropy - 0.8 * mean, abs=1e-12)
