@@ -184,19 +184,33 @@ class Action:
         stiffness a the posterior variance s = 1/(a - variance_w) obeys ``q_d = s + X s^2``, X = E (omega)^2, a quadratic
         equation with one positive root.
         """
-        prior, top_hat = self.given.prior, with_hat(self.top)
+        top_hat = with_hat(self.top)
         if not self.eliminated:
             if self.ground:
                 return self.diagonal_hat
             return Q_D_HAT - top_hat if self.free_diagonal or self.imposed else -top_hat
-        stiffness = prior.leaf.quadratic[1]
-        strength: sp.Expr = top_hat
-        if self.prior.teacher != 0:
-            assert self.given.teacher is not None
-            strength += R_HAT**2 * _teacher_power(self.given.teacher)
+        stiffness, strength = self.given.prior.leaf.quadratic[1], self._power_of_field
         if self.ground:  # s -> T s: the fluctuations within the state drop out
             return stiffness - sp.sqrt(strength / self.diagonal)
         return stiffness - (1 + sp.sqrt(1 + 4 * strength * self.diagonal)) / (2 * self.diagonal)
+
+    @property
+    def imposing(self) -> tuple[sp.Expr, sp.Expr] | None:
+        """The equation, left and right, whose root an eliminated multiplier is."""
+        if not self.eliminated:
+            return None
+        width = 1 / (self.given.prior.leaf.quadratic[1] - VARIANCE_W)
+        thermal = sp.Integer(0) if self.ground else width
+        return self.diagonal, self.identified(thermal + self._power_of_field * width**2)
+
+    @property
+    def _power_of_field(self) -> sp.Expr:
+        """E (omega)^2 of the prior's field."""
+        strength: sp.Expr = with_hat(self.top)
+        if self.prior.teacher != 0:
+            assert self.given.teacher is not None
+            strength += R_HAT**2 * _teacher_power(self.given.teacher)
+        return strength
 
     @cached_property
     def pairing(self) -> sp.Expr:

@@ -187,7 +187,7 @@ class Coupled:
         product = self._matrix(letter, hat=False) @ self._matrix(letter, hat=True)
         return sp.expand(self._first_order(-product.trace() / 2))
 
-    @property
+    @cached_property
     def block(self) -> sp.Expr:
         """The feature block; 0 for direct features."""
         return self.student.inputs_per_weight * self._block

@@ -26,6 +26,8 @@ class Definition:
     symbol: sp.Symbol
     expression: sp.Expr
     meaning: str
+    #: The equation (left, right) whose root the expression is, where it is one.
+    solves: tuple[sp.Expr, sp.Expr] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,19 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Shorthand:
+    """Letters beside those of the system.
+
+    Attributes:
+        definitions: what the letters stand for.
+        table: order parameters in terms of the letters, which replace them in fractions.
+    """
+
+    definitions: tuple[Definition, ...] = ()
+    table: Mapping[sp.Symbol, sp.Expr] = field(hash=False, default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Derived:
     """A derived model: free entropy, saddle-point system, observables, all in closed averages.
 
@@ -121,6 +136,7 @@ class Derived:
         observables: named quantities, explicit.
         tilts: the numerical tilted averages that observables use.
         stabilities: the distributions of y h.
+        shorthand: letters that keep equations short for readers.
         conditions: the domain.
         leaves: partition functions by tag, for code generation.
         channels: prior and output channel, for the reader and for self-checks.
@@ -171,6 +187,7 @@ class Derived:
     reference: Mapping[str, str] = field(hash=False, default_factory=dict)
     follower: Mapping[str, sp.Expr] = field(hash=False, default_factory=dict)
     stabilities: Stabilities = field(default_factory=Stabilities)
+    shorthand: Shorthand = field(default_factory=Shorthand)
     ground: bool = False
     partitions: tuple[Partition, ...] = ()
     label: tuple[sp.Expr, sp.Expr, sp.Expr] | None = None

@@ -32,6 +32,7 @@ from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.outputs import label_leaves
 from spinodal.symbolic.partitions import note, recorded
 from spinodal.symbolic.replicon import replicons_of
+from spinodal.symbolic.shorthand import shorthand_of
 from spinodal.symbolic.stabilities import Stabilities, stabilities
 from spinodal.symbolic.stationarity import completed, complexity, parameter_derivative, saddle_of, slope
 from spinodal.symbolic.symbols import ALPHA, FIELD_DIAGONAL, FIELD_TEACHER, KAPPA_1, KAPPA_STAR_SQ, with_hat
@@ -119,6 +120,7 @@ def _stages(spec: Spec) -> Derived:
         symmetric=_origin(action, tuple(str(x) for x in unknowns)),
         breaking=_breaking(action, tuple(str(x) for x in unknowns)),
         stabilities=_stabilities(action),
+        shorthand=shorthand_of(action),
         ground=action.ground,
         label=_label(action),
     )

@@ -72,7 +72,7 @@ def definitions_of(action: Action) -> tuple[Definition, ...]:
         found.append(Definition(VARIANCE_U, unexplained, "variance of the teacher's field given the student's"))
     tilt = action.identified(action.multiplier)
     meaning = "quadratic tilt of the prior, " + ("T (q_d_hat - q_hat)" if action.ground else "q_d_hat - q_hat")
-    found.append(Definition(VARIANCE_W, tilt, meaning))
+    found.append(Definition(VARIANCE_W, tilt, meaning, action.imposing))
     return tuple(found)
 
 

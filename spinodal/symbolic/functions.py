@@ -65,7 +65,9 @@ class LogPartition(sp.Function):
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         tag, k, omega, variance = self.args
-        label = rf"\left(\log Z_{{\text{{{_words(tag)}}}}}\right)"
+        label = rf"\log Z_{{\text{{{_words(tag)}}}}}"
+        if k != 0:
+            label = rf"\left({label}\right)"
         body = _indexed(label, int(k), f"{printer._print(omega)}; {printer._print(variance)}")
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
 
@@ -242,8 +244,10 @@ class Primitive(sp.Function):
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         tag, k, omega, variance, y = self.args
-        label = rf"\left(\log Z_{{\text{{{_words(tag)}}}}}\right)"
-        given = "" if y == 0 else f"{printer._print(y)} \\mid "
+        label = rf"\log Z_{{\text{{{_words(tag)}}}}}"
+        if k != 0:
+            label = rf"\left({label}\right)"
+        given = "" if y.is_number else f"{printer._print(y)} \\mid "  # the name says which number
         body = _indexed(label, int(k), f"{given}{printer._print(omega)}; {printer._print(variance)}")
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
 
@@ -254,8 +258,8 @@ class Tilted(sp.Function):
     nargs = 5
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
-        _leaf, name, omega, variance, y = self.args
-        given = "" if y == 0 else f", {printer._print(y)}"
+        leaf, name, omega, variance, y = self.args
+        given = "" if y.is_number else f", {printer._print(y)}"
         inner = f"{printer._print(omega)}, {printer._print(variance)}{given}"
-        body = rf"\left\langle \text{{{_words(name)}}} \right\rangle_{{{inner}}}"
-        return body if exp is None else rf"{body}^{{{exp}}}"
+        body = rf"\left\langle \text{{{_words(name)}}} \right\rangle^{{\text{{{_words(leaf)}}}}}_{{{inner}}}"
+        return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"

@@ -118,7 +118,7 @@ class Ground(Follower):
         words = str(self.tag).replace("_", " ")
         mark = (side + r"\prime" * self.order).strip()
         head = rf"\Lambda_{{\text{{{words}}}}}" + (f"^{{{mark}}}" if mark else "")
-        given = "" if self.label == 0 else f"{printer._print(self.label)} \\mid "
+        given = "" if self.label.is_number else f"{printer._print(self.label)} \\mid "  # the name says which number
         body = rf"{head}\!\left({given}{printer._print(self.omega)}; {printer._print(self.variance)}\right)"
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
 
