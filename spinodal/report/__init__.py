@@ -1,7 +1,11 @@
 """A derivation for its reader.
 
 notation   the field's letters: SymPy expressions as LaTeX, with fields, powers and tilted means named where they are defined
+terms      a sum's terms over common denominators, averages carried out where they can be
+declared   formulas of the spec
+sites      what single-site symbols stand for
 ground     what is said where the temperature goes to 0
+jumps      terms that are infinite where a ground state jumps; convexity tells where none does
 steps      the steps of a derivation, each with its reason
 document   the whole of it: Markdown, LaTeX, what was checked
 """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,7 +68,8 @@ class Derivation:
     def names(self) -> frozenset[str]:
         """The names that an author may write with letters of their own: order parameters, parameters, definitions."""
         derived = self.derived
-        own = {str(d.symbol).lstrip("_") for d in derived.definitions}
+        own = {str(d.symbol).lstrip("_") for d in (*derived.definitions, *derived.shorthand.definitions)}
+        own |= {name.removesuffix("_sq") for name in own}
         return frozenset({*derived.order_parameters, *derived.parameters, *derived.fixed, *own})
 
     def steps_in(self, symbols: Mapping[str, str] | None) -> tuple[Step, ...]:
@@ -179,7 +182,55 @@ def _power(value: float) -> str:
     return rf"{mantissa}\times 10^{{{int(exponent)}}}"
 
 
+_ESCAPES = {
+    **{"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"},
+    **{"^": r"\^{}", "~": r"\~{}", "<": "$<$", ">": "$>$", "\\": r"\textbackslash{}"},
+}
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi "
+    "omega"
+)
+
+
 def _text(text: str) -> str:
-    table = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "^": r"\^{}", "~": r"\~{}", "<": "$<$", ">": "$>$"}
-    escaped = "".join(table.get(character, character) for character in text)
-    return escaped.encode("ascii", "ignore").decode() if not escaped.isascii() else escaped
+    """A paragraph as LaTeX; what stands between dollars is mathematics already."""
+    parts = text.split("$")
+    if len(parts) % 2 == 0:  # a dollar that belongs to no other
+        return _plain(text)
+    return "".join(f"${part}$" if k % 2 else _plain(part) for k, part in enumerate(parts))
+
+
+def _plain(text: str) -> str:
+    return "".join(_ESCAPES.get(character) or _letter(character) for character in text)
+
+
+def _letter(character: str) -> str:
+    """A letter in LaTeX that needs no encoding or font beside the default ones: accents by command, Greek as mathematics."""
+    if character.isascii():
+        return character
+    if character in _LETTERS:
+        return _LETTERS[character]
+    greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", unicodedata.name(character, ""))
+    if greek is not None and (name := greek[2].lower().replace("lamda", "lambda")) in _GREEK.split():
+        return rf"$\{name if greek[1] == 'SMALL' else name.capitalize()}$"
+    parts = unicodedata.normalize("NFKD", character)
+    text = parts[0] if parts[0].isascii() else "?"
+    for mark in parts[1:]:
+        text = rf"\{_ACCENTS[mark]}{{{text}}}" if mark in _ACCENTS else text
+    return text
+
+
+#: Letters and signs that no accent makes.
+_LETTERS = {
+    **{"ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "ł": r"\l{}", "Ł": r"\L{}", "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}"},
+    **{"Œ": r"\OE{}", "ı": r"\i{}", "\N{EN DASH}": "--", "\N{EM DASH}": "---", "\N{LEFT SINGLE QUOTATION MARK}": "`"},
+    **{
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+        "\N{LEFT DOUBLE QUOTATION MARK}": "``",
+        "\N{RIGHT DOUBLE QUOTATION MARK}": "''",
+    },
+}
+#: Combining marks: grave, acute, circumflex, tilde, macron, breve, dot, diaeresis, ring, double acute, caron, cedilla.
+_ACCENTS = dict(
+    zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327", "`'^~=u.\"rHvc", strict=True)
+)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sympy as sp
-
-from spinodal.report.notation import Scribe
+from spinodal.report.notation import FIELD, VARIANCE, Scribe
+from spinodal.report.terms import tidy
 from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.ground import ANSWERED
 from spinodal.symbolic.leaves import Leaf
 
 MODEL = (
@@ -13,20 +13,21 @@ MODEL = (
     "pull of its field (Laplace's method), and the heat equation of Z to the Hamilton-Jacobi equation of that maximum:"
 )
 REPLICAS = (
-    "As T goes to 0 the replicas are ground states, and differ by thermal fluctuations: q_d = q + T dq (and "
-    "likewise p), while conjugates grow, of levels as q_hat/T^2, of the differences as dq_hat/T, of the teacher as r_hat/T."
+    r"As T goes to 0 the replicas are ground states, and differ by thermal fluctuations: $q_d = q + T\,\delta q$ (and "
+    r"likewise $p$), while conjugates grow, of levels as $\hat q/T^2$, of the differences as $\delta\hat q/T$, of the "
+    r"teacher as $\hat r/T$; the letters below are what stands beside these powers of T."
 )
 BLOCKS = (
-    "Replicas form blocks that hold a number of them that vanishes with T, m = mu T: level 1 is the self-overlap, which "
+    r"Replicas form blocks that hold a number of them that vanishes with T, $m = \mu T$: level 1 is the self-overlap, which "
     "two in a block have as well, level 0 the overlap across blocks."
 )
 COPIES = (
-    " In blocks of mu T copies the maximum Lambda of one of them stands for T log Z: (1/mu) log of the average of "
-    "exp(mu Lambda) over the field that a block shares."
+    r" In blocks of $\mu T$ copies the maximum $\Lambda$ of one of them stands for T log Z: $1/\mu$ times the log of the "
+    r"average of $e^{\mu\Lambda}$ over the field that a block shares."
 )
 ENTROPY = "T times the free entropy per weight as T goes to 0, at leading order: minus the energy of the ground state."
 EQUATIONS = (
-    "phi is stationary in every order parameter. Averages are differentiated by Stein's identity and the "
+    r"$\phi$ is stationary in every order parameter. Averages are differentiated by Stein's identity and the "
     "Hamilton-Jacobi equation; where a ground state jumps as its field varies, its slope's jump adds a term in second "
     "derivatives (the Jacobian)."
 )
@@ -37,16 +38,24 @@ REPLICON = (
 
 
 def ground_state(leaf: Leaf, scribe: Scribe) -> str:
-    """The maximum that a leaf's T log Z tends to, and its closed form where it has one."""
-    omega, variance = symbol("omega"), symbol("V")
-    name = rf"\Lambda_{{\text{{{leaf.tag.replace('_', ' ')}}}}}(\omega, V)"
-    x = scribe.write(leaf.variable)
+    """The maximum that a leaf's T log Z tends to, at h* or w*, and its closed form where it has one."""
+    words = leaf.tag.removesuffix(ANSWERED).replace("_", " ")
+    x, field, variance = (scribe.write(s) for s in (leaf.variable, FIELD, VARIANCE))
+    given = "" if leaf.label.is_number else rf"{scribe.write(leaf.label)} \mid "
+    arguments = f"{given}{field}; {variance}"
     if leaf.variable == symbol("w"):
         domain = "" if leaf.kind != "discrete" else r" \in \{" + ", ".join(scribe.write(v) for v in leaf.values) + r"\}"
-        pull = rf"\omega {x} + \frac{{V {x}^2}}{{2}}"
+        pull = rf"{field} {x} + \frac{{{variance} {x}^2}}{{2}}"
     else:
-        domain, pull = "", rf"- \frac{{({x} - \omega)^2}}{{2 V}}"
+        domain, pull = "", rf"- \frac{{({x} - {field})^2}}{{2 {variance}}}"
     energy = scribe.write(leaf.log_weight) if leaf.log_weight != 0 else ""
-    joined = energy + ("" if pull.startswith("-") or not energy else " + ") + pull
-    body = rf"{name} = \max_{{{x}{domain}}}\left[{joined}\right]"
-    return body if not leaf.is_closed else rf"{body} = {scribe.write(sp.factor(leaf.log_derivative(0, omega, variance)))}"
+    joined = energy + (" " if pull.startswith("-") or not energy else " + ") + pull
+    body = rf"\Lambda_{{\text{{{words}}}}}({arguments}) = \max_{{{x}{domain}}}\left[{joined}\right]"
+    if leaf.is_closed:
+        body += f" = {scribe.write(tidy(leaf.log_derivative(0, FIELD, VARIANCE)))}"
+    # of weights nothing else is asked
+    return (
+        body
+        if leaf.variable == symbol("w")
+        else rf"{body} \quad \text{{at }} {x} = {x}^\star_{{\text{{{words}}}}}({arguments})"
+    )

@@ -8,18 +8,25 @@ Fields and brackets are defined where they are first used; :meth:`Scribe.definit
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
+from spinodal.report.terms import plain
 from spinodal.spec import SpecError
 from spinodal.symbolic.averages import Average, Measure
-from spinodal.symbolic.functions import LogTail, LogTwoCosh
-from spinodal.symbolic.maximisers import ABOVE, BELOW
-from spinodal.symbolic.nested import LogAverage, TiltedAverage
+from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.functions import LogDensity, LogPartition, LogTail, LogTwoCosh, Primitive
+from spinodal.symbolic.ground import ANSWERED, Observed
+from spinodal.symbolic.maximisers import ABOVE, BELOW, Kinks
+from spinodal.symbolic.nested import LogAverage, TiltedAverage, TiltedKinks
 from spinodal.symbolic.peaks import Peak
+
+#: The arguments of functions of one site where these are defined: a field and a variance.
+FIELD, VARIANCE = symbol("omega"), symbol("_any_variance")
 
 #: LaTeX names of the derivation's own symbols; those of order parameters are made by rule.
 _NAMES = {
@@ -41,7 +48,7 @@ _NAMES = {
     "_w_star": r"w_\star",
     "_xi": r"\xi",
     "_xi_noise": r"\xi_n",
-    "omega": r"\omega",
+    "lam": r"\lambda",
 }
 _GREEK = frozenset("alpha beta gamma delta epsilon kappa lambda mu nu rho sigma tau theta eta phi chi psi xi zeta".split())  # noqa: SIM905
 _NESTED = (Average, LogAverage, TiltedAverage)
@@ -111,19 +118,52 @@ class Scribe(LatexPrinter):
     """
 
     def __init__(self, symbols: Mapping[str, str] | None = None, block_size: str = "m") -> None:
-        super().__init__({"fold_short_frac": False, "mul_symbol": None, "parenthesize_super": True})
-        self.symbols = dict(symbols or {})
+        super().__init__(
+            {"fold_short_frac": False, "mul_symbol": None, "parenthesize_super": True, "inv_trig_style": "full"}
+        )
+        given = dict(symbols or {})
+        self.symbols = {name: text.removeprefix("-").strip() for name, text in given.items()}
+        #: What the author calls minus an order parameter: those are what is written.
+        self.negated = {symbol(name): -symbol(f"_minus_{name}") for name, text in given.items() if text.startswith("-")}
+        self.symbols |= {f"minus_{s}": self.symbols[str(s)] for s in self.negated}
         self.block_size = block_size
         self._fields: dict[tuple[sp.Symbol, sp.Expr, sp.Expr], str] = {}
-        self._here: dict[sp.Symbol, str] = {}
+        self._here: dict[sp.Symbol, str] = {
+            FIELD: self._free(r"\omega", r"\zeta", "x"),
+            VARIANCE: self._free("V", r"\mathcal{V}", r"\Sigma"),
+        }
+        self._spelled = False
+        #: Order parameters in terms of letters that make fractions shorter.
+        self.short: Mapping[sp.Symbol, sp.Expr] = {}
         self._tilts: dict[str, str] = {}
         self._known: set[str] = set()
         self._pending: list[str] = []
         self._depth = 0
 
+    def _free(self, *letters: str) -> str:
+        """The first of some letters that the author has given no other meaning."""
+        return next((x for x in letters if x not in self.symbols.values()), letters[-1])
+
+    def yield_to_author(self, definitions: Iterable[tuple[sp.Symbol, sp.Expr]]) -> None:
+        """Give quantities other letters whose usual ones the author uses for something else."""
+        taken = {text: name for name, text in self.symbols.items()}
+        for mark, meaning in definitions:
+            usual, own = letter(str(mark)), str(mark).lstrip("_")
+            if usual in taken and own not in self.symbols and meaning != symbol(taken[usual]):
+                self.symbols[own] = rf"\mathcal{{{usual}}}" if len(usual) == 1 and usual.isupper() else f"{{{usual}}}'"
+
     def write(self, expression: sp.Expr) -> str:
         """The LaTeX of an expression."""
-        return str(self.doprint(with_mills(expression)))
+        return str(self.doprint(with_mills(plain(expression).xreplace(self.negated))))
+
+    @contextmanager
+    def spelled(self) -> Iterator[None]:
+        """Means in tilted measures are written as the quotients that they are, not as brackets."""
+        before, self._spelled = self._spelled, True
+        try:
+            yield
+        finally:
+            self._spelled = before
 
     def definitions(self) -> tuple[str, ...]:
         """Equations that define the letters that have been used since this was last asked."""
@@ -147,6 +187,9 @@ class Scribe(LatexPrinter):
         name = str(expr)
         if name.lstrip("_") in self.symbols:
             return self.symbols[name.lstrip("_")]
+        root = name.lstrip("_").removesuffix("_sq")
+        if name.endswith("_sq") and root in self.symbols:
+            return rf"{{{self.symbols[root]}}}^2" if "^" in self.symbols[root] else f"{self.symbols[root]}^2"
         if expr in self._here:
             return self._here[expr]
         if name.startswith("_z"):
@@ -163,14 +206,19 @@ class Scribe(LatexPrinter):
     def _print_Pow(self, expr: sp.Pow) -> str:
         if isinstance(expr.base, _NESTED) and expr.exp.is_Rational and expr.exp > 0:
             return rf"\left[{self._print(expr.base)}\right]^{{{self._print(expr.exp)}}}"
-        # sqrt(kappa_*^2) and the like keep their braces
-        if isinstance(expr.base, sp.Symbol) and "^" in self._print_Symbol(expr.base) and expr.exp.is_Integer:
-            return rf"\left({self._print_Symbol(expr.base)}\right)^{{{expr.exp}}}"
+        if isinstance(expr.base, sp.Symbol) and "^" in (text := self._print_Symbol(expr.base)) and expr.exp > 0:
+            power = 2 * expr.exp
+            if text.endswith("^2") and power.is_Integer:  # of a letter that is a square
+                return text.removesuffix("^2") + ("" if power == 1 else f"^{{{power}}}")
+            return rf"\left({text}\right)^{{{self._print(expr.exp)}}}"
         return str(super()._print_Pow(expr))
 
     def _print_Add(self, expr: sp.Add, order: Any = None) -> str:
-        """Positive terms first, as in kappa - h."""
-        terms = sorted(self._as_ordered_terms(expr, order=order), key=lambda t: bool(t.could_extract_minus_sign()))
+        """Positive terms first, as in kappa - h, of them numbers."""
+        terms = sorted(
+            self._as_ordered_terms(expr, order=order),
+            key=lambda term: (bool(term.could_extract_minus_sign()), not term.is_number),
+        )
         text = self._print(terms[0])
         for term in terms[1:]:
             printed = self._print(term)
@@ -178,18 +226,19 @@ class Scribe(LatexPrinter):
         return str(text)
 
     def _print_Mul(self, expr: sp.Mul) -> str:
-        """Averages come last, so that their integral signs govern what follows."""
+        """Averages and logarithms come last, so that their signs govern what follows."""
         factors = sp.Mul.make_args(expr)
-        nested = [f for f in factors if isinstance(f, (Average, LogAverage))]
-        if not nested:
+        last = [f for f in factors if isinstance(f, (Average, LogAverage)) or _is_log(f)]
+        if not last or (len(last) == 1 and last[0] == expr):
             return str(super()._print_Mul(expr))
-        rest = sp.Mul(*(f for f in factors if f not in nested))
+        others = [f for f in factors if f not in last]
+        rest = sp.Mul(*others, evaluate=False) if len(others) > 1 else sp.Mul(*others)
         front = "" if rest == 1 else "-" if rest == -1 else self._print(rest)
         if rest.is_Add:
             front = rf"\left({front}\right)"
-        if len(nested) == 1:
-            return f"{front} {self._print(nested[0])}".strip()
-        return f"{front} " + " ".join(rf"\left[{self._print(node)}\right]" for node in nested)
+        if len(last) == 1:
+            return f"{front} {self._print(last[0])}".strip()
+        return f"{front} " + " ".join(rf"\left[{self._print(node)}\right]" for node in last)
 
     def _print_ExpBase(self, expr: Any, exp: Any = None) -> str:
         text = self._weight(expr.args[0])
@@ -201,16 +250,53 @@ class Scribe(LatexPrinter):
         mark = {BELOW: "_-", ABOVE: "_+"}.get(expr.which, "")
         return rf"t^\star{mark}({self._print(expr.omega)})"
 
+    def _observed(self, expr: Observed) -> str:
+        """What a ground state answers: the function at the maximiser."""
+        point = expr.point
+        words = str(point.tag).removesuffix(ANSWERED).replace("_", " ")
+        given = "" if point.label.is_number else rf"{self._print(point.label)} \mid "
+        place = rf"({given}{self._print(point.omega)}; {self._print(point.variance)})"
+        before = dict(self._here)
+        self._here[symbol("h")] = rf"h^\star_{{\text{{{words}}}}}{place}"
+        try:
+            return self._print(expr.function)
+        finally:
+            self._here = before
+
+    def _over_kinks(self, field: sp.Symbol, density: str, summand: sp.Expr) -> str:
+        before = dict(self._here)
+        self._here[field] = _kink(field)
+        self._define(rf"{_kink(field)} = \text{{the fields at which the maximiser jumps}}")
+        if density:
+            self._define(r"\rho = \text{the density of the field in the tilted measure}")
+        try:
+            return rf"\sum_{{{_kink(field)}}} {density}{self._print(summand)}"
+        finally:
+            self._here = before
+
+    def _define(self, definition: str) -> None:
+        if definition not in self._known:
+            self._known.add(definition)
+            self._pending.append(definition)
+
     # ---- averages
 
     def _print(self, expr: Any, **kwargs: Any) -> str:
-        if isinstance(expr, Peak):
-            text = self._print_Peak(expr)
-            return text if not kwargs.get("exp") else rf"\left({text}\right)^{{{kwargs['exp']}}}"
-        if isinstance(expr, _NESTED):
-            text = self._average(expr)
-            return text if not kwargs.get("exp") else rf"\left[{text}\right]^{{{kwargs['exp']}}}"
-        return str(super()._print(expr, **kwargs))
+        match expr:
+            case Peak():
+                text = self._print_Peak(expr)
+            case Observed():
+                text = self._observed(expr)
+            case Kinks():
+                text = self._over_kinks(expr.omega, "", expr.summand)
+            case TiltedKinks():
+                (field,) = expr.measure.fields
+                text = self._over_kinks(field, rf"\rho\!\left({_kink(field)}\right)\, ", expr.integrand)
+            case Average() | LogAverage() | TiltedAverage():
+                text = self._average(expr)
+            case _:
+                return str(super()._print(expr, **kwargs))
+        return text if not kwargs.get("exp") else rf"\left[{text}\right]^{{{kwargs['exp']}}}"
 
     def _average(self, expr: Any) -> str:
         measure: Measure = expr.measure
@@ -226,16 +312,17 @@ class Scribe(LatexPrinter):
             weight = self._weight(expr.exponent)
             if isinstance(expr, LogAverage):
                 return rf"\log \int {differentials}\; {weight}"
+            if self._spelled:
+                value = expr.integrand
+                inner = rf"\left[{self._print(value)}\right]" if value.is_Add else self._print(value)
+                return rf"\frac{{\int {differentials}\; {weight}\, {inner}}}{{\int {differentials}\; {weight}}}"
             mark = self._here[measure.fields[-1]]
             bracket = rf"\frac{{\int {differentials}\; {weight}\,(\,\cdot\,)}}{{\int {differentials}\; {weight}}}"
             primes = ""
             while self._tilts.setdefault(mark + primes, bracket) != bracket:
                 primes += "'"
             name = rf"\rangle_{{{mark}{primes}}}"
-            definition = rf"\langle\,\cdot\,{name} = {bracket}"
-            if definition not in self._known:
-                self._known.add(definition)
-                self._pending.append(definition)
+            self._define(rf"\langle\,\cdot\,{name} = {bracket}")
             return rf"\left\langle {self._print(expr.integrand)} \right{name}"
         finally:
             self._depth -= 1
@@ -292,6 +379,20 @@ class Scribe(LatexPrinter):
         return rf"\left[{cosh}\right]{exponent}" if exponent else cosh
 
 
+def _is_log(factor: sp.Expr) -> bool:
+    """Whether a factor is printed with a logarithm in front, whose argument would seem to go on."""
+    if isinstance(factor, (sp.log, LogDensity)):
+        return True
+    if isinstance(factor, (LogPartition, Primitive)):
+        return bool(factor.args[1] == 0)
+    return isinstance(factor, (LogTail, LogTwoCosh)) and bool(factor.args[0] == 0)
+
+
+def _kink(field: sp.Symbol) -> str:
+    base, _, level = _field_letter(str(field)).partition("_")
+    return f"{base}_{{{level},k}}" if level else f"{base}_k"
+
+
 def with_mills(expression: sp.Expr) -> sp.Expr:
     """The expression with G/H instead of minus (log H)', and the numbers that this leaves in front of averages."""
     first = sp.sympify(expression).replace(_is_first_derivative, lambda e: -_Mills(e.args[1]))
@@ -332,8 +433,8 @@ def relation(left: str, terms: Sequence[str]) -> str:
             rows.append(rf"\quad{term}")
         else:
             rows[-1] += term
-    body = r" \\ & ".join(rows)
-    return rf"\begin{{aligned}} {left} = {{}} & {body} \end{{aligned}}"
+    body = r" \\ &".join(rows)
+    return rf"\begin{{aligned}} {left} &= {body} \end{{aligned}}"
 
 
 def _width(text: str) -> int:
@@ -344,19 +445,20 @@ def _width(text: str) -> int:
 
 
 def author_symbols(text: str) -> dict[str, str]:
-    r"""A symbol map, ``R = r, \hat{R} = r_hat``, as ``{name: LaTeX}``.
+    r"""A symbol map, ``R = r, \hat{R} = r_hat``, as ``{name: LaTeX}``; ``V = -dq_hat`` has a minus in front.
 
     Raises:
         SpecError: for an entry that is not of the form LETTER = name.
     """
     found: dict[str, str] = {}
     for entry in re.split(r",(?![^{}]*\})", text):
-        symbol, _, name = entry.rpartition("=")
-        if not symbol.strip() or not re.fullmatch(r"[A-Za-z_]\w*", name.strip()):
+        letters, _, name = (part.strip() for part in entry.rpartition("="))
+        sign, name = ("-", name.removeprefix("-").strip()) if name.startswith("-") else ("", name)
+        if not letters or not re.fullmatch(r"[A-Za-z_]\w*", name):
             raise SpecError(
                 f"{entry.strip()[:60]!r} is no entry of a symbol map",
-                cure=r"write 'R = r, \hat{R} = r_hat'",
+                cure=r"write 'R = r, \hat{R} = r_hat', or 'V = -dq_hat' for a letter of minus an order parameter",
                 source="--symbols",
             )
-        found[name.strip()] = symbol.strip()
+        found[name] = sign + letters
     return found

@@ -6,38 +6,53 @@ from collections.abc import Iterable
 
 import sympy as sp
 
-from spinodal.report.notation import Scribe
+from spinodal.report.notation import FIELD, VARIANCE, Scribe, relation
+from spinodal.report.terms import terms_of
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import Tail
 from spinodal.symbolic.leaves import Leaf
-from spinodal.symbolic.observables import Tilt
-
-_OMEGA, _V = symbol("omega"), symbol("_variance_h")
+from spinodal.symbolic.observables import Tilt, log_weight
 
 
 def partition_function(leaf: Leaf, scribe: Scribe) -> str:
     """The definition of log Z(omega, V) of one site: a closed form where there is one, else its sum or integral."""
-    value = leaf.log_derivative(0, _OMEGA, _V)
+    value = leaf.log_derivative(0, FIELD, VARIANCE)
     if leaf.is_closed:
-        name = rf"\log Z_{{\text{{{leaf.tag.replace('_', ' ')}}}}}(\omega, V)"
-        return f"{name} = {scribe.write(value)}"
+        given = "" if leaf.label.is_number else rf"{scribe.write(leaf.label)} \mid "
+        arguments = f"{given}{scribe.write(FIELD)}; {scribe.write(VARIANCE)}"
+        name = rf"\log Z_{{\text{{{_words(leaf)}}}}}({arguments})"
+        return relation(name, [scribe.write(term) for term in terms_of(value)])
     return rf"{scribe.write(value)} = \log {_body(leaf, scribe)}"
+
+
+def label_of(leaf: Leaf, scribe: Scribe) -> str | None:
+    """What a label is made of, where it is no number."""
+    if leaf.label.is_number:
+        return None
+    normal = ",\\, ".join(scribe.write(s) for s in sorted(leaf.label.free_symbols, key=str) if str(s).startswith("_"))
+    return rf"y = {scribe.write(leaf.label)}, \qquad {normal} \sim \mathcal{{N}}(0, 1)"
+
+
+def _words(leaf: Leaf) -> str:
+    return leaf.tag.replace("_", " ")
+
+
+def _pull(leaf: Leaf, scribe: Scribe) -> str:
+    x, field, variance = (scribe.write(s) for s in (leaf.variable, FIELD, VARIANCE))
+    if leaf.variable == symbol("w"):
+        return rf"e^{{{field} {x} + {variance} {x}^{{2}}/2}}"
+    return rf"\frac{{e^{{-({x} - {field})^{{2}}/2{variance}}}}}{{\sqrt{{2\pi {variance}}}}}"
 
 
 def _body(leaf: Leaf, scribe: Scribe) -> str:
     variable = scribe.write(leaf.variable)
-    pull = rf"e^{{\omega {variable} + V {variable}^{{2}}/2}}"
     if leaf.kind == "discrete":
         if all(level == 0 for level in leaf.log_levels):
             values = ",\\, ".join(scribe.write(value) for value in leaf.values)
-            return rf"\sum_{{{variable} \in \{{{values}\}}}} {pull}"
-        terms = [
-            rf"{scribe.write(sp.simplify(sp.exp(level)))}\, {scribe.write(sp.exp(_OMEGA * value + _V * value**2 / 2))}"
-            for value, level in zip(leaf.values, leaf.log_levels, strict=True)
-        ]
-        return rf"\left[{' + '.join(terms)}\right]"
+            return rf"\sum_{{{variable} \in \{{{values}\}}}} {_pull(leaf, scribe)}"
+        return rf"\left[{' + '.join(_values(leaf, scribe))}\right]"
     if leaf.kind in ("half-line", "intervals"):
-        scale = 1 / sp.sqrt(_V + leaf.smoothing)
+        scale = 1 / sp.sqrt(VARIANCE + leaf.smoothing)
         total = sp.Add(
             *(
                 sp.exp(level) * (_tail(interval.lower, scale) - _tail(interval.upper, scale))
@@ -46,32 +61,59 @@ def _body(leaf: Leaf, scribe: Scribe) -> str:
         )
         return rf"\left[{scribe.write(total)}\right]"
     weight = scribe.write(sp.exp(leaf.log_weight))
-    if leaf.variable == symbol("w"):
-        return rf"\int d{variable}\; {weight}\, {pull}"
-    gaussian = rf"\frac{{e^{{-({variable} - \omega)^{{2}}/2V}}}}{{\sqrt{{2\pi V}}}}"
-    return rf"\int d{variable}\; {gaussian}\; {weight}"
+    factors = (_pull(leaf, scribe), weight) if leaf.variable == symbol("h") else (weight, _pull(leaf, scribe))
+    return rf"\int d{variable}\; {factors[0]}\, {factors[1]}"
+
+
+def _values(leaf: Leaf, scribe: Scribe, function: str = "") -> list[str]:
+    """The terms of a sum over the values of a weight: probability, pull of the field, and a function of the value."""
+    terms = []
+    for value, level in zip(leaf.values, leaf.log_levels, strict=True):
+        probability, pull = sp.simplify(sp.exp(level)), sp.exp(FIELD * value + VARIANCE * value**2 / 2)
+        factors = [
+            scribe.write(f) if not f.is_Add else rf"\left({scribe.write(f)}\right)" for f in (probability, pull) if f != 1
+        ]
+        factors += [f"{function}({scribe.write(value)})"] if function else []
+        terms.append(r"\, ".join(factors) or "1")
+    return terms
 
 
 def _tail(edge: sp.Expr, scale: sp.Expr) -> sp.Expr:
     if edge in (sp.oo, -sp.oo):
         return sp.Integer(0) if edge == sp.oo else sp.Integer(1)
-    return Tail((edge - _OMEGA) * scale)
+    return Tail((edge - FIELD) * scale)
 
 
 def tilted_means(tilts: Iterable[Tilt], leaves: dict[str, Leaf], scribe: Scribe) -> list[str]:
-    """What angle brackets of named functions are: the measure of one site, then each function, label by label."""
+    """What angle brackets of named functions are: the measure of each site, then each function, label by label."""
     found = [tilt for tilt in tilts if tilt.leaf in leaves]
     equations = []
-    for letter in dict.fromkeys(leaves[tilt.leaf].variable for tilt in found):
-        x = scribe.write(letter)
-        integral = rf"\int d{x}\; f({x})\, e^{{-({x} - \omega)^{{2}}/2V}}"
-        if letter == symbol("w"):
-            integral = rf"\int d{x}\; f({x})\, e^{{\omega {x} + V {x}^{{2}}/2}}"
-        numerator = integral.replace(rf"f({x})", rf"f({x})\, g({x})")
-        equations.append(rf"\left\langle g \right\rangle_{{\omega, V}} = \frac{{{numerator}}}{{{integral}}}")
+    for tag in dict.fromkeys(tilt.leaf for tilt in found):
+        equations += _measure(leaves[tag], scribe)
     for tilt in found:
         leaf = leaves[tilt.leaf]
         given = rf" \quad (y = {scribe.write(leaf.label)})" if leaf.label != 0 else ""
         name = rf"\text{{{tilt.name.replace('_', ' ')}}}({scribe.write(leaf.variable)})"
         equations.append(f"{name} = {scribe.write(tilt.function)}{given}")
     return equations
+
+
+def _measure(leaf: Leaf, scribe: Scribe) -> list[str]:
+    """The mean of a function g in the measure of one site, and the weight that it is taken with."""
+    x, field, variance = (scribe.write(s) for s in (leaf.variable, FIELD, VARIANCE))
+    given = "" if leaf.label.is_number else f", {scribe.write(leaf.label)}"
+    name = rf"\left\langle g \right\rangle^{{\text{{{_words(leaf)}}}}}_{{{field}, {variance}{given}}}"
+    if leaf.kind == "discrete":
+        return [rf"{name} = \frac{{{' + '.join(_values(leaf, scribe, 'g'))}}}{{{' + '.join(_values(leaf, scribe))}}}"]
+    weight = rf"f_{{\text{{{_words(leaf)}}}}}({x})"
+    integral = rf"\int d{x}\; {weight}\, {_pull(leaf, scribe)}"
+    mean = rf"{name} = \frac{{\int d{x}\; g({x})\, {weight}\, {_pull(leaf, scribe)}}}{{{integral}}}"
+    return [mean, f"{weight} = {scribe.write(_weight(leaf))}"]
+
+
+def _weight(leaf: Leaf) -> sp.Expr:
+    """What a site weighs, besides the Gaussian measure or the pull of its field."""
+    log = log_weight(leaf)
+    if isinstance(log, sp.Piecewise):
+        return sp.Piecewise(*((sp.exp(value), condition) for value, condition in log.args))
+    return sp.exp(log)

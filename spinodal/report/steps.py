@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sympy as sp
 
 from spinodal.report import ground, sites
-from spinodal.report.notation import Scribe, relation, with_mills
+from spinodal.report.declared import formula
+from spinodal.report.jumps import jumping, without_jumps
+from spinodal.report.notation import FIELD, VARIANCE, Scribe, relation, with_mills
+from spinodal.report.terms import plain, terms_of
+from spinodal.spec.ast import names
 from spinodal.spec.names import BLOCK_SIZE
 from spinodal.symbolic.averages import averages_in
 from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import Tilted
+from spinodal.symbolic.ground import Ground
 from spinodal.symbolic.peaks import Peaked
 from spinodal.symbolic.probe import ProbeChannel
-from spinodal.symbolic.symbols import ALPHA
+from spinodal.symbolic.symbols import ALPHA, KAPPA_1, KAPPA_STAR_SQ
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,9 @@ _PART = {name: rf"\phi_{{\mathrm{{{name}}}}}" for name in ("prior", "block", "ou
 def steps_of(derived: Derived, symbols: Mapping[str, str] | None = None) -> list[Step]:
     """The steps, in an author's letters ``{name: LaTeX}`` where they are given."""
     scribe = Scribe(symbols, r"\mu" if derived.ground else BLOCK_SIZE.get(derived.spec.ansatz.scheme, "m"))
-    found = [_notation(derived), _declared(derived, scribe)]
+    scribe.short = derived.shorthand.table
+    scribe.yield_to_author([(d.symbol, d.expression) for d in (*derived.definitions, *derived.shorthand.definitions)])
+    found = [_declared(derived, scribe)]
     if derived.moments is not None:
         found.append(_features(derived, scribe))
     found += [_replicas(derived, scribe), _covariances(derived, scribe)]
@@ -49,28 +57,15 @@ def steps_of(derived: Derived, symbols: Mapping[str, str] | None = None) -> list
     if "replicon" in derived.observables:
         found.append(_stability(derived, scribe))
     found.append(_observables(derived, scribe))
-    return found
+    notation = _notation(derived, "\n".join(text for step in found for text in (step.reason, *step.equations)))
+    return [notation, *found] if notation.equations else found
 
 
 # ---- equations
 
 
-def terms_of(expression: sp.Expr) -> list[sp.Expr]:
-    """The terms of a sum as a reader wants them: averages with factored coefficients after what needs none."""
-    expression = sp.sympify(expression)
-    table = {node: sp.Dummy() for node in averages_in(expression)}
-    flat = expression.xreplace(table)
-    marks = set(table.values())
-    slopes = {node: sp.diff(flat, mark) for node, mark in table.items()}
-    if any(slope.free_symbols & marks for slope in slopes.values()):
-        return list(sp.Add.make_args(expression))
-    rest = sp.expand(flat.xreplace(dict.fromkeys(marks, sp.Integer(0))), deep=False)
-    terms = [term for term in sp.Add.make_args(rest) if term != 0]
-    return [*terms, *(sp.factor(slope) * node for node, slope in slopes.items() if slope != 0)] or [sp.Integer(0)]
-
-
 def _equation(scribe: Scribe, left: str, right: sp.Expr) -> str:
-    return relation(left, [scribe.write(term) for term in terms_of(with_mills(right))])
+    return relation(left, [scribe.write(term) for term in terms_of(with_mills(without_jumps(right)), scribe.short)])
 
 
 def _stationary(scribe: Scribe, left: sp.Expr, right: sp.Expr) -> str:
@@ -78,12 +73,11 @@ def _stationary(scribe: Scribe, left: sp.Expr, right: sp.Expr) -> str:
     table = {node: sp.Dummy() for node in averages_in(right)}
     flat = right.xreplace(table)
     if not left.is_Symbol or sp.Add(*(t for t in sp.Add.make_args(flat) if t == left)) != left:
+        if left in scribe.negated:
+            left, right = -scribe.negated[left], -right
         return _equation(scribe, scribe.write(left), right)
-    factored = sp.factor(sp.together(flat - left))
-    marks = set(table.values())
-    kept = [f for f in sp.Mul.make_args(factored) if f.free_symbols & marks or f.is_Add]
     back = {mark: node for node, mark in table.items()}
-    return _equation(scribe, "0", sp.expand(sp.Mul(*kept)).xreplace(back))
+    return _equation(scribe, "0", (flat - left).xreplace(back))
 
 
 def _with_definitions(scribe: Scribe, equations: list[str]) -> tuple[str, ...]:
@@ -94,60 +88,76 @@ def _with_definitions(scribe: Scribe, equations: list[str]) -> tuple[str, ...]:
 # ---- steps
 
 
-def _notation(derived: Derived) -> Step:
-    equations = [
-        r"Dz = \frac{dz}{\sqrt{2\pi}}\, e^{-z^2/2}, \qquad H(x) = \int_x^\infty Dz, \qquad "
-        r"\operatorname{Mills}(x) = -\frac{d}{dx}\log H(x) = \frac{e^{-x^2/2}}{\sqrt{2\pi}\, H(x)}"
-    ]
-    equations.append(
-        r"\Theta(x) = \tfrac{1}{2}(1 + \operatorname{sign} x), \qquad "
-        r"(\log Z)'(\omega; V) = \frac{\partial}{\partial\omega} \log Z(\omega; V)"
-    )
-    reason = (
-        "The Gaussian measure, its tail, the inverse Mills ratio and the unit step; primes are derivatives in the field."
-    )
+#: What papers take for granted: the letters that bring it in, and what it is.
+_TAKEN_FOR_GRANTED = (
+    ((r"Dz", r"D\xi"), r"Dz = \frac{dz}{\sqrt{2\pi}}\, e^{-z^2/2}"),
+    ((r"G\!", "G^"), r"G(x) = \frac{e^{-x^2/2}}{\sqrt{2\pi}}"),
+    ((r"H\!", "H^", r"\log H", "Mills"), r"H(x) = \int_x^\infty Dz"),
+    (("Mills",), r"\operatorname{Mills}(x) = -\frac{d}{dx}\log H(x) = \frac{e^{-x^2/2}}{\sqrt{2\pi}\, H(x)}"),
+    ((r"\Theta",), r"\Theta(x) = \tfrac{1}{2}(1 + \operatorname{sign} x)"),
+    (("P_{",), r"P_c(X > x \mid Y > y) = \text{the probability for standard normals } X, Y \text{ of covariance } c"),
+)
+_PRIMES = re.compile(r"\\right\)'|\\prime|\}'")
+
+
+def _notation(derived: Derived, text: str) -> Step:
+    """What stands for itself in the other equations."""
+    equations = [meaning for marks, meaning in _TAKEN_FOR_GRANTED if any(mark in text for mark in marks)]
+    reason = "What papers take for granted"
+    if _PRIMES.search(text):
+        reason += "; primes are derivatives in the first argument, the field"
     if any(isinstance(channel, ProbeChannel) for channel in derived.channels):
-        reason += " A tilde marks the reference."
-    return Step("Notation", reason, tuple(equations))
+        reason += "; a tilde marks the reference"
+    return Step("Notation", f"{reason}.", tuple(equations))
 
 
 def _declared(derived: Derived, scribe: Scribe) -> Step:
     spec = derived.spec
     parts = [f"student weights: {spec.student.weights.kind}"]
     if spec.student.activation is not None:
-        parts.append(f"random features sigma(x) = {spec.student.activation.text}")
+        parts.append(rf"random features with $\sigma(x) = {formula(spec.student.activation.root, scribe)}$")
     if spec.teacher is not None:
-        parts.append(f"teacher weights: {spec.teacher.weights.kind}, label y = {spec.teacher.label.text}")
+        label = f"label $y = {formula(spec.teacher.label.root, scribe)}$"
+        if "noise" in names(spec.teacher.label.root):
+            label += " with standard normal noise"
+        if spec.teacher.flip_probability is not None:
+            label += f", flipped with probability ${formula(spec.teacher.flip_probability.root, scribe)}$"
+        parts.append(f"teacher weights: {spec.teacher.weights.kind}, {label}")
     else:
-        parts.append("labels +1 and -1 at random")
+        parts.append("labels $+1$ and $-1$ at random")
     if spec.ansatz.scheme == "bayes-optimal":
         parts.append("loss: minus the log-likelihood of the teacher's labels")
     elif spec.loss.constraint is not None:
-        parts.append(f"constraint {spec.loss.constraint.text}")
+        parts.append(f"constraint ${formula(spec.loss.constraint.root, scribe)}$")
     elif spec.loss.energy is not None:
-        temperature = spec.loss.temperature.text if spec.loss.temperature else "1"
-        parts.append(f"energy {spec.loss.energy.text} at temperature {temperature}")
+        temperature = formula(spec.loss.temperature.root, scribe) if spec.loss.temperature else "1"
+        parts.append(f"energy ${formula(spec.loss.energy.root, scribe)}$ at temperature ${temperature}$")
+        if spec.loss.regularization is not None:
+            parts.append(f"regularization ${formula(spec.loss.regularization.root, scribe)}$")
+    labels = dict.fromkeys(sites.label_of(leaf, scribe) for leaf in derived.leaves.values())
+    equations = [label for label in labels if label is not None]
     if derived.ground:
         channels = [channel for channel in derived.channels if isinstance(channel, Channel)]
         tags = dict.fromkeys(branch.student for channel in channels for branch in channel.branches)
-        states = tuple(ground.ground_state(derived.leaves[tag], scribe) for tag in tags)
-        return Step("The model", f"{'; '.join(parts)}. {ground.MODEL}", states)
-    equations = tuple(sites.partition_function(leaf, scribe) for leaf in derived.leaves.values())
-    return Step("The model", "; ".join(parts) + ". Single-site partition functions:", equations)
+        equations += [ground.ground_state(derived.leaves[tag], scribe) for tag in tags]
+        return Step("The model", f"{'; '.join(parts)}. {ground.MODEL}", tuple(equations))
+    equations += [sites.partition_function(leaf, scribe) for leaf in derived.leaves.values()]
+    return Step("The model", "; ".join(parts) + ". Single-site partition functions:", tuple(equations))
 
 
 def _features(derived: Derived, scribe: Scribe) -> Step:
     moments = derived.moments
     assert moments is not None
+    linear, nonlinear, removed = (scribe.write(x) for x in (KAPPA_1, KAPPA_STAR_SQ, KAPPA_1**2))
     return Step(
         "Random features",
         "Gaussian equivalence keeps two moments of the centred activation "
         f"({moments.method}); the random matrix is then integrated out exactly.",
         (
-            _equation(scribe, r"\kappa_1 = \mathbb{E}\, x\,\sigma(x)", moments.linear),
+            _equation(scribe, rf"{linear} = \mathbb{{E}}\, x\,\sigma(x)", moments.linear),
             _equation(
                 scribe,
-                r"\kappa_\star^2 = \mathbb{E}\,\sigma^2 - (\mathbb{E}\,\sigma)^2 - \kappa_1^2",
+                rf"{nonlinear} = \mathbb{{E}}\,\sigma^2 - (\mathbb{{E}}\,\sigma)^2 - {removed}",
                 moments.nonlinear,
             ),
         ),
@@ -167,7 +177,7 @@ _TREES = {
 
 def _replicas(derived: Derived, scribe: Scribe) -> Step:
     spec = derived.spec
-    names = [symbol(name) for name in derived.order_parameters]
+    unknowns = [symbol(name) for name in derived.order_parameters]
     reason = f"{_TREES.get(spec.ansatz.scheme, '')} Overlaps are introduced with their conjugates (hats):"
     if spec.ansatz.scheme == "real-replicas" and spec.ansatz.replicas in ("inf", None):
         reason = (
@@ -181,18 +191,28 @@ def _replicas(derived: Derived, scribe: Scribe) -> Step:
         reason = f"{ground.REPLICAS} {reason}"
     elif "q_d" in derived.fixed:
         reason = f"{reason[:-1]}; the self-overlap is fixed by the prior:"
-    equations = [r",\;".join(scribe.write(x) for x in names)]
+    equations = [r",\;".join(scribe.write(-scribe.negated[x] if x in scribe.negated else x) for x in unknowns)]
     equations += [_equation(scribe, scribe.write(symbol(k)), v) for k, v in derived.fixed.items()]
     return Step("Replicas", reason, tuple(equations))
 
 
 def _covariances(derived: Derived, scribe: Scribe) -> Step:
-    equations = [
-        _equation(scribe, scribe.write(d.symbol), sp.sympify(d.expression).doit(deep=True))
-        for d in derived.definitions
-        if not str(d.symbol).startswith("_kappa")
-    ]
-    return Step("Field covariances", "What the channels see of the overlaps.", tuple(equations))
+    reason = "What the channels see of the overlaps."
+    equations = []
+    for d in (*derived.definitions, *derived.shorthand.definitions):
+        if str(d.symbol).startswith("_kappa"):
+            continue
+        if d.solves is not None:
+            reason += (
+                " A self-overlap that is fixed is imposed by a multiplier, the tilt of the prior: a quadratic equation."
+            )
+            equations.append(_equation(scribe, scribe.write(d.solves[0]), d.solves[1]))
+        terms = terms_of(sp.sympify(d.expression).doit(deep=True))
+        equation = relation(scribe.write(d.symbol), [scribe.write(term) for term in terms])
+        left, _, right = equation.partition(" = ")
+        if left != right:  # an author may call both by one letter
+            equations.append(equation)
+    return Step("Field covariances", reason, tuple(equations))
 
 
 def _part(channel: Channel | ProbeChannel, title: str, name: str, value: sp.Expr, scribe: Scribe) -> Step:
@@ -203,7 +223,9 @@ def _part(channel: Channel | ProbeChannel, title: str, name: str, value: sp.Expr
         reason = _copies(channel)
     if name == "prior":
         reason += " With the pairing of the weights' overlaps and their conjugates:"
-    equations = [_equation(scribe, _PART[name], value)]
+    with scribe.spelled():
+        equations = [_equation(scribe, _PART[name], value)]
+    value = plain(value)
     for peaked in sorted(value.atoms(Peaked), key=sp.default_sort_key):
         equations += _maximiser(peaked, value, scribe)
     return Step(title, reason, _with_definitions(scribe, equations))
@@ -241,7 +263,8 @@ def _free_entropy(derived: Derived, scribe: Scribe) -> Step:
     prior, block, output = (_PART[name] for name in ("prior", "block", "output"))
     inputs = "" if derived.parts.block == 0 else rf" + {scribe.write(derived.parts.inputs_per_weight)}\, {block}"
     parts = rf"\phi = {prior}{inputs} + {scribe.write(ALPHA)}\, {output}"
-    equations = [parts, _equation(scribe, r"\phi", derived.free_entropy)]
+    with scribe.spelled():
+        equations = [parts, _equation(scribe, r"\phi", derived.free_entropy)]
     reason = "The sum of its parts, of which there are D/N and P/N per weight, as n goes to 0."
     if derived.ground:
         reason += f" {ground.ENTROPY}"
@@ -250,7 +273,7 @@ def _free_entropy(derived: Derived, scribe: Scribe) -> Step:
 
 def _saddle_point(derived: Derived, scribe: Scribe) -> Step:
     reason = (
-        "phi is stationary in every order parameter; derivatives of Gaussian averages by Price's theorem and the heat "
+        r"$\phi$ is stationary in every order parameter; derivatives of Gaussian averages by Price's theorem and the heat "
         "equation of the partition functions, so that no square root of an overlap is differentiated."
     )
     if derived.ground:
@@ -264,7 +287,13 @@ def _saddle_point(derived: Derived, scribe: Scribe) -> Step:
 
 
 def _stability(derived: Derived, scribe: Scribe) -> Step:
-    equations = [_equation(scribe, r"\mathrm{replicon}", derived.observables["replicon"])]
+    replicon = derived.observables["replicon"]
+    equations = [_equation(scribe, r"\mathrm{replicon}", replicon)]
+    for site in jumping(replicon, derived.leaves):
+        slope = scribe.write(Ground(site.which, sp.Integer(1), site.tag, FIELD, VARIANCE, site.label))
+        equations.append(
+            rf"\mathrm{{replicon}} = -\infty \quad \text{{where }} {slope} \text{{ jumps at a field that occurs}}"
+        )
     reason = (
         "One more level of replicas with zero row sums is inserted; the determinant of the second variation, "
         "conjugates eliminated. Negative: unstable (de Almeida-Thouless)."
