@@ -19,9 +19,14 @@ QUANTITIES = {
 LEFT_OUT = ("Notation", "The model", "Saddle-point equations", "Stability", "Observables")
 
 
+#: Letters of parameters whose names are none.
+LETTERS = r"% spinodal-symbols: \lambda = lam"
+
+
 def claims_of(spec: str | Path, ansatz: str | None = None) -> str:
     """The derivation as LaTeX, with a claim before every part of the free entropy."""
     lines = [r"\documentclass{article}", r"\begin{document}"]
+    lines += [LETTERS] if "lam" in spinodal.load(spec, ansatz=ansatz).spec.parameter_names() else []
     for step in spinodal.load(spec, ansatz=ansatz).derive().steps:
         if step.title in LEFT_OUT:
             continue

@@ -15,6 +15,7 @@ from printed import outcomes_of
 import spinodal
 from spinodal.checks import Check
 from spinodal.report import author_symbols
+from spinodal.report.document import _text
 from spinodal.spec import SpecError, shipped_models
 from spinodal.verify import Status
 from spinodal.verify.results import Outcome
@@ -158,7 +159,9 @@ def assert_parts_verify(outcomes: dict[str, Outcome], *, block: bool) -> None:
         ("binary-perceptron", "franz-parisi"),
     ],
 )
-def test_printed_parts_of_a_free_entropy_are_what_verify_takes_them_for(name: str, ansatz: str | None, tmp_path: Path) -> None:
+def test_printed_parts_of_a_free_entropy_are_what_verify_takes_them_for(
+    name: str, ansatz: str | None, tmp_path: Path
+) -> None:
     assert_parts_verify(outcomes_of(name, tmp_path, ansatz), block="features" in name)
 
 
@@ -192,3 +195,133 @@ def test_a_derivation_that_fails_its_own_check_says_so_first(monkeypatch: pytest
     for text in (derivation.to_markdown(), derivation.to_latex()):
         assert "fails its own check (the limit)" in text
         assert text.index("Not to be relied on") < text.index("Notation")
+
+
+def equations_of(text: str) -> list[str]:
+    """The equations of a derivation in Markdown, without their numbers."""
+    return [re.sub(r" \\tag\{\d+\}", "", e) for e in re.findall(r"\$\$\n(.*?)\n\$\$", text, re.S)]
+
+
+def equation(text: str, left: str) -> str:
+    """The last equation with a left side."""
+    return [e for e in equations_of(text) if e.startswith(rf"{left} =") or e.startswith(rf"\begin{{aligned}} {left} &=")][-1]
+
+
+GROUND: dict[str, Any] = {
+    "weights": "unconstrained",
+    "teacher": {"weights": "gaussian", "label": "sign(u)"},
+    "alpha": 1.5,
+    "lam": 0.2,
+}
+
+
+def ground_text(energy: str) -> str:
+    """The derivation of a ground state of an energy."""
+    loss = {"energy": energy, "temperature": 0, "regularization": "lam*w**2/2"}
+    return declare("ground", loss=loss, **GROUND).derive().to_markdown()
+
+
+def test_convex_energies_have_no_jumps_to_speak_of() -> None:
+    for energy in ("log(1 + exp(-y*h))", "max(0, 1 - y*h)", "max(0, 1 - y*h)**2 + abs(h)"):
+        text = ground_text(energy)
+        assert r"\infty" not in equation(text, r"\mathrm{replicon}"), energy
+        assert "jumps at a field" not in text
+        assert "omega_" not in text
+
+
+def test_what_a_jump_does_to_the_replicon_is_said_in_words() -> None:
+    text = ground_text("step(-y*h)")
+    assert r"\mathrm{replicon} = -\infty \quad \text{where }" in text
+    assert r"\ne 0" not in text
+    assert r"\sum" not in text
+
+
+def test_every_function_is_defined_where_it_is_used() -> None:
+    smeared = declare("smeared", teacher={"weights": "gaussian", "label": "sign(u)"}, alpha=0.5, kappa=0.0)
+    for text in (smeared.derive().to_markdown(), ground_text("log(1 + exp(-y*h))"), ground_text("(y - h)**2")):
+        body = " ".join(equations_of(text))
+        for mark, left in (
+            (r"G\!", "G(x) ="),
+            (r"H\!", "H(x) ="),
+            (r"\Theta\!", r"\Theta(x) ="),
+            (r"h^\star", "at } h = h^\\star"),
+        ):
+            assert (mark not in body) or left in body, mark
+        assert r"1 \mid" not in body, "a label that the name tells"
+        assert "P\\left(" not in body
+
+
+def test_a_real_label_is_defined_and_its_averages_are_carried_out() -> None:
+    ridge = declare("ridge", **RIDGE, loss={**SQUARED, "temperature": 0}).derive().to_markdown()
+    assert any(e.startswith(r"y = ") and r"\xi \sim \mathcal{N}(0, 1)" in e for e in equations_of(ridge))
+    assert r"\int" not in " ".join(equations_of(ridge))
+    assert (
+        equation(ridge, r"\hat q")
+        == r"\hat q = \frac{\alpha \left(1 + \Delta + Q - 2 M\right)}{\left(1 + \delta Q\right)^{2}}"
+    )
+    absolute = declare("robust", **RIDGE, loss={"energy": "abs(y - h)", "temperature": 0.5, "regularization": "lam*w**2/2"})
+    assert r"\xi \sim \mathcal{N}(0, 1)" in absolute.derive().to_markdown()
+
+
+def test_means_in_two_measures_have_two_notations() -> None:
+    loss = {"energy": "step(-y*h)", "temperature": 0.5}
+    text = declare("errors", loss=loss, scheme="1rsb", ansatz={"m": 0.5}, alpha=1.0).derive().to_markdown()
+    lefts = [e.split(" = ")[0] for e in equations_of(text) if e.startswith((r"\langle", r"\left\langle"))]
+    assert len(lefts) == len(set(lefts)) >= 2
+    assert any(r"\rangle^{\text{" in left for left in lefts)
+
+
+def test_equations_are_as_short_as_papers_write_them() -> None:
+    spherical = spinodal.load("spherical-perceptron").derive().to_markdown()
+    assert equation(spherical, "q") == r"q = \frac{\hat q}{\left(1 - \hat v\right)^{2}}"
+    assert "1 = " in spherical, "the equation that the multiplier solves"
+    bayes = spinodal.load("binary-teacher-student", ansatz="bayes-optimal").derive().to_markdown()
+    assert r"\frac{Q}{\sqrt{Q}}" not in bayes
+    assert r"\log H\!\left(- \frac{h}{\sqrt{V}}\right) H" not in bayes, "a logarithm comes last"
+    sparse = {"values": [-1, 0, 1], "probabilities": ["rho/2", "1-rho", "rho/2"]}
+    assert r"\rho\, 1" not in declare("sparse", weights=sparse, alpha=0.5, rho=0.5, kappa=0.0).derive().to_markdown()
+
+
+@pytest.mark.parametrize(("name", "ansatz"), [("spherical-perceptron", "1rsb"), ("random-features-binary", "real-replicas")])
+def test_equations_of_broken_symmetry_fit_on_a_few_lines(name: str, ansatz: str) -> None:
+    text = spinodal.load(name, ansatz=ansatz).derive().to_markdown()
+    for line in equations_of(text):
+        for row in line.split(r"\\ &"):
+            widest = max([len(part) for part in re.findall(r"\\frac\{([^\\]|\\[^i])*\}", row)], default=0)
+            assert widest < 250, row
+            assert row.count("+") + row.count(" - ") < 25, row
+
+
+def test_what_is_declared_is_typeset() -> None:
+    teacher = {"weights": "binary", "label": "sign(u + sqrt(Delta)*noise)", "flip_probability": "eta"}
+    derivation = declare("noisy", teacher=teacher, alpha=0.5, kappa=0.0, Delta=0.3, eta=0.1).derive()
+    text = derivation.to_markdown()
+    assert r"constraint $y\, h \geq \kappa$" in text
+    assert r"flipped with probability $\eta$" in text
+    assert "y*h" not in text
+    assert r"$y\, h \geq \kappa$" in derivation.to_latex()
+    assert r"\mathrm{lam}" not in ground_text("log(1 + exp(-y*h))")
+
+
+def test_letters_that_are_not_ascii_are_kept() -> None:
+    text = spinodal.load("binary-teacher-student").derive().to_latex()
+    assert r"Gy\"{o}rgyi" in text
+    assert text.isascii()
+    assert (
+        _text("Erdős, Mézard, Łukasz, α_1 & 50%: $a_b$") == r"Erd\H{o}s, M\'{e}zard, \L{}ukasz, $\alpha$\_1 \& 50\%: $a_b$"
+    )
+    assert _text("a $ b") == r"a \$ b"
+
+
+def test_authors_letters_of_squares_and_of_minus_an_order_parameter() -> None:
+    features = spinodal.load("random-features-binary").derive()
+    text = features.to_markdown(author_symbols(r"\mu_\star = kappa_star, \mu_1 = kappa_1, Q = q"))
+    assert r"\mu_\star^2 = \mathbb{E}\,\sigma^2" in text
+    assert r"\kappa_" not in text
+    assert any(e.startswith(r"\mathcal{Q} = \mu_\star^2 Q") for e in equations_of(text)), "Q is taken"
+    loss = {"energy": "log(1 + exp(-y*h))", "temperature": 0, "regularization": "lam*w**2/2"}
+    ground = declare("ground", loss=loss, **GROUND).derive().to_markdown(author_symbols(r"\hat V = -dq_hat, V = dq, Q = q"))
+    assert equation(ground, r"\hat V")
+    assert r"\delta \hat q" not in " ".join(equations_of(ground))
+    assert r"\Lambda_{\text{weight}}(\omega; V)" not in ground, "V is the author's"
+    assert "Q = Q" not in ground
