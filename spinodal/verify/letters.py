@@ -217,11 +217,18 @@ def _is_relabelling(statement: Statement) -> bool:
 
 
 def _definition(key: str, statement: Statement, arguments: tuple[str, ...] | None, declared: Declared) -> Definition:
+    """What a statement defines; of several sides, as a meaning and its value, the first that can be read."""
     own = replace(declared, symbols=declared.symbols | frozenset(arguments or ()))
-    try:
-        body = statement.parse(1, own)
+    unread: UnreadableError | None = None
+    for side in range(1, len(statement.sides)):
+        try:
+            body = statement.parse(side, own)
+        except UnreadableError as error:
+            unread = unread or error
+            continue
         if statement.header() is None:  # of the square: letters are positive where nothing else is said
             body = fn("sqrt", body)
         return Definition(key, arguments, body, offset=statement.start)
-    except UnreadableError as error:
-        return Definition(key, arguments, None, error.reason, error.offset if error.offset is not None else statement.start)
+    assert unread is not None
+    place = unread.offset if unread.offset is not None else statement.start
+    return Definition(key, arguments, None, unread.reason, place)
