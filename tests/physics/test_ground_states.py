@@ -264,7 +264,7 @@ def test_derivation_of_a_ground_state_shows_its_steps_and_checks_itself() -> Non
         features={"map": "random", "activation": "sign(x)"}, teacher={"weights": "gaussian", "label": "sign(u)"},
     ).derive()  # fmt: skip
     text = derivation.to_markdown()
-    assert r"\max_{h}\left[- \max\left(0, 1 - h\right)- \frac{(h - \omega)^2}{2 V}\right]" in text
+    assert r"\max_{h}\left[- \max\left(0, 1 - h\right) - \frac{(h - \omega)^2}{2 V}\right]" in text
     assert "minus the energy of the ground state" in text
     made = {check.name: check for check in derivation.checks}
     assert all(check.passed for check in made.values() if check.made)
