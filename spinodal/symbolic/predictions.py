@@ -59,13 +59,13 @@ def bayes_prediction(
         at: generic parameter values.
     """
     rule = label.subs({U: H, NOISE: 0})
+    if flip is not None:  # where most labels are flipped, the best answer is the opposite of the rule
+        kept = 1 - 2 * flip
+        record(H, (), (kept,), at)
+        if float(sp.N(kept.subs(at))) < 0.0:
+            rule = -rule
     if isinstance(law, DiscreteLabels) and law.is_binary and isinstance(rule, sp.sign):
         rule = rule.args[0]
-        if flip is not None:  # where most labels are flipped, the best answer is the opposite of the rule
-            kept = 1 - 2 * flip
-            record(H, (), (kept,), at)
-            if float(sp.N(kept.subs(at))) < 0.0:
-                rule = -rule
         if _is_positive_multiple_of_field(rule, at):
             return FIELD
     return _with_edges(rule, at)

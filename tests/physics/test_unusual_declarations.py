@@ -1,0 +1,85 @@
+"""Declarations at the edge of what has a theory: each against a model that says the same, or refused with its reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from declared import declare
+
+from spinodal import Model, SpecError
+
+POINT = {"alpha": 0.6, "kappa": -0.3, "T": 0.5}
+
+
+def taught(constraint: str = "y*h >= 0", **teacher: Any) -> Model:
+    return declare(
+        "unusual", weights="gaussian", teacher={"weights": "gaussian", "label": "sign(u)", **teacher},
+        loss={"constraint": constraint}, **POINT,
+    )  # fmt: skip
+
+
+def bayes(label: str = "sign(u)", **teacher: Any) -> Model:
+    return declare(
+        "unusual", weights="gaussian", teacher={"weights": "gaussian", "label": label, **teacher},
+        loss={"constraint": "y*h >= 0"}, scheme="bayes-optimal", **POINT,
+    )  # fmt: skip
+
+
+def phi(model: Model) -> float:
+    return float(model.solve().free_entropy)
+
+
+def test_labels_that_are_never_or_always_flipped_are_the_rule_or_its_opposite() -> None:
+    assert phi(taught(flip_probability=0)) == pytest.approx(phi(taught()), abs=1e-12)
+    assert phi(taught(flip_probability=1)) == pytest.approx(phi(taught(label="sign(-u)")), abs=1e-12)
+
+
+def test_a_bayes_optimal_student_answers_the_opposite_where_most_labels_are_flipped() -> None:
+    few, most = bayes(flip_probability=0.2).solve(), bayes("sign(-u)", flip_probability=0.8).solve()
+    for name in ("training_error", "generalization_error", "generalization_error_barycentre"):
+        assert most[name] == pytest.approx(few[name], abs=1e-10)
+    assert most["training_error"] == pytest.approx(0.2, abs=1e-10)
+
+
+def test_a_loss_that_does_not_read_the_label_has_no_errors() -> None:
+    state = declare("unusual", weights="spherical", loss={"constraint": "h > 0.3 or h < -0.9"}, **POINT).solve()
+    assert not {"training_error", "generalization_error"} & set(state.states[0].observables)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "same"),
+    [
+        ("y*exp(h) >= kappa", "y > 0 or h <= log(0.3)"),
+        ("y*relu(h) >= kappa", "y > 0 or h <= 0.3"),
+        ("y*erf(h) >= kappa", "y*h >= -0.27246271472675435"),  # erf of it is -0.3
+    ],
+)
+def test_constraints_that_bind_for_one_label_or_need_an_inverse_agree_with_plain_ones(constraint: str, same: str) -> None:
+    assert phi(taught(constraint)) == pytest.approx(phi(taught(same)), abs=1e-9)
+
+
+def test_an_energy_that_falls_to_minus_infinity_at_a_pole_is_refused() -> None:
+    model = declare("unusual", weights="spherical", loss={"energy": "1/h", "temperature": "T"}, **POINT)
+    with pytest.raises(SpecError, match="falls to minus infinity at h = 0"):
+        model.solver()
+    bounded = declare("unusual", weights="spherical", loss={"energy": "1/h**2", "temperature": "T"}, **POINT)
+    assert bounded.solve().states[0].converged
+
+
+def test_observables_that_divide_by_zero_are_refused_where_they_stand() -> None:
+    import spinodal
+
+    model = spinodal.load("binary-perceptron", overrides={"observables.z": "1/(q-q)"})
+    with pytest.raises(SpecError, match="division by zero"):
+        model.solver()
+
+
+def test_empty_batches_and_starts_that_are_no_overlaps_are_refused() -> None:
+    import spinodal
+
+    model = spinodal.load("binary-perceptron")
+    with pytest.raises(SpecError, match="an array of values is empty"):
+        model.solve(alpha=[])
+    with pytest.raises(SpecError, match="q: 2 is no overlap"):
+        model.solve(start={"q": 2.0})
