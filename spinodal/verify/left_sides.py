@@ -16,11 +16,10 @@ from spinodal.spec.types import Loss
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
-from spinodal.verify.grammar.parser import Parser
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.letters import Letters, formula_tree
 from spinodal.verify.meaning import used_names
-from spinodal.verify.statements import Statement, Superscripted, parsed
+from spinodal.verify.statements import Statement, parsed, symbol_at
 from spinodal.verify.symbols import plain
 from spinodal.verify.tree import Node, free_symbols, mul, neg, num, sym
 
@@ -116,7 +115,7 @@ class LeftSides:
     def _declared(self, tokens: Sequence[Token]) -> Declared:
         declared = self.letters.declared
         functions = frozenset(key for key in declared.functions if key.split("_")[0] not in _ENTROPIES | _ENERGIES)
-        key = _symbol_at([*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)], 0)[0]
+        key = symbol_at([*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)], 0)[0]
         mark = key.partition("^")[2] if key is not None else ""
         # a superscript of words is part of a name (S^RS); e^S and phi^m are powers
         named = {key} if key is not None and mark and key[0] != "e" and self.letters.meaning.name_of(mark) is None else set()
@@ -203,7 +202,7 @@ class LeftSides:
         index = 0
         padded = [*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)] if tokens else []
         while index < len(tokens):
-            key, width = _symbol_at(padded, index)
+            key, width = symbol_at(padded, index)
             found += tokens[index : index + width]
             index += width
             if key is None or self.letters.meaning.name_of(key) is not None or key == "e":
@@ -231,18 +230,6 @@ def _placed(tree: Node, start: int, end: int) -> Node:
     return replace(tree, args=tuple(_placed(a, start, end) for a in tree.args), start=start, end=end)
 
 
-def _symbol_at(tokens: Sequence[Token], index: int) -> tuple[str | None, int]:
-    token = tokens[index]
-    if token.kind not in ("letter", "command"):
-        return None, 1
-    parser = Parser(tokens[index:], Declared(Superscripted()))
-    try:
-        key = parser.symbol_key()
-    except UnreadableError:
-        return None, 1
-    return key, max(1, parser.next)
-
-
 def _closing(tokens: Sequence[Token], index: int) -> int | None:
     """The index of the bracket that closes the one at a place, if one opens there."""
     if index >= len(tokens) or tokens[index].kind != "mark" or tokens[index].text not in _OPENING:
@@ -263,7 +250,7 @@ def _is_list_of_symbols(tokens: Sequence[Token]) -> bool:
         if not expected and token.kind == "mark" and token.text in (",", ";", "|"):
             expected, index = True, index + 1
             continue
-        key, width = _symbol_at([*tokens, Token("end", "", token.end, token.end)], index)
+        key, width = symbol_at([*tokens, Token("end", "", token.end, token.end)], index)
         if key is None or not expected:
             return False
         expected, index = False, index + width
@@ -288,7 +275,7 @@ def _with_log_volume(tokens: list[Token]) -> list[Token]:
         if token.kind not in ("command", "word") or token.text != "log" or at + 1 >= len(tokens):
             continue
         padded = [*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)]
-        key, width = _symbol_at(padded, at + 1)
+        key, width = symbol_at(padded, at + 1)
         if key is None or key.partition("_")[0].partition("^")[0].partition("@")[0] not in _VOLUMES:
             continue
         stop = at + 1 + width

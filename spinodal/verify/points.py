@@ -13,12 +13,10 @@ import numpy as np
 
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
-from spinodal.verify.grammar.cursor import Declared
-from spinodal.verify.grammar.parser import Parser
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.letters import Letters
 from spinodal.verify.meaning import used_names
-from spinodal.verify.statements import Statement, Superscripted, parsed, split, symbol_alone
+from spinodal.verify.statements import Statement, parsed, split, symbol_alone, symbol_at
 from spinodal.verify.symbols import default_name
 from spinodal.verify.tree import Node, free_symbols, sym
 
@@ -110,7 +108,7 @@ class PointReader:
         names: dict[str, str] = {}
         index = 0
         while index < len(tokens):
-            key, width = self._symbol_at(tokens, index)
+            key, width = symbol_at(tokens, index)
             name = self.name_at_point(key) if key else None
             plain = self._letters.meaning.name_of(key) if key and name is None else None
             after = index + width
@@ -142,16 +140,6 @@ class PointReader:
                 found.append(Token("word", word, tokens[index].start, tokens[index + width - 1].end))
             index = after
         return found, names
-
-    def _symbol_at(self, tokens: list[Token], index: int) -> tuple[str | None, int]:
-        if tokens[index].kind not in ("letter", "command"):
-            return None, 1
-        parser = Parser(tokens[index:], Declared(Superscripted()))
-        try:
-            key = parser.symbol_key()
-        except UnreadableError:
-            return None, 1
-        return key, max(1, parser.next)
 
     def _bracket(self, tokens: list[Token], index: int) -> tuple[list[Token], int] | None:
         """What stands in the bracket that opens here, and the place after it; also ``|_{..}``."""

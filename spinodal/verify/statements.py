@@ -281,3 +281,16 @@ def _chunks(tokens: Sequence[Token]) -> list[tuple[str, list[Token]]]:
         elif token.kind != "row":
             chunks[-1][1].append(token)
     return chunks
+
+
+def symbol_at(tokens: Sequence[Token], index: int) -> tuple[str | None, int]:
+    """The key of the symbol that begins at a place (None if none does), and how many tokens it takes."""
+    token = tokens[index]
+    if token.kind not in ("letter", "command"):
+        return None, 1
+    parser = Parser(tokens[index:], Declared(Superscripted()))
+    try:
+        key = parser.symbol_key()
+    except UnreadableError:
+        return None, 1
+    return key, max(1, parser.next)
