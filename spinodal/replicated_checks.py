@@ -110,8 +110,9 @@ def fields_of(branch: Branch, teacher: float, variance: float, z: Array, table: 
         z: standard normal nodes, [n].
         table: the state.
     """
-    spread = variance + teacher**2 * number(branch.smeared, table)
-    return np.asarray(teacher * number(branch.mean_slope, table) + np.sqrt(spread) * z)
+    m = sp.Float(teacher)
+    spread = number(branch.covariance(sp.Float(variance), m, m), table)
+    return np.asarray(number(branch.mean(m), table) + np.sqrt(spread) * z)
 
 
 def with_definitions(derived: Derived, point: dict[sp.Symbol, sp.Float]) -> dict[sp.Symbol, sp.Float] | None:

@@ -20,11 +20,15 @@ from spinodal.symbolic.averages import Average, Evaluated, Measure, averages_in,
 from spinodal.symbolic.channel import Ratio
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import generic_values, kinks, symbol, to_sympy
-from spinodal.symbolic.functions import Primitive
+from spinodal.symbolic.functions import Primitive, Tail
 from spinodal.symbolic.ground import Ground
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.stabilities import STABILITY
 
+#: A sigmoid of larger slope is not resolved by the even nodes of a standard normal variable.
+_STEEP = 2.5
+#: Arguments of a sigmoid at which panels around it end: three times further each, to where it is constant.
+_AROUND_SIGMOID = tuple(sp.Integer(k) for k in (-18, -6, -2, 0, 2, 6, 18))
 #: Derivatives of this order of a numerical partition function are available; higher ones fall back to differences.
 HIGHEST_ORDER = 4
 
@@ -213,18 +217,24 @@ class _Context:
             groups.setdefault(peak_group(node) or node.measure, []).append((mark, node))
         found: list[Kernel | PeakKernel | GroundKernel] = []
         for index, (key, nodes) in enumerate(groups.items(), start):
+            averaged = [*_moments(key), *(node.integrand if isinstance(node, Average) else node for _, node in nodes)]
+            splits = {v: self._planted_splits(v, averaged) for v, _ in key.planted}
             if isinstance(key, PeakGroup):
-                splits = {v: self._planted_splits(v, [n for _, n in nodes]) for v, _ in key.planted}
                 lowered = ground_kernel if isinstance(key.peak, Ground) else peak_kernel
                 found.append(lowered(self, index, key, nodes, splits))
             elif has_blocks(nodes):
-                splits = {v: self._planted_splits(v, [n for _, n in nodes]) for v, _ in key.planted}
                 found.append(ground_blocks_kernel(self, index, key, nodes, splits))
             else:
-                found.append(self._kernel(index, key, [(mark, node.integrand) for mark, node in nodes]))
+                found.append(self._kernel(index, key, [(mark, node.integrand) for mark, node in nodes], splits))
         return found
 
-    def _kernel(self, index: int, measure: Measure, outputs: list[tuple[sp.Symbol, sp.Expr]]) -> Kernel:
+    def _kernel(
+        self,
+        index: int,
+        measure: Measure,
+        outputs: list[tuple[sp.Symbol, sp.Expr]],
+        splits: Mapping[sp.Symbol, tuple[sp.Expr, ...]],
+    ) -> Kernel:
         normals = standard_normals(measure)
         if len(normals) > 1:
             raise NotImplementedError("averages over several standard normals are not lowered yet")
@@ -234,10 +244,7 @@ class _Context:
         expressions = [builder.rewrite(expression) for _, expression in outputs]
         shared, reduced = sp.cse(expressions, symbols=sp.numbered_symbols("_t"), order="none")
         body = [*builder.finished_body(), *(Assign(s, e) for s, e in shared)]
-        planted = tuple(
-            Planted(variable, str(kind), self._planted_splits(variable, [e for _, e in outputs]))
-            for variable, kind in measure.planted
-        )
+        planted = tuple(Planted(variable, str(kind), splits[variable]) for variable, kind in measure.planted)
         bound = {variable for variable, _ in measure.planted}
         produced = {a.target for a in builder.hoisted}
         produced |= {s for item in body for s in targets(item)}
@@ -277,7 +284,26 @@ class _Context:
             for atom in (e, *(a.args[-1] for a in e.atoms(Primitive))):
                 if not atom.has(Average) and atom.has(variable) and atom.has(sp.sign, sp.Abs, sp.Max, sp.Min, sp.Heaviside):
                     found.update(dict.fromkeys(kinks(atom, variable, at)))
+            found.update(dict.fromkeys(_around_sigmoids(e, variable, at)))
         return tuple(found)
+
+
+def _moments(key: Measure | PeakGroup) -> tuple[sp.Expr, ...]:
+    """Means and covariances of fields, which planted variables may move."""
+    return (key.mean, key.variance) if isinstance(key, PeakGroup) else (*key.means, *key.covariance)
+
+
+def _around_sigmoids(expression: sp.Expr, variable: sp.Symbol, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
+    """Where panels end that resolve steep sigmoids of a planted variable, each longer than the one before it."""
+    found = []
+    for sigmoid in sorted(expression.atoms(sp.tanh, sp.erf, sp.erfc, Tail), key=str):
+        line = sigmoid.args[0].as_poly(variable)
+        if line is None or line.degree() != 1:
+            continue
+        slope, offset = line.coeff_monomial(variable), line.coeff_monomial(1)
+        if slope.free_symbols or abs(float(sp.N(slope.subs(at)))) > _STEEP:
+            found += [(distance - offset) / slope for distance in _AROUND_SIGMOID]
+    return found
 
 
 __all__ = ["HIGHEST_ORDER", "Ratio", "lower"]

@@ -33,6 +33,12 @@ def label_of(leaf: Leaf, scribe: Scribe) -> str | None:
     return rf"y = {scribe.write(leaf.label)}, \qquad {normal} \sim \mathcal{{N}}(0, 1)"
 
 
+def difference(leaf: Leaf, scribe: Scribe) -> str:
+    """What the field of a loss stands for that reads a real label only in a difference."""
+    what = scribe.write(leaf.variable - leaf.taken * symbol("y"))
+    return f"the loss reads the difference ${what}$ only, and from here on ${scribe.write(leaf.variable)}$ stands for it"
+
+
 def _words(leaf: Leaf) -> str:
     return leaf.tag.replace("_", " ")
 

@@ -136,6 +136,7 @@ def _declared(derived: Derived, scribe: Scribe) -> Step:
             parts.append(f"regularization ${formula(spec.loss.regularization.root, scribe)}$")
     labels = dict.fromkeys(sites.label_of(leaf, scribe) for leaf in derived.leaves.values())
     equations = [label for label in labels if label is not None]
+    parts += [sites.difference(leaf, scribe) for leaf in derived.leaves.values() if leaf.taken != 0]
     if derived.ground:
         channels = [channel for channel in derived.channels if isinstance(channel, Channel)]
         tags = dict.fromkeys(branch.student for channel in channels for branch in channel.branches)

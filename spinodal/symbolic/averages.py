@@ -147,6 +147,12 @@ def standard_normals(measure: Measure) -> tuple[sp.Symbol, ...]:
     return tuple(sp.Symbol(f"_z{suffix}_{i}", real=True) for i in range(count))
 
 
+def planted_measure(planted: Sequence[tuple[sp.Symbol, sp.Symbol]]) -> Measure:
+    """The measure of planted variables alone."""
+    none = sp.ImmutableDenseMatrix(0, 0, [])
+    return Measure([], [], none, none, planted)
+
+
 def explicit_fields(measure: Measure, normals: Sequence[sp.Symbol]) -> dict[sp.Symbol, sp.Expr]:
     """Each field as ``mean + loading . z``."""
     if not measure.fields:
@@ -158,7 +164,7 @@ def explicit_fields(measure: Measure, normals: Sequence[sp.Symbol]) -> dict[sp.S
 def average(integrand: sp.Expr, measure: Measure) -> sp.Expr:
     """E[integrand], with sums split and factors that do not fluctuate taken out: a canonical linear combination.
 
-    A polynomial in a single unplanted field is integrated exactly.
+    A polynomial in the fields is integrated exactly over them.
     """
     terms = sp.Add.make_args(expand_outside(integrand))
     total: list[sp.Expr] = []
@@ -194,8 +200,9 @@ def _average_term(inside: sp.Expr, measure: Measure) -> sp.Expr:
         return sp.S.One
     if all(c == 0 for c in measure.covariance) and not measure.planted:
         return inside.subs(dict(zip(measure.fields, measure.means, strict=True)))
-    if not measure.planted and inside.is_polynomial(*measure.fields):
-        return _polynomial_average(inside, measure)
+    if measure.fields and inside.is_polynomial(*measure.fields):
+        exact = _polynomial_average(inside, measure)
+        return average(exact, planted_measure(measure.planted)) if measure.planted else exact
     return Average(inside, measure)
 
 

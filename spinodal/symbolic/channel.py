@@ -105,6 +105,9 @@ class Branch:
         planted: planted variables with their distributions (a label that is integrated over, beside a teacher's leaf).
         planted_variance: the variance that the mean removes from the field's per (teacher overlap)^2.
         smeared: for a Gaussian teacher integrated out exactly: variance *added* per (teacher overlap)^2.
+        subtracted: what is taken from the field's mean (the label, of a loss that reads the difference only).
+        correlated: variance added per unit of the teacher overlap (minus twice the label's slope).
+        added: variance added whatever the overlaps are (the label's own).
     """
 
     weight: sp.Expr
@@ -114,6 +117,18 @@ class Branch:
     planted: tuple[tuple[sp.Symbol, sp.Symbol], ...] = ()
     planted_variance: sp.Expr = sp.Integer(0)
     smeared: sp.Expr = sp.Integer(0)
+    subtracted: sp.Expr = sp.Integer(0)
+    correlated: sp.Expr = sp.Integer(0)
+    added: sp.Expr = sp.Integer(0)
+
+    def mean(self, teacher: sp.Expr) -> sp.Expr:
+        """The mean of a field of that covariance with the teacher's, at given planted variables."""
+        return teacher * self.mean_slope - self.subtracted
+
+    def covariance(self, own: sp.Expr, first: sp.Expr, second: sp.Expr) -> sp.Expr:
+        """The covariance of two fields at given planted variables: their own, and each one's with the teacher's."""
+        shared = first * second * (self.smeared - self.planted_variance)
+        return own + shared + self.correlated * (first + second) / 2 + self.added
 
 
 @dataclass(frozen=True)
@@ -221,9 +236,8 @@ class Channel:
                 branch.planted,
             )
             return weight * inner, measure
-        mean = m * branch.mean_slope
-        spread = overlap - m**2 * branch.planted_variance + m**2 * branch.smeared
-        measure = Measure([omega], [mean], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]), branch.planted)
+        spread = branch.covariance(overlap, m, m)
+        measure = Measure([omega], [branch.mean(m)], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]), branch.planted)
         return inner, measure
 
     @cached_property

@@ -7,7 +7,7 @@ from itertools import pairwise
 import sympy as sp
 
 from spinodal.symbolic.action import P_D_HAT, Action
-from spinodal.symbolic.averages import Measure, average
+from spinodal.symbolic.averages import average, planted_measure
 from spinodal.symbolic.channel import Ratio, Root
 from spinodal.symbolic.derivation import Condition, Definition
 from spinodal.symbolic.replicas import hierarchical, nested_copies
@@ -33,8 +33,7 @@ def definitions_of(action: Action) -> tuple[Definition, ...]:
     moments, teacher, structure = action.given.moments, action.given.spec.teacher, action.structure
     if teacher is not None and teacher.weights.kind == "density":
         w = sp.Symbol("_w_star", real=True)
-        none = sp.ImmutableDenseMatrix(0, 0, [])
-        measure = Measure([], [], none, none, ((w, sp.Symbol("teacher_density")),))
+        measure = planted_measure(((w, sp.Symbol("teacher_density")),))
         rms = sp.Symbol("_teacher_rms", positive=True)
         found.append(Definition(rms, sp.sqrt(average(w**2, measure)), "teacher's weight scale"))
     if moments is not None:

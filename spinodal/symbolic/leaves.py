@@ -56,6 +56,7 @@ class Leaf:
         splits: where ``log_weight`` is not smooth.
         smoothing: a variance added to V (a label's own noise).
         domain: conditions, each an expression that must stay positive, with what it means.
+        taken: lambda, where the variable is the difference h - lambda y that a loss reads of a real label; else 0.
         ground: whether this is the limit T -> 0 of T log Z (``ground.py``); ``log_weight`` is then minus the energy.
     """
 
@@ -71,6 +72,7 @@ class Leaf:
     splits: tuple[sp.Expr, ...] = ()
     smoothing: sp.Expr = sp.Integer(0)
     domain: tuple[tuple[sp.Expr, str], ...] = field(default=())
+    taken: sp.Expr = sp.Integer(0)
     ground: bool = False
 
     @property

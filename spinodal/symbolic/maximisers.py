@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy as sp
 
-from spinodal.symbolic.averages import Evaluated, Measure, average
+from spinodal.symbolic.averages import Evaluated, Measure, average, planted_measure
 from spinodal.symbolic.functions import Density
 
 #: Which maximiser: the only one, the highest, or the highest's limits at a kink.
@@ -183,8 +183,7 @@ class Edge:
             for k, f in enumerate(measure.fields)
             if k != position
         }
-        none = sp.ImmutableDenseMatrix(0, 0, [])
-        self.outer = Measure([], [], none, none, measure.planted) if measure.planted else None
+        self.outer = planted_measure(measure.planted) if measure.planted else None
 
     def term(self, jumps: sp.Expr) -> sp.Expr:
         """The sum over kinks, averaged over planted variables."""

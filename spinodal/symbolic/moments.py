@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import mpmath
 import sympy as sp
 
-from spinodal.symbolic.averages import Measure, average
+from spinodal.symbolic.averages import average, planted_measure
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import kinks, sample_points
 
@@ -62,8 +62,7 @@ def activation_moments(activation: sp.Expr, x: sp.Symbol, at: Mapping[sp.Symbol,
 
 def parametric_moments(activation: sp.Expr, x: sp.Symbol) -> Moments:
     """The moments of an activation with parameters: averages over x that the generated solver evaluates."""
-    none = sp.ImmutableDenseMatrix(0, 0, [])
-    measure = Measure([], [], none, none, ((x, sp.Symbol("normal")),))
+    measure = planted_measure(((x, sp.Symbol("normal")),))
     mean, linear, second = (average(f, measure) for f in (activation, x * activation, activation**2))
     return Moments(mean, linear, second - mean**2 - linear**2, "quadrature at run time")
 

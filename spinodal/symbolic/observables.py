@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from spinodal.symbolic.averages import Measure, average
+from spinodal.symbolic.averages import Measure, average, planted_measure
 from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
 from spinodal.symbolic.formulas import Interval
 from spinodal.symbolic.functions import LogTail, LogTwoCosh, Tail, Tilted
@@ -350,7 +350,6 @@ def _is_flip(leaf: Leaf) -> bool:
 
 def _label_moments(law: LabelLaw, rho: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """(E[y u] / rho, E[y^2]) of a label that is not +-1."""
-    none = sp.ImmutableDenseMatrix(0, 0, [])
     xi, eta = sp.Symbol("_xi", real=True), sp.Symbol("_xi_noise", real=True)
     root = sp.sqrt(rho)
     if isinstance(law, RealLabels):
@@ -360,7 +359,7 @@ def _label_moments(law: LabelLaw, rho: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
         planted = [(xi, sp.Symbol("normal"))]
         if law.formula.has(NOISE):
             planted.append((eta, sp.Symbol("normal")))
-        measure = Measure([], [], none, none, planted)
+        measure = planted_measure(planted)
         y = law.formula.subs({U: root * xi, NOISE: eta})
         return average(y * xi, measure) / root, average(y**2, measure)
     # discrete labels: E[u P(y|u)] = rho E[d/du P(y|u)] by Stein, at vanishing conditioning

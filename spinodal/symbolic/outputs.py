@@ -16,6 +16,7 @@ from spinodal.symbolic.labels import LABEL, NOISE, DiscreteLabels, H, LabelLaw, 
 from spinodal.symbolic.leaves import Leaf, LeafKind
 from spinodal.symbolic.pieces import coefficients_in_pieces, quadratic_pieces
 from spinodal.symbolic.predictions import FIELD, Prediction, bayes_prediction, loss_prediction
+from spinodal.symbolic.residuals import Residual, residual_of
 from spinodal.symbolic.structure import Structure
 from spinodal.symbolic.symbols import VARIANCE_H, VARIANCE_U
 
@@ -130,7 +131,13 @@ def output_channel(
         add(LABEL, "student")
         branches = [Branch(sp.Integer(1), "student", teacher="student", planted=((LABEL, sp.Symbol("label")),))]
     else:
-        branches = [_real_label_branch(law, teacher_variance, add)]
+        residual = None if bayes_optimal else residual_of(spec.loss, law, loss_prediction(spec.loss, law, at, odd=False))
+        if residual is None:
+            branches = [_real_label_branch(law, teacher_variance, add)]
+        else:
+            add(sp.Integer(0), "student")
+            leaves["student"] = replace(leaves["student"], taken=residual.scale)
+            branches = [_residual_branch(residual, teacher_variance)]
     used = {tag for branch in branches for tag in (branch.student, branch.teacher) if tag}
     channel = Channel(
         "output",
@@ -173,6 +180,25 @@ def _real_label_branch(law: RealLabels, variance: sp.Expr, add: object) -> Branc
     if law.formula.has(NOISE):
         planted.append((symbol("_xi_noise"), sp.Symbol("normal")))
     return Branch(sp.Integer(1), "student", mean_slope=_XI / root, planted=tuple(planted), planted_variance=1 / variance)
+
+
+def _residual_branch(residual: Residual, variance: sp.Expr) -> Branch:
+    """The measure of the difference h - lambda y, for a teacher's field of that variance."""
+    if residual.affine is not None:
+        slope, offset = residual.affine
+        added = sp.expand(slope**2 * variance + residual.amplitude**2)
+        return Branch(sp.Integer(1), "student", subtracted=offset, correlated=-2 * slope, added=added)
+    root = sp.sqrt(variance)  # the teacher's field outermost
+    signal, amplitude = (part.subs(U, root * _XI) for part in (residual.signal, residual.amplitude))
+    return Branch(
+        sp.Integer(1),
+        "student",
+        mean_slope=_XI / root,
+        planted=((_XI, sp.Symbol("normal")),),
+        planted_variance=1 / variance,
+        subtracted=signal,
+        added=amplitude**2,
+    )
 
 
 def _student_tag(value: sp.Expr) -> str:
@@ -319,7 +345,8 @@ def _barriers(energy: sp.Expr, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
     except DerivationError:
         return []
     bend = sp.diff(slope, H)
-    return [place for place in places if float(sp.N(bend.subs(H, place).subs(at))) < 0.0]
+    bends = [(place, sp.N(bend.subs(H, place).subs(at))) for place in places]
+    return [place for place, value in bends if value.is_real and value < 0]
 
 
 class _LikelihoodLeaves:

@@ -81,7 +81,7 @@ def loss_prediction(loss: Loss, law: LabelLaw | None, at: Mapping[sp.Symbol, flo
         odd: whether the loss of +-1 labels is invariant under (y, h) -> (-y, -h).
     """
     binary = law is None or (isinstance(law, DiscreteLabels) and law.is_binary)
-    formulas = list(_formulas(loss))
+    formulas = list(loss_formulas(loss))
     if not any(formula.has(_Y) for formula in formulas):
         return None
     if binary and odd:
@@ -98,7 +98,7 @@ def loss_prediction(loss: Loss, law: LabelLaw | None, at: Mapping[sp.Symbol, flo
     return None if binary else FIELD
 
 
-def _formulas(loss: Loss) -> Iterator[sp.Expr]:
+def loss_formulas(loss: Loss) -> Iterator[sp.Expr]:
     """The energy, or the two sides' differences in the comparisons of a constraint."""
     if loss.energy is not None:
         yield to_sympy(loss.energy.root)

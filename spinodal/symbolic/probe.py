@@ -117,18 +117,17 @@ class ProbeChannel:
 
     def _covariances(self, branch: Branch) -> tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr]:
         """(Var omega, Cov(omega, h), Cov(H, h), Var h) at given planted variables."""
-        change = branch.smeared - branch.planted_variance
         m, m_ref = self.probe.teacher, self.reference.teacher
         return (
-            self.reference.overlap + m_ref**2 * change,
-            self.across + m_ref * m * change,
-            self.own + m_ref * m * change,
-            self.probe.overlap + m**2 * change,
+            branch.covariance(self.reference.overlap, m_ref, m_ref),
+            branch.covariance(self.across, m_ref, m),
+            branch.covariance(self.own, m_ref, m),
+            branch.covariance(self.probe.overlap, m, m),
         )
 
     def _means(self, branch: Branch) -> tuple[sp.Expr, sp.Expr]:
         """Means of omega and h."""
-        return self.reference.teacher * branch.mean_slope, self.probe.teacher * branch.mean_slope
+        return branch.mean(self.reference.teacher), branch.mean(self.probe.teacher)
 
     def _average(self, index: int, branch: Branch, reference: Branch, inner: sp.Expr) -> sp.Expr:
         a, omega, h = self._fields(index)
@@ -315,11 +314,17 @@ class ProbeChannel:
         Nothing is singular where h carries no noise. Long coefficients are symbols while averages are taken.
         """
         centre, coupling, free = given
-        (omega,) = outer.fields
+        (omega,), planted = outer.fields, {symbol for symbol, _ in outer.planted}
         mean, variance = (leaf.log_derivative(k, omega, self.reference.variance) for k in (1, 2))
         known: dict[sp.Symbol, sp.Expr] = {}
 
         def short(name: str, value: sp.Expr) -> sp.Expr:
+            if value.free_symbols & planted:  # what a planted variable moves stays inside the average over it
+                parts = [term.as_independent(*planted, as_Add=False) for term in sp.Add.make_args(sp.expand(value))]
+                moved = dict.fromkeys(dependent for _, dependent in parts)
+                coefficients = [sp.Add(*(a for a, other in parts if other == dependent)) for dependent in moved]
+                named = [short(f"{name}_{k}", coefficient) for k, coefficient in enumerate(coefficients)]
+                return sp.Add(*(coefficient * other for coefficient, other in zip(named, moved, strict=True)))
             found = sp.Symbol(f"_gaussian_{name}", real=True)
             known[found] = value
             return found
@@ -329,10 +334,11 @@ class ProbeChannel:
             start = value.subs(omega, 0)
             return (short(f"{name}_0", start) if start != 0 else sp.S.Zero) + short(f"{name}_1", slope) * omega
 
-        spread = short("spread", free + coupling**2 * variance)
+        total = free + coupling**2 * variance
+        spread = short("spread", total)
         middle = linear("middle", centre + coupling * mean)
-        gain = short("gain", coupling * variance / known[spread])
-        rest = short("rest", variance * free / known[spread])
+        gain = short("gain", coupling * variance / total)
+        rest = short("rest", variance * free / total)
         at_h = linear("start", mean - gain * (centre + coupling * mean)) + gain * h
         moments: list[sp.Expr] = [sp.S.One, at_h]
         for n in range(1, order):
