@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from spinodal.numeric.local_entropy import ENERGETIC, KIND, energetic_barrier, t
 from spinodal.numeric.module_problem import ModuleProblem, Observed
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, Failure, SpecialPoint
-from spinodal.numeric.solve import Bound
+from spinodal.numeric.solve import Bound, is_overlap, solve_points
 from spinodal.numeric.tracking import (
     SATURATION_GAP,
+    UNSTABLE,
     Line,
     NoStateError,
+    Tracked,
     limits_of,
     named,
     saturated_entropy,
@@ -33,6 +36,8 @@ from spinodal.numeric.tracking import (
 
 #: The relative gap 1 - q/q_d at which the locus of a continuous capacity is followed before each point's extrapolation.
 _CAPACITY_GAP = 2.0**-8
+#: How far apart two states are, in an overlap, that are not the same.
+_ANOTHER = 1e-4
 #: Names of the events that mark the grid values of a locus.
 _GRID = "grid "
 
@@ -81,12 +86,15 @@ def locate_first(
     problem = ModuleProblem(system, p, (line.column,))
     kinds = {wanted.kind: wanted.observable} if wanted.observable else {}
     stop = (wanted.kind,) if wanted.kind != "crossing" else ()
-    settings = replace(settings or Settings(), stop_at=stop)
+    tracks = partial(
+        track, system, p, kinds=kinds, continuous=wanted.continuous_capacity,
+        settings=replace(settings or Settings(), stop_at=stop), tolerance=tolerance, with_states=False,
+        with_crossings=wanted.kind == "crossing",
+    )  # fmt: skip
     try:
-        tracked = track(
-            system, p, line, kinds=kinds, continuous=wanted.continuous_capacity, start=start, settings=settings,
-            tolerance=tolerance, with_states=False, with_crossings=wanted.kind == "crossing",
-        )  # fmt: skip
+        tracked = tracks(line=line, start=start)
+        if start is None and (kinds or wanted.continuous_capacity):
+            tracked = _where_solve_is(system, tracked, line, wanted.kind, tracks, tolerance)
     except NoStateError as error:
         return missing(problem, line.name, error.failure.reason, wanted.kind, error.failure.advice)
     points = [point for point in tracked.special_points if point.kind == wanted.kind]
@@ -101,6 +109,39 @@ def locate_first(
         names = "the variance within a state does not vanish"
     reason = f"{names} on the branch {span} ({tracked.branch.stop_reason})"
     return missing(problem, line.name, reason, wanted.kind)
+
+
+def _where_solve_is(
+    system: Bound, tracked: Tracked, line: Line, kind: str, tracks: Callable[..., Tracked], tolerance: float
+) -> Tracked:
+    """The branch of the state that ``solve`` reports, where the one from the low end has lost its stability.
+
+    Behind a branch point another state grows out of the branch. It is followed from where the wanted point was found on the
+    unstable piece, or from the end of that piece. Behind a fold there may be none: the branch stays as it is.
+    """
+    branch = tracked.branch
+    places = [
+        (point.p, point.x)
+        for point, position in zip(tracked.special_points, tracked.positions, strict=True)
+        if point.kind == kind and point.converged
+    ]
+    if places and not any(UNSTABLE in point.warnings for point in tracked.special_points if point.kind == kind):
+        return tracked
+    if not places:
+        ends = [end for end in (0, len(branch) - 1) if branch.unstable[end] > 0]
+        places = [(float(branch.p[end]), branch.x[end]) for end in ends]
+    for value, x in places:
+        (state,) = solve_points(system.module, tracked.problem.point(value), tolerance=tolerance, rule=system.rule)
+        if not state.converged or state.method.startswith("limit"):
+            continue
+        other = np.array([state.order_parameters[name] for name in system.module.ORDER_PARAMETERS])
+        if x is not None and np.max(np.abs(other - x)[is_overlap(system.module)]) > _ANOTHER:
+            below, above = replace(line, high=value), replace(line, low=value)
+            for side in (below, above):
+                found = tracks(line=side, origin=(other, value))
+                if any(point.kind == kind and point.converged for point in found.special_points):
+                    return found
+    return tracked
 
 
 def follow(

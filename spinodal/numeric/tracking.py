@@ -41,6 +41,7 @@ SATURATION_GAP = 1e-12
 #: ... or within 1e-2 of it with a conjugate larger than this: conjugates diverge there and rounding takes over.
 LARGEST_CONJUGATE = 1e7
 _DEGENERATE = "the ground state is no longer unique (dq diverges)"
+UNSTABLE = "the state at this point is unstable: it is on a piece of the branch behind a fold or a branch point"
 #: A branch of ground states ends at this dq, or where the parameter changes less than this, relatively, as dq grows by e.
 LARGEST_SPREAD, LEAST_CHANGE = 1e6, 1e-8
 #: A branch of infinitely many replicas ends at this log of their difference of levels: the equations square it twice.
@@ -352,9 +353,25 @@ class Watch:
         if self.with_crossings:
             pairs += _self_crossings(problem, branch, line, tolerance)
         pairs.sort(key=lambda pair: pair[1])
+        if not at_given_overlap(problem.system.module):
+            marked = {*self.kinds, "capacity"}
+            pairs = [(_remarked(point, branch, at) if point.kind in marked else point, at) for point, at in pairs]
         states = _states(problem, branch, line, self.perfect, tolerance) if with_states else ()
         special = tuple(point for point, _ in pairs)
         return Tracked(branch, problem, states, special, tuple(position for _, position in pairs))
+
+
+def on_unstable_piece(branch: Branch, position: float) -> bool:
+    """Whether a place on a branch, as a fractional index, is between points that are unstable."""
+    beside = branch.unstable[[int(np.floor(position)), int(np.ceil(position))]]
+    return bool(np.all(beside > 0))
+
+
+def _remarked(point: SpecialPoint, branch: Branch, position: float) -> SpecialPoint:
+    """A point with a warning where its state is unstable."""
+    if not point.converged or not on_unstable_piece(branch, position):
+        return point
+    return replace(point, warnings=(*point.warnings, UNSTABLE))
 
 
 def watch_for(
