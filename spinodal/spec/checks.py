@@ -46,7 +46,9 @@ def check_meaning(
 
     def complain(formula: Formula, message: str, cure: str | None) -> SpecError:
         if source is not None:
-            return SpecError(f"{formula.place}: {message}", cure=cure, source=source)
+            used = ", ".join(f"{name} = {values[name]:g}" for name in sorted(_parameters([formula]) & values.keys()))
+            where = f" at {used}" if used and " at " not in message else ""
+            return SpecError(f"{formula.place}: {message}{where}", cure=cure, source=source)
         if spec.origin is None:
             return SpecError(f"{formula.place}: {message}", cure=cure, source=spec.source)
         return spec.origin.error(formula.place, message, cure)

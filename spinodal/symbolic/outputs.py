@@ -109,9 +109,7 @@ def output_channel(
         students = [add(value, _student_tag(value)) for value in values]
         blind = all(_same_leaf(students[0], other) for other in students[1:])
         if all(leaf.edges == _EVERYTHING for leaf in students) and not any(leaf.log_levels[0] for leaf in students):
-            raise DerivationError(
-                "the constraint holds for every field h", place="loss.constraint", cure="it must restrict h"
-            )
+            raise _nothing_learnt(bayes_optimal=bayes_optimal)
         symmetric = len(students) == 2 and mirrored(students[0], students[1])
         odd = symmetric and (law is None or law.is_odd)
         if blind:  # the loss does not read the label
@@ -180,6 +178,17 @@ def _real_label_branch(law: RealLabels, variance: sp.Expr, add: object) -> Branc
     if law.formula.has(NOISE):
         planted.append((symbol("_xi_noise"), sp.Symbol("normal")))
     return Branch(sp.Integer(1), "student", mean_slope=_XI / root, planted=tuple(planted), planted_variance=1 / variance)
+
+
+def _nothing_learnt(*, bayes_optimal: bool) -> DerivationError:
+    """Why a loss that allows every field cannot be learnt from."""
+    if bayes_optimal:
+        return DerivationError(
+            "the label is the same at every field u: there is nothing to learn from it",
+            place="teacher.label",
+            cure="change the rule, or its parameters",
+        )
+    return DerivationError("the constraint holds for every field h", place="loss.constraint", cure="it must restrict h")
 
 
 def _residual_branch(residual: Residual, variance: sp.Expr) -> Branch:

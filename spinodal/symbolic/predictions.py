@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -84,8 +85,8 @@ def loss_prediction(loss: Loss, law: LabelLaw | None, at: Mapping[sp.Symbol, flo
     formulas = list(loss_formulas(loss))
     if not any(formula.has(_Y) for formula in formulas):
         return None
-    if binary and odd:
-        return FIELD
+    if binary and odd:  # a function of y h: the other sign where it asks for negative margins
+        return Prediction(-H, FIELD.edges) if _direction(loss, H, at) < 0 else FIELD
     if binary:
         for g in _candidates(formulas, lambda slope: slope.has(H)):
             reduced = [sp.simplify(f.subs(_Y, _MARGIN / g)) for f in formulas]
@@ -135,17 +136,22 @@ def _candidates(formulas: list[sp.Expr], wanted: object) -> Iterator[sp.Expr]:
 
 def _direction(loss: Loss, g: sp.Expr, at: Mapping[sp.Symbol, float]) -> int:
     """1 where positive margins y g are right, -1 where they are wrong, 0 where the loss does not tell."""
+    if loss.energy is not None:
+        energy = _of_margin(to_sympy(loss.energy.root), g)
+        preference = sp.Add(*(energy.subs(_MARGIN, -margin) - energy.subs(_MARGIN, margin) for margin in _MARGINS))
+        record(H, (), (preference,), at)
+        value = float(sp.N(preference.subs(at)))
+        return 1 if value > 0.0 else -1 if value < 0.0 else 0
+    assert loss.constraint is not None
+    holds = _of_margin(condition(loss.constraint.root), g).subs(at)
+    right, wrong = (sum(holds.subs(_MARGIN, side * margin) == sp.true for margin in _MARGINS) for side in (1.0, -1.0))
+    return 1 if right > wrong else -1 if right < wrong else 0
 
-    def level(margin: float) -> float:
-        if loss.energy is not None:
-            energy = sp.simplify(to_sympy(loss.energy.root).subs(_Y, _MARGIN / g))
-            return float(sp.N(energy.subs(at).subs(_MARGIN, margin)))
-        assert loss.constraint is not None
-        holds = sp.simplify(condition(loss.constraint.root).subs(_Y, _MARGIN / g)).subs(at).subs(_MARGIN, margin)
-        return 0.0 if holds == sp.true else 1.0
 
-    right, wrong = (sum(level(side * margin) for margin in _MARGINS) for side in (1.0, -1.0))
-    return 1 if right < wrong else -1 if wrong < right else 0
+def _of_margin(formula: sp.Basic, g: sp.Expr) -> Any:
+    """A formula of y and h at given margins y g, at the label y = 1 where it does not follow by itself."""
+    reduced = sp.simplify(formula.subs(_Y, _MARGIN / g))
+    return reduced if not reduced.has(H) else formula.subs(_Y, 1).subs(H, _MARGIN)
 
 
 def _is_positive_multiple_of_field(rule: sp.Expr, at: Mapping[sp.Symbol, float]) -> bool:

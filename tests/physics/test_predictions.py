@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from declared import declare
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
@@ -155,3 +156,33 @@ def test_a_laplace_student_of_a_binary_teacher_is_followed_from_small_alpha(tmp_
     model = load(path)
     start = {"q": 0.4, "q_d": 2.0, "r": 0.3, "q_hat": 0.3, "q_d_hat": 0.1, "r_hat": 0.3}
     assert model.solve()["q"] == pytest.approx(model.solve(start=start)["q"], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("turned", "straight"),
+    [
+        ({"constraint": "-y*h >= 0.5"}, {"constraint": "y*h >= 0.5"}),
+        ({"constraint": "a*y*h >= 0.35"}, {"constraint": "y*h >= 0.5"}),
+        ({"energy": "log(1+exp(-a*y*h))", "temperature": 0.5}, {"energy": "log(1+exp(-0.7*y*h))", "temperature": 0.5}),
+        ({"energy": "(y-tanh(a*h))**2", "temperature": 0.5}, {"energy": "(y-tanh(0.7*h))**2", "temperature": 0.5}),
+    ],
+)
+def test_a_student_that_is_asked_for_negative_margins_answers_with_the_opposite_sign(turned: dict, straight: dict) -> None:
+    """Reflecting all weights turns one model into the other, answers included."""
+    states = [
+        declare(
+            "margins", weights="binary", teacher={"weights": "binary", "label": "sign(u)"}, loss=loss, alpha=0.3, a=-0.7
+        ).solve()
+        for loss in (turned, straight)
+    ]
+    for name in ("training_error", "generalization_error", "generalization_error_barycentre"):
+        assert states[0][name] == pytest.approx(states[1][name], abs=1e-12)
+
+
+def test_where_a_parameter_turns_the_margin_its_sign_decides_the_answer() -> None:
+    loss = {"energy": "log(1+exp(-a*y*h))", "temperature": 0.5}
+    model = declare(
+        "margins", weights="binary", teacher={"weights": "binary", "label": "sign(u)"}, loss=loss, alpha=0.3, a=0.7
+    )
+    states = model.solve(a=np.array([-0.7, 0.7])).states
+    assert states[0].observables["training_error"] == pytest.approx(states[1].observables["training_error"], abs=1e-12)
