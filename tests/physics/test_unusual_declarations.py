@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from declared import declare
+from scipy.stats import norm
 
 from spinodal import Model, SpecError
 
@@ -83,3 +84,13 @@ def test_empty_batches_and_starts_that_are_no_overlaps_are_refused() -> None:
         model.solve(alpha=[])
     with pytest.raises(SpecError, match="q: 2 is no overlap"):
         model.solve(start={"q": 2.0})
+
+
+@pytest.mark.parametrize("constraint", ["H(y*h) <= 0.3", "erfc(y*h/sqrt(2)) <= 0.6", "erf(y*h/sqrt(2)) >= 0.4"])
+def test_constraints_on_error_functions_are_margins(constraint: str) -> None:
+    """H(0.5244005...) = 0.3."""
+    states = [
+        declare("margin", weights="binary", loss={"constraint": text}, alpha=0.3).solve()
+        for text in (constraint, f"y*h >= {norm.isf(0.3)!r}")
+    ]
+    assert states[0]["free_entropy"] == pytest.approx(states[1]["free_entropy"], abs=1e-13)
