@@ -91,6 +91,6 @@ def test_constraints_on_error_functions_are_margins(constraint: str) -> None:
     """H(0.5244005...) = 0.3."""
     states = [
         declare("margin", weights="binary", loss={"constraint": text}, alpha=0.3).solve()
-        for text in (constraint, f"y*h >= {norm.isf(0.3)!r}")
+        for text in (constraint, f"y*h >= {float(norm.isf(0.3))!r}")
     ]
     assert states[0]["free_entropy"] == pytest.approx(states[1]["free_entropy"], abs=1e-13)
