@@ -12,11 +12,10 @@ from spinodal.numeric.capacity import missing
 from spinodal.numeric.extrapolation import extrapolate
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.results import Array, SpecialPoint
+from spinodal.numeric.scaled import ground_powers
 
 #: Doublings of dq, from its value at the end of the branch on, and iterations at each.
 _DOUBLINGS, _ITERATIONS = 12, 60
-#: How order parameters (levels without their numbers) scale with dq towards the capacity.
-_POWERS = {"dq": 1, "dp": 1, "mu": 1, "q_hat": -2, "p_hat": -2, "dq_hat": -1, "dp_hat": -1, "r_hat": -1}
 
 
 def capacity_of_ground_states(problem: ModuleProblem, name: str, state: Array, value: float) -> SpecialPoint:
@@ -58,8 +57,7 @@ def _at_spread(problem: ModuleProblem, x0: Array, value0: float, spread: float) 
     column = system.module.ORDER_PARAMETERS.index("dq")
     x, value = x0.copy(), value0
     ratio = spread / float(x[0, column])
-    for j, name in enumerate(system.module.ORDER_PARAMETERS):  # as sizes scale towards the capacity
-        x[0, j] *= ratio ** _POWERS.get(name.replace("0", "").replace("1", ""), 0)
+    x[0] *= ratio ** ground_powers(system.module)  # as sizes scale towards the capacity
     previous = np.inf
     for _ in range(_ITERATIONS):
         p = problem.point(value)

@@ -18,7 +18,7 @@ from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.origins import why_not_reached as why_no_probe
 from spinodal.numeric.path import follow
-from spinodal.numeric.random_field import DEGENERATE, NO_OVERLAP, TEACHER
+from spinodal.numeric.random_field import DEGENERATE, NO_OVERLAP, TEACHER, TOO_WEAK
 from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.saturation import saturated_state
@@ -87,11 +87,12 @@ def end_of_branch(
         advice = (
             "take more patterns, a regularization, or, to count states of energy zero, a constraint instead of the energy"
         )
+    elif reached == TOO_WEAK:
+        reason = "dq is too large for double precision: the regularization hardly selects one of many ground states"
+        advice = "take a stronger regularization (dq is about its inverse curvature), or more patterns"
     elif reached == TEACHER:
-        reason = (
-            "the ground state is the teacher itself, r^2 = q: its energy vanishes, and so does what is left to solve for"
-        )
-        advice = "add noise to the labels, a regularization, or take fewer patterns"
+        reason = "the ground state is the teacher itself: its energy vanishes, and so does what is left to solve for"
+        advice = "add noise to the labels, a (stronger) regularization, or take fewer patterns"
     elif ground:
         reason = "the ground state could not be followed from a strong random field to none (a fold, or no stable state)"
         if (

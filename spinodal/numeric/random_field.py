@@ -7,7 +7,9 @@ stiffness h, which keeps it finite):
     E + sum_i ( -h g_i w_i + h w_i^2/2 ),      so that  q_hat = (...) + h^2,   dq_hat = (...) - h.
 
 That is a shift of two equations by constants. In a strong field weights follow it, dq = O(1/h); it is then switched off at
-the wanted parameters. Where many ground states are left, dq diverges on the way.
+the wanted parameters. Where the energy is flat (a weak regularization) dq is large, and where many ground states are left it
+grows as 1/h without end: the branch is followed in variables that are scaled by powers of dq, and the field is made weaker
+until it no longer matters, or to where dq would lie beyond what double precision resolves.
 """
 
 from __future__ import annotations
@@ -22,21 +24,30 @@ import numpy as np
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array
-from spinodal.numeric.roots import NewtonSettings, newton
-from spinodal.numeric.rows import Mask, System
+from spinodal.numeric.roots import NewtonSettings, Roots, newton
+from spinodal.numeric.rows import Mask, System, solve_linear
+from spinodal.numeric.scaled import ScaledSystem, scaled_ground
 
-#: The strength of the field (times 1 + alpha) where the branch begins, and below which it is switched off.
-_STRONG, _WEAK = 10.0, 1e-3
+#: The strength of the field (times 1 + alpha) where the branch begins, and at the ends of the stages of its decline.
+_STRONG, _WEAK = 10.0, (1e-3, 1e-6, 1e-9, 1e-12)
+#: -dlog dq/dlog h below which a field no longer matters; above, in the weakest field, dq diverges without it.
+_IDLE = 0.05
+#: The largest dq times the curvature of the regularization that the latter limits.
+_BOUND = 1.5
 #: The largest dq h at the end of a ground state that the field has not chosen, and of its last change, relatively.
 _CHOSEN, _CHANGE = 0.02, 0.2
-#: What changes are relative to, at least: the weakest field itself moves conjugates by its strength and its square.
-_FLOOR = 1e-5
+#: What changes of scaled variables are relative to, at least.
+_FLOOR = 0.1
+#: The conditions that name the curvature of a parabolic regularization, and what is unknown of the teacher's field.
+STIFFNESS, UNEXPLAINED = "the inverse variance of a weight", "the variance of the teacher's field given the student's"
 #: A field that is nearly switched off.
 _NEARLY = 0.1
-#: ``reached`` of rows whose ground state is not unique, and of those whose ground state is the teacher.
-DEGENERATE, TEACHER = -3.0, -9.0
-#: 1 - r^2/q of a ground state that is the teacher: in a weak field, and without it.
-_LEARNT, _EXACT = 1e-3, 1e-10
+#: ``reached`` of rows whose ground state is not unique, of those whose regularization is too weak to be resolved, and of
+#: those whose ground state is the teacher.
+DEGENERATE, TOO_WEAK, TEACHER = -3.0, -11.0, -9.0
+#: Variance of the teacher's field given the student's, relatively, of a ground state that is the teacher: in a weak field,
+#: and without it; a ridge keeps them apart up to rounding.
+_LEARNT, _EXACT = 1e-3, (1e-10, 1e-14)
 #: Overlaps with the teacher that vanish by symmetry, the part of a direction that may lie elsewhere, and where the state
 #: that grows out of it is sought: overlaps, and parts of the path beyond.
 NO_OVERLAP, _ELSEWHERE = 1e-3, 1e-3
@@ -103,41 +114,116 @@ def from_random_field(system: ModuleSystem, p: Array, bounded: Mask, settings: N
         settings: of Newton's method at the end.
 
     Returns:
-        The path; ``reached`` is :data:`DEGENERATE` where the ground state is not unique without the field.
+        The path; ``reached`` is :data:`DEGENERATE` where the ground state is not unique without the field. Jacobians are
+        those of the scaled equations.
     """
-    in_field = InField(system)
-    strong = np.log(_STRONG * (1.0 + np.abs(p[:, system.module.PARAMETERS.index("alpha")])))
-    begin = np.column_stack([p, strong])
-    end = np.column_stack([p, np.full(len(p), np.log(_WEAK))])
-    start = _in_strong_field(in_field, begin)
-    path = follow(in_field, start, begin, end, bounded, replace(settings, tolerance=1e-6))
-    path = _learning(in_field, path, begin, end, bounded, settings)
-    names = list(system.module.ORDER_PARAMETERS)
-    left = np.exp(begin[:, -1] + path.reached * (end[:, -1] - begin[:, -1]))  # of the field where the path ended
-    spread = path.roots.x[:, names.index("dq")] * left
-    roots, whole = path.roots, np.flatnonzero(path.roots.converged | (left < _NEARLY))  # from elsewhere Newton would wander
+    module = system.module
+    own = InField(system)
+    in_field = scaled_ground(own, module)
+    begin = np.column_stack([p, np.log(_STRONG * (1.0 + np.abs(p[:, module.PARAMETERS.index("alpha")])))])
+    start = in_field.scaled(_in_strong_field(own, begin))
+    path, field = _declining(in_field, module, start, begin, bounded, settings)
+    roots, left = path.roots, np.exp(field)
+    spread = np.exp(roots.x[:, in_field.driver]) * left
+    fading = _fading(in_field, roots, np.column_stack([p, field]))
+    # from elsewhere Newton would wander
+    whole = np.flatnonzero((left < _NEARLY) & (~path.roots.converged | (fading < _IDLE)))
+    end = np.column_stack([p, np.full(len(p), -np.inf)])
     if whole.size:
         every = np.ones(whole.size, dtype=bool)
-        roots = roots.replaced(whole, newton(system, path.roots.x[whole], p[whole], settings), every)
-    change = np.max(np.abs(roots.x - path.roots.x) / (_FLOOR + np.abs(path.roots.x) + np.abs(roots.x)), axis=1)
-    found = roots.converged & path.roots.converged & (change < _CHANGE)
-    degenerate = ~found & (spread > _CHOSEN) & (left < _NEARLY)
-    reached = np.where(found, 1.0, np.where(degenerate, DEGENERATE, path.reached))
-    if "r" in names:  # of the teacher fields have no variance: the equations are singular, and rounding would decide
-        column = names.index("r")
-        gaps = [1.0 - x[:, column] ** 2 / (x[:, names.index("q")] if "q" in names else 1.0) for x in (path.roots.x, roots.x)]
-        learnt = (~found & (left < _NEARLY) & (gaps[0] < _LEARNT)) | (found & (gaps[1] < _EXACT))
+        roots = roots.replaced(whole, newton(in_field, roots.x[whole], end[whole], settings), every)
+    change = _change(in_field, path.roots.x, roots.x)
+    found = roots.converged & path.roots.converged & (fading < _IDLE) & (change < _CHANGE)
+    flat = ~found & (left < _NEARLY) & ((spread > _CHOSEN) | (path.roots.converged & (fading >= _IDLE)))
+    curvature = _curvature(system, p)  # where the loss is convex, dq is at most its inverse
+    limited = (curvature > 0.0) & (np.exp(path.roots.x[:, in_field.driver]) * curvature < _BOUND)
+    why = np.where(limited, TOO_WEAK, DEGENERATE)
+    reached = np.where(found, 1.0, np.where(flat, why, path.reached))
+    if "r" in module.ORDER_PARAMETERS:  # the teacher's fields are known: the equations are singular, and rounding decides
+        gaps = [_unexplained(system, in_field.states(x), p) for x in (path.roots.x, roots.x)]
+        learnt = (~found & (left < _NEARLY) & (gaps[0] < _LEARNT)) | (
+            found & (gaps[1] < np.where(curvature > 0.0, _EXACT[1], _EXACT[0]))
+        )
         reached, found = np.where(learnt, TEACHER, reached), found & ~learnt
-    return Path(replace(roots, converged=found), reached, ~found)
+    return Path(replace(roots, x=in_field.states(roots.x), converged=found), reached, ~found)
 
 
-def _learning(system: InField, path: Path, begin: Array, end: Array, bounded: Mask, settings: NewtonSettings) -> Path:
+def _declining(
+    system: ScaledSystem, module: ModuleType, start: Array, begin: Array, bounded: Mask, settings: NewtonSettings
+) -> tuple[Path, Array]:
+    """The path to a field that no longer matters, or as weak as it is made, and log h where it ended [B]."""
+    quick, end = replace(settings, tolerance=1e-6), begin.copy()
+    end[:, -1] = np.log(_WEAK[0])
+    path = follow(system, start, begin, end, bounded, quick)
+    path = _learning(system, module, path, begin, end, bounded, settings)
+    field = begin[:, -1] + path.reached * (end[:, -1] - begin[:, -1])
+    roots, reached = path.roots, path.reached.copy()
+    for weak in _WEAK[1:]:
+        rows = np.flatnonzero(roots.converged)
+        rows = rows[~(_fading(system, roots.taken(rows), end[rows]) < _IDLE)]
+        if rows.size == 0:
+            break
+        here = end[rows].copy()
+        end[rows, -1] = np.log(weak)
+        further = follow(system, roots.x[rows], here, end[rows], bounded, quick)
+        roots = roots.replaced(rows, further.roots, np.ones(rows.size, dtype=bool))
+        field[rows] = here[:, -1] + further.reached * (end[rows, -1] - here[:, -1])
+        reached[rows] = np.where(further.roots.converged, 1.0, np.minimum(further.reached, 1.0 - 1e-9))
+    return Path(roots, reached, path.fold), field
+
+
+def _fading(system: ScaledSystem, roots: Roots, p: Array) -> Array:
+    """-dlog dq/dlog h of roots at p [B, k + 1]; nan where it is unknown."""
+    if len(p) == 0:
+        return np.zeros(0)
+    slopes = system.parameter_derivative(roots.x, p)[:, :, -1]
+    return np.asarray(solve_linear(roots.jacobian, slopes)[:, system.driver])
+
+
+def _change(system: ScaledSystem, before: Array, after: Array) -> Array:
+    """The largest relative change of scaled variables, of dq itself instead of its logarithm [B]."""
+    with np.errstate(all="ignore"):
+        change = np.abs(after - before) / (_FLOOR + np.abs(before) + np.abs(after))
+        change[:, system.driver] = 0.5 * np.abs(after - before)[:, system.driver]
+    return np.asarray(np.max(change, axis=1))
+
+
+def _curvature(system: ModuleSystem, p: Array) -> Array:
+    """Of a parabolic regularization of weights of any length; 0 where there is none [B]."""
+    module = system.module
+    if STIFFNESS not in module.CONDITIONS or "dq_hat" not in module.ORDER_PARAMETERS:
+        return np.zeros(len(p))
+    free = np.array([0.0 if name.endswith("_hat") else 1.0 for name in module.ORDER_PARAMETERS])
+    conditions = system.conditions(np.repeat(free[None], len(p), axis=0), p)
+    return np.asarray(conditions[:, list(module.CONDITIONS).index(STIFFNESS)])
+
+
+def _unexplained(system: ModuleSystem, x: Array, p: Array) -> Array:
+    """The part of the teacher's field's variance that the student's fields do not determine, 1 - M^2/Q [B]."""
+    names, column = list(system.module.ORDER_PARAMETERS), list(system.module.CONDITIONS).index(UNEXPLAINED)
+    apart = x.copy()
+    apart[:, names.index("r")] = 0.0
+    variances = (system.conditions(state, p)[:, column] for state in (x, apart))
+    with np.errstate(all="ignore"):
+        left, whole = variances
+        return np.asarray(left / whole)
+
+
+def _learning(
+    system: ScaledSystem,
+    module: ModuleType,
+    path: Path,
+    begin: Array,
+    end: Array,
+    bounded: Mask,
+    settings: NewtonSettings,
+) -> Path:
     """The paths, those that end where r = 0 loses its stability followed along the state that grows out of it.
 
     Where the labels and the loss are even, a student and its opposite are equally good, and r vanishes in a strong field. It
     leaves 0 at a branch point, beyond which the student has learnt something.
     """
-    names = list(system.system.module.ORDER_PARAMETERS)
+    names = list(module.ORDER_PARAMETERS)
     if "r" not in names:
         return path
     column = names.index("r")

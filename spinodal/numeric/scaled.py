@@ -5,7 +5,8 @@ others scale with powers of it. A module names these powers (``POWERS``); with s
 
     log s for lambda itself,      y_i = x_i / s^k_i for the others,      and the equations are F_i / s^k_i.
 
-Newton's method and its step control then see variables and residuals of order one, whatever lambda is.
+Newton's method and its step control then see variables and residuals of order one, whatever lambda is. The same holds of
+ground states, whose dq = lim (q_d - q)/T is large where their energy is flat; there s = dq, small in strong fields.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ import numpy as np
 from spinodal.numeric.results import Array
 from spinodal.numeric.rows import System
 
+#: How order parameters of ground states (levels without their numbers) scale with dq as it diverges.
+GROUND_POWERS = {"dq": 1, "dp": 1, "mu": 1, "q_hat": -2, "p_hat": -2, "dq_hat": -1, "dp_hat": -1, "r_hat": -1}
+
 
 @dataclass(frozen=True)
 class ScaledSystem:
@@ -27,25 +31,28 @@ class ScaledSystem:
 
     Attributes:
         system: the equations in their own variables.
-        powers: the power of 1 + lambda in each unknown [n].
+        powers: the power of s in each unknown [n].
         driver: the index of lambda.
+        offset: s - lambda.
     """
 
     system: System
     powers: Array = field(compare=False)
     driver: int
+    offset: float = 1.0
 
     def scaled(self, x: Array) -> Array:
         """The scaled variables of states x [B, n]."""
-        size = 1.0 + x[:, self.driver : self.driver + 1]
-        y = x / size**self.powers
-        y[:, self.driver] = np.log(size[:, 0])
+        size = self.offset + x[:, self.driver : self.driver + 1]
+        with np.errstate(all="ignore"):
+            y = x / size**self.powers
+            y[:, self.driver] = np.log(size[:, 0])
         return np.asarray(y)
 
     def states(self, y: Array) -> Array:
         """The states of scaled variables y [B, n]."""
         x = y * np.exp(y[:, self.driver : self.driver + 1] * self.powers)
-        x[:, self.driver] = np.expm1(y[:, self.driver])
+        x[:, self.driver] = np.expm1(y[:, self.driver]) if self.offset else np.exp(y[:, self.driver])
         return np.asarray(x)
 
     def _scales(self, y: Array) -> Array:
@@ -86,3 +93,14 @@ def scaled_system(system: _BoundModule) -> ScaledSystem:
     module = system.module
     driver = module.ORDER_PARAMETERS.index(module.UNBOUNDED[0])
     return ScaledSystem(system, np.array(module.POWERS, dtype=float), driver)
+
+
+def ground_powers(module: ModuleType) -> Array:
+    """The powers of dq in the order parameters of a ground state [n]."""
+    levels = (name.replace("0", "").replace("1", "") for name in module.ORDER_PARAMETERS)
+    return np.array([GROUND_POWERS.get(name, 0) for name in levels], dtype=float)
+
+
+def scaled_ground(system: System, module: ModuleType) -> ScaledSystem:
+    """A system of the order parameters of a ground state, in scaled variables."""
+    return ScaledSystem(system, ground_powers(module), module.ORDER_PARAMETERS.index("dq"), 0.0)

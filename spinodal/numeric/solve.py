@@ -15,11 +15,12 @@ from spinodal.numeric.neighbours import Walk
 from spinodal.numeric.origins import NO_REFERENCE, SATURATED, begins_inside, from_largest_margin, from_origin
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
-from spinodal.numeric.random_field import DEGENERATE, TEACHER, from_random_field
+from spinodal.numeric.random_field import DEGENERATE, TEACHER, TOO_WEAK, from_random_field
 from spinodal.numeric.remarks import not_finite, reliable, unresolved, warnings_of
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, newton
 from spinodal.numeric.rows import Mask, determinant_signs, is_inside
+from spinodal.numeric.scaled import ground_powers
 from spinodal.numeric.symmetric import follow_constraint
 from spinodal.numeric.zero_complexity import KEEPS_SIGN, as_infinitely_many, without_complexity
 
@@ -251,7 +252,7 @@ def _followed(system: Bound, p: Array, settings: NewtonSettings) -> tuple[Roots,
     roots, reached = path.roots, path.reached.copy()
     for _ in range(2):
         lost = np.flatnonzero(
-            ~roots.converged & ~np.isin(reached, (DEGENERATE, TEACHER, SATURATED, NO_REFERENCE, KEEPS_SIGN))
+            ~roots.converged & ~np.isin(reached, (DEGENERATE, TOO_WEAK, TEACHER, SATURATED, NO_REFERENCE, KEEPS_SIGN))
         )
         lost = lost[~_ends_resolved(system, roots.x[lost], p[lost], reached[lost])]
         if getattr(system.module, "GROUND_STATE", False):  # a branch point is one with any number of nodes
@@ -416,7 +417,7 @@ def _errors(system: Bound, x: Array, p: Array) -> tuple[Array, Array, Array, Arr
         shift = np.nan_to_num(np.linalg.lstsq(j[0], f[0])[0])[None] if alone else _shifts(j, f)
         overlap = is_overlap(system.module)
         size = np.abs(x) / scales
-        pairing = np.sum(size[:, overlap], axis=1) * np.max(size, axis=1)
+        pairing = np.sum(size[:, overlap], axis=1) * np.max(size, axis=1) * _pairing_scale(system.module, x)
         rounding = 8.0 * np.finfo(float).eps * (1.0 + pairing)
         second = np.sum(np.abs(f * shift) * (1.0 + np.abs(p[:, :1])), axis=1)
         return np.abs(fine - coarse) + second, rounding, np.asarray(fine), shift * scales
@@ -424,11 +425,21 @@ def _errors(system: Bound, x: Array, p: Array) -> tuple[Array, Array, Array, Arr
 
 def _magnitudes(module: ModuleType, x: Array) -> Array:
     """How order parameters scale where a difference of levels diverges (products of partners do not) [B, n]."""
+    if getattr(module, "GROUND_STATE", False):
+        spread = x[:, module.ORDER_PARAMETERS.index("dq")]
+        return np.asarray(spread[:, None] ** ground_powers(module))
     powers = getattr(module, "POWERS", ())
     if not powers:
         return np.ones_like(x)
     driver = 1.0 + np.abs(x[:, module.ORDER_PARAMETERS.index(module.UNBOUNDED[0])])
     return np.asarray(driver[:, None] ** np.array(powers, dtype=float))
+
+
+def _pairing_scale(module: ModuleType, x: Array) -> Array:
+    """The product of the magnitudes of an overlap and its partner [B]: (q, dq_hat) or (dq, q_hat) at a ground state."""
+    if not getattr(module, "GROUND_STATE", False):
+        return np.ones(len(x))
+    return np.asarray(1.0 / x[:, module.ORDER_PARAMETERS.index("dq")])
 
 
 def _shifts(jacobian: Array, residual: Array) -> Array:
