@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinodal.numeric.roots import NewtonSettings, Root, Roots, newton, newton_row, together
 from spinodal.numeric.rows import Array, Inside, Mask, Row, System, Tangent, run, unstable_directions
 
+#: Roots at the start of the rows of a path with these indices.
+Origins = Callable[[NDArray[np.int64]], Roots]
 #: Unknowns smaller than this vanish.
 _VANISHES = 1e-14
 
@@ -77,6 +80,7 @@ def follow(
     bounded: Mask,
     newton_settings: NewtonSettings | None = None,
     settings: PathSettings | None = None,
+    origins: Origins | None = None,
 ) -> Path:
     """Follow a root along the straight path from p_start to p_end, each row with its own step.
 
@@ -91,10 +95,11 @@ def follow(
         bounded: which unknowns are overlaps of order one (their changes are compared absolutely) [n].
         newton_settings: tolerance of the final point.
         settings: step control.
+        origins: where else to look for roots at p_start if Newton fails from the start.
     """
     settings = settings or PathSettings()
     final = newton_settings or NewtonSettings()
-    origin = _origin(system, start, p_start, replace(final, tolerance=settings.loose))
+    origin = _origin(system, start, p_start, replace(final, tolerance=settings.loose), origins)
     quick = replace(
         final,
         iterations=settings.corrections,
@@ -227,8 +232,8 @@ class _Walk:
         return bool(small.all())
 
 
-def _origin(system: System, start: Array, p: Array, settings: NewtonSettings) -> Roots:
-    """The root where a path begins: Newton from the start, and where it fails the Newton homotopy from the start.
+def _origin(system: System, start: Array, p: Array, settings: NewtonSettings, origins: Origins | None = None) -> Roots:
+    """The root where a path begins: Newton from the start; where it fails other ``origins``, then the Newton homotopy.
 
     The homotopy F(x) - (1 - s) F(x0) = 0 has the root x0 at s = 0 and a root of F at s = 1; it is a path like any other.
     """
@@ -236,6 +241,10 @@ def _origin(system: System, start: Array, p: Array, settings: NewtonSettings) ->
     roots = replace(roots, x=_without_rounding(roots.x))
     if roots.converged.all() or isinstance(system, _Homotopy):
         return roots
+    if origins is not None:
+        lost = np.flatnonzero(~roots.converged)
+        others = origins(lost)
+        roots = roots.replaced(lost[others.converged], others, others.converged)
     for row in np.flatnonzero(~roots.converged):
         one = np.array([row])
         offset, _ = system.residual_and_jacobian(start[one], p[one])

@@ -30,6 +30,8 @@ _REFINEMENTS = 3
 _ORIGIN_SWEEPS = 3
 #: A state at alpha = 0 with a smaller residual needs no further updates.
 _ORIGIN_FOUND = 1e-3
+#: The part of alpha_T at which states at alpha = 0 are known.
+_FEW_PATTERNS = 1e-4
 #: Of the Newton steps along the branch and at its end; the last step is taken, and one more with the refined rule follows.
 _STEP_TOLERANCE = 1e-7
 #: A larger last step is left to Newton with more nodes.
@@ -121,7 +123,30 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings, walk: Wa
             break
         chosen = overlaps if sweep % 2 == 0 else ~overlaps
         start = np.where(chosen & np.isfinite(f), start - f, start)
-    return follow(system, best, origin, p, overlaps, settings)
+    origins = None
+    if "alpha_T" in module.PARAMETERS:
+        origins = lambda rows: _on_few_patterns(system, origin[rows], overlaps, settings)  # noqa: E731 - an argument with a name
+    return follow(system, best, origin, p, overlaps, settings, origins=origins)
+
+
+def _on_few_patterns(system: Bound, p: Array, overlaps: Mask, settings: NewtonSettings) -> Roots:
+    """States on random features at alpha = 0, followed from few patterns per input to alpha_T at p [B, k].
+
+    At alpha = 0 no data weigh on the weights, and they are what the prior makes of them; but what they say of the inputs
+    obeys equations of its own, in which alpha_T may be large. At alpha_T = 0 all overlaps are known.
+    """
+    module = system.module
+    begin, column = p.copy(), module.PARAMETERS.index("alpha_T")
+    begin[:, column] *= _FEW_PATTERNS
+    x = trivial_state(module, len(p))
+    names = np.array(module.ORDER_PARAMETERS)
+    own = np.char.endswith(names, "_d") & overlaps
+    inner = np.char.startswith(names, "q") & overlaps
+    # each is a function of those before: self-overlaps, overlaps, what features make of them, conjugates
+    for chosen in (own & inner, inner, own & ~inner, overlaps & ~inner, ~overlaps):
+        f = system.residual(x, begin)
+        x = np.where(chosen & np.isfinite(f), x - f, x)
+    return follow(system, x, begin, p, overlaps, settings).roots
 
 
 def _from_symmetric_state(system: Bound, p: Array, settings: NewtonSettings) -> Path:
