@@ -168,7 +168,8 @@ def _too_many() -> DerivationError:
 
 def _smooth_roots(expression: sp.Expr, variable: sp.Symbol, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
     # of these only the error function has an inverse that can be evaluated
-    expression = expression.replace(sp.erfc, lambda x: 1 - sp.erf(x)).replace(Tail, lambda x: (1 - sp.erf(x / sp.sqrt(2))) / 2)
+    expression = expression.replace(sp.erfc, lambda x: 1 - sp.erf(x))
+    expression = expression.replace(Tail, lambda x: (1 - sp.erf(x / sp.sqrt(2))) / 2)
     numerator = sp.numer(sp.together(expression))
     polynomial = numerator.as_poly(variable)
     if polynomial is not None and polynomial.degree() <= 2:
