@@ -12,7 +12,7 @@ Points are drawn in the domain with a fixed seed. A check that cannot be made sa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +23,7 @@ import sympy as sp
 from spinodal.codegen.cache import execute
 from spinodal.codegen.lower import lower
 from spinodal.codegen.numpy_target.emit import emit
+from spinodal.companions import companions
 from spinodal.ground_checks import ground_free_entropy
 from spinodal.numeric.ground_breaking import at_unit
 from spinodal.numeric.origins import begins_inside
@@ -31,13 +32,23 @@ from spinodal.numeric.results import Array
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.runtime import difference
 from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, quadrature_error, solve_points, trivial_state
-from spinodal.replicated_checks import coupled_free_entropy, replicated_free_entropy, with_definitions
-from spinodal.spec import Ansatz
-from spinodal.spec.coupled import given_margin, reference_spec
+from spinodal.replicated_checks import coupled_free_entropies, replicated_free_entropy, with_definitions
 from spinodal.symbolic.action import action_of
+from spinodal.symbolic.channel import Unexplained
 from spinodal.symbolic.derivation import Breaking, Derived
 from spinodal.symbolic.derive import derive, gather
 from spinodal.symbolic.formulas import symbol
+
+#: The rule for the free entropy, whose differences are taken.
+_FINE = Automatic(120)
+#: What derivatives are checked to, relative to one plus their size.
+_DERIVATIVES = 1e-6
+#: Relative steps of differences: long ones have the smaller rounding errors, short ones stay inside a narrow domain.
+_STEPS = (2e-3, 2e-4, 5e-5)
+#: How many states are drawn at once.
+_DRAWN = 8
+#: How far from solved states derivatives are compared, relative to the states; the first at which there is room enough.
+_PARTS = tuple(0.005 * 0.5**k for k in range(8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +74,6 @@ class Check:
 def run_checks(derived: Derived) -> tuple[Check, ...]:
     """Run every check of a derivation (a few seconds)."""
     module = _executed(derived)
-    if derived.symmetric is not None or (derived.ground and derived.breaking is not None):
-        symmetric = replace(derived.spec, ansatz=Ansatz("replica-symmetric"), observables=())
-        vars(module)["SYMMETRIC_MODULE"] = _executed(derive(symmetric))
-    if derived.spec.ansatz.scheme == "franz-parisi":
-        given = given_margin(derived.spec) if derived.spec.ansatz.kappa_ref_max else derived.spec
-        vars(module)["REFERENCE_MODULE"] = _executed(derive(reference_spec(given)))
-        if given is not derived.spec:
-            vars(module)["GIVEN_MODULE"] = _executed(derive(given))
     x, p = _points(derived, module)
     if len(x) == 0:
         return (Check("no state inside the domain was found at the default parameters", float("nan"), 0.0, made=False),)
@@ -86,8 +89,19 @@ def run_checks(derived: Derived) -> tuple[Check, ...]:
 
 
 def _executed(derived: Derived) -> ModuleType:
-    """The solver module of a derivation, in memory alone."""
-    return execute(emit(lower(derived), identity="check", equations={}), "spinodal_check", Path("<check>"))
+    """The solver module of a derivation, in memory alone; those that it asks for are derived when it does."""
+    module = execute(emit(lower(derived), identity="check", equations={}), "spinodal_check", Path("<check>"))
+    others = companions(module, derived.spec)
+
+    def companion(name: str) -> ModuleType:
+        if name not in others:
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        found = module if others[name] is derived.spec else _executed(derive(others[name]))
+        vars(module)[name] = found
+        return found
+
+    vars(module)["__getattr__"] = companion
+    return module
 
 
 def _limit(derived: Derived) -> Callable[..., Check]:
@@ -97,7 +111,7 @@ def _limit(derived: Derived) -> Callable[..., Check]:
     return _coupled if getattr(derived.channels[0], "concentrated", False) else _replicated
 
 
-def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array, Array]:
+def _points(derived: Derived, module: ModuleType, count: int = 2) -> tuple[Array, Array]:
     """States and parameters inside the domain, off the saddle point [B, n], [B, k]."""
     generator = np.random.default_rng(1988)
     defaults = {d.name: d.default for d in derived.spec.parameters}
@@ -111,7 +125,7 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
         x, p = _broken_ground_states(module, p[:2])
         return x * (1.0 + 0.005 * generator.uniform(-1.0, 1.0, x.shape)), p
     if begins_inside(module) or derived.ground:
-        return _near_the_branch(module, p[:count], generator)
+        return _near_the_branch(derived, module, p[: 2 * count], generator, count)
     x = trivial_state(module, len(p))
     overlap = is_overlap(module)
     for j, name in enumerate(module.ORDER_PARAMETERS):
@@ -130,15 +144,23 @@ def _points(derived: Derived, module: ModuleType, count: int = 4) -> tuple[Array
                 x[:, j] = generator.uniform(0.1, 0.6, len(p))
     if derived.breaking is not None:
         _spread_levels(derived.breaking, module, x, generator)
-    f, _ = module.residual_and_jacobian(x, p)
     free = ~overlap & np.array(
         [n.removesuffix("_hat") not in getattr(module, "UNBOUNDED", ()) for n in module.ORDER_PARAMETERS]
     )
-    x = np.where(free & np.isfinite(f), x - f * generator.uniform(0.7, 1.2, x.shape), x)
-    f, j = module.residual_and_jacobian(x, p)
-    margins = module.conditions(x, p)
-    good = np.all(np.isfinite(f), axis=1) & np.all(np.isfinite(j), axis=(1, 2)) & np.all(margins > 0.02, axis=1)
-    return x[good][:count], p[good][:count]
+    factor = generator.uniform(0.7, 1.2, x.shape)
+    states, points = x[:0], p[:0]
+    for start in range(0, len(x), _DRAWN):  # averages inside averages take long: no more than are needed
+        part = slice(start, start + _DRAWN)
+        f = module.residual(x[part], p[part])
+        moved = np.where(free & np.isfinite(f), x[part] - f * factor[part], x[part])
+        good = np.all(module.conditions(moved, p[part]) > 0.02, axis=1)
+        moved, at = moved[good][: 2 * count], p[part][good][: 2 * count]
+        f, j = module.residual_and_jacobian(moved, at)
+        good = np.all(np.isfinite(f), axis=1) & np.all(np.isfinite(j), axis=(1, 2))
+        states, points = np.concatenate([states, moved[good]]), np.concatenate([points, at[good]])
+        if len(states) >= count:
+            break
+    return states[:count], points[:count]
 
 
 def _spread_levels(breaking: Breaking, module: ModuleType, x: Array, generator: np.random.Generator) -> None:
@@ -153,13 +175,56 @@ def _spread_levels(breaking: Breaking, module: ModuleType, x: Array, generator: 
         x[:, names.index(name)] = generator.uniform(0.3 + 0.35 * k, 0.6 + 0.35 * k, len(x))
 
 
-def _near_the_branch(module: ModuleType, p: Array, generator: np.random.Generator) -> tuple[Array, Array]:
-    """States close to solved ones, where the domain is too narrow to be met at random."""
+def _near_the_branch(
+    derived: Derived, module: ModuleType, p: Array, generator: np.random.Generator, count: int
+) -> tuple[Array, Array]:
+    """States close to solved ones, where the domain is too narrow to be met at random: those with the most room.
+
+    The domain ends where a variance is explained by other fields altogether. How far a state is moved from the solved one is
+    halved until at least half of what that one has left is left; one that the rule does not resolve there is dropped.
+    """
     system = Bound(module, module.RULE)
     roots = from_small_alpha(system, p, NewtonSettings()).roots
-    x = roots.x * (1.0 + 0.005 * generator.uniform(-1.0, 1.0, roots.x.shape))
-    good = roots.converged & np.all(module.conditions(x, p) > 0.0, axis=1)
-    return x[good], p[good]
+    direction = generator.uniform(-1.0, 1.0, roots.x.shape)
+    found: list[tuple[float, Array, Array]] = []
+    for root, along, point, converged in zip(roots.x, direction, p, roots.converged, strict=True):
+        if not converged:
+            continue
+        room = _room(derived, module, root, point)
+        for part in _PARTS:
+            x = root * (1.0 + part * along)
+            if module.conditions(x[None], point[None]).min() > 0.0 and _room(derived, module, x, point) >= 0.5 * room:
+                if _is_resolved(module, x, point):
+                    found.append((room, x, point))
+                break
+    best = sorted(found, key=lambda entry: -entry[0])[:count]
+    states = np.array([x for _, x, _ in best]).reshape(-1, len(module.ORDER_PARAMETERS))
+    return states, np.array([point for _, _, point in best]).reshape(-1, p.shape[1])
+
+
+def _room(derived: Derived, module: ModuleType, x: Array, p: Array) -> float:
+    """The smallest part of a variance that other fields leave unexplained at a state; 1 where nothing explains any."""
+    table = with_definitions(derived, _numbers(module, x, p))
+    if table is None:
+        return 1.0
+    parts = [
+        float(sp.N((node.doit() / node.args[0]).xreplace(table)))
+        for definition in derived.definitions
+        for node in sp.sympify(definition.expression).atoms(Unexplained)
+    ]
+    return min(parts, default=1.0)
+
+
+def _is_resolved(module: ModuleType, x: Array, p: Array) -> bool:
+    """Whether twice the nodes leave the Jacobian at a state as it is, to a tenth of what it is checked to."""
+    coarse, fine = (module.jacobian(x[None], p[None], rule) for rule in (module.RULE, module.RULE.refined()))
+    return _relative(coarse, fine) < 0.1 * _DERIVATIVES
+
+
+def _numbers(module: ModuleType, x: Array, p: Array) -> dict[sp.Symbol, sp.Float]:
+    """A state and its parameters by their symbols."""
+    names = (*module.ORDER_PARAMETERS, *module.PARAMETERS)
+    return {symbol(name): sp.Float(value) for name, value in zip(names, (*x, *p), strict=True)}
 
 
 def _broken_ground_states(module: ModuleType, p: Array) -> tuple[Array, Array]:
@@ -192,25 +257,25 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
     anywhere is: phi's gradient (by differences) at the solved state vanishes.
     """
     name = "gradient of the free entropy at the state that solves the equations (differences)"
-    system = Bound(module, Automatic(200))
+    system = Bound(module, _FINE)
     held = getattr(module, "GROUND_STATE", False) and hasattr(module, "BREAKING")  # sizes of blocks are not stationary
     if held:
         states, points = _broken_ground_states(module, p)
     else:
-        path = from_small_alpha(system, p, NewtonSettings())
-        roots = path.roots if path.roots.converged.any() else newton(system, x, p)
+        reached = from_small_alpha(Bound(module, module.RULE), p, NewtonSettings()).roots
+        roots = newton(system, np.where(reached.converged[:, None], reached.x, x), p)
         good = roots.converged & (np.max(np.abs(roots.x), axis=1) < 1e3)
         states, points = roots.x[good], p[good]
         edge = np.array([name in module.SATURATING for name in module.ORDER_PARAMETERS])
         if len(states) and np.all(np.max(np.abs(states[:, edge]), axis=1, initial=0.0) < 1e-6) and edge.any():
             # overlaps that vanish by symmetry lie on the domain's edge, where phi has no differences to both sides
-            grown, at = _informed(module, p)
+            grown, at = _off_the_edge(system, x, p, edge) if hasattr(module, "BREAKING") else _informed(module, p)
             states, points = (grown, at) if len(grown) else (states, points)
     if len(states) == 0:
         return Check(name, float("nan"), 1e-8, made=False)
     # the saddle point of a reference belongs to the order below: phi is not stationary there
     own = [j for j, name in enumerate(module.ORDER_PARAMETERS) if "_ref" not in name]
-    slopes = [difference(lambda s: module.free_entropy(s, points, Automatic(200)), states, j) for j in own]
+    slopes = [difference(lambda s: module.free_entropy(s, points, _FINE), states, j) for j in own]
     if held:  # their equation is the complexity
         for j in (module.ORDER_PARAMETERS.index(size) for size in module.BREAKING["sizes"]):
             slopes[j] += system.residual(states, points)[:, j] / states[:, j] ** 2
@@ -221,6 +286,14 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
     # where a kink is born phi has a finite number of derivatives, which differences feel
     smooth = 1e-6 if getattr(module, "UNBOUNDED", ()) else 1e-7
     return Check(name, largest, max(smooth, 4.0 * noise), made=bool(usable.any()))
+
+
+def _off_the_edge(system: Bound, x: Array, p: Array, edge: Array) -> tuple[Array, Array]:
+    """Solved states of broken symmetry that Newton finds from states off the saddle point; and their parameters."""
+    roots = newton(system, x, p)
+    overlaps = np.abs(roots.x[:, edge])
+    good = roots.converged & np.all((overlaps > 1e-2) & (overlaps < 0.99), axis=1)
+    return roots.x[good], p[good]
 
 
 def _informed(module: ModuleType, p: Array) -> tuple[Array, Array]:
@@ -241,50 +314,61 @@ def _informed(module: ModuleType, p: Array) -> tuple[Array, Array]:
 
 def _jacobian(module: ModuleType, x: Array, p: Array) -> Check:
     exact = module.jacobian(x, p)
+    worst = max(_slope(lambda s: module.residual(s, p), x, j, exact[:, :, j], partial=False) for j in range(x.shape[1]))
+    return Check("Jacobian against Taylor slopes of the equations", worst, _DERIVATIVES)
 
-    def deviation(step: float) -> float:
-        found = [difference(lambda s: module.residual(s, p), x, j, step) for j in range(x.shape[1])]
-        return _relative(np.stack(found, axis=2), exact)
 
-    # long steps have the smaller rounding errors, short ones stay inside a narrow domain
-    worst = deviation(2e-3)
-    return Check(
-        "Jacobian against Taylor slopes of the equations", min(worst, deviation(5e-5)) if worst > 1e-7 else worst, 1e-6
-    )
+def _slope(function: Callable[[Array], Array], at: Array, j: int, exact: Array, *, partial: bool) -> float:
+    """The deviation of a derivative from differences of the step at which they are best: of a wrong one there is none.
+
+    Args:
+        function: what is differentiated, [B, n] to [B, m].
+        at: where [B, n].
+        j: in which variable.
+        exact: the derivative [B, m].
+        partial: differences that are not finite are left out.
+    """
+    best = np.full(len(at), np.inf)
+    for step in _STEPS:
+        found = difference(function, at, j, step)
+        deviation = np.abs(found - exact) / (1.0 + np.abs(exact))
+        if partial:
+            deviation = np.where(np.isfinite(found), deviation, 0.0)
+        best = np.fmin(best, np.max(deviation, axis=1))
+        if np.max(best) < 0.1 * _DERIVATIVES:
+            break
+    return float(np.max(best))
 
 
 def _directional(module: ModuleType, x: Array, p: Array) -> Check:
     name = "directional derivative of the Jacobian against Taylor slopes"
     if "jacobian_directional" in module.FINITE_DIFFERENCES:
-        return Check(name, float("nan"), 1e-6, made=False)
+        return Check(name, float("nan"), _DERIVATIVES, made=False)
     v = np.linspace(0.3, 1.0, x.shape[1])
     exact = module.jacobian_directional(x, p, v)
     at = np.ones((len(x), 1))
     found = difference(lambda t: module.jacobian(x + (t - 1.0) * v, p), at, 0)
-    return Check(name, _relative(found, exact), 1e-6)
+    return Check(name, _relative(found, exact), _DERIVATIVES)
 
 
 def _parameters(module: ModuleType, x: Array, p: Array) -> Check:
     exact = module.parameter_derivative(x, p)
-    worst = 0.0
-    for j, name in enumerate(module.PARAMETERS):
-        if name in module.FINITE_DIFFERENCES:
-            continue
-        found = difference(lambda q: module.residual(x, q), p, j)
-        usable = np.isfinite(found)
-        worst = max(worst, _relative(found[usable], exact[:, :, j][usable]))
-    return Check("parameter derivatives against Taylor slopes", worst, 1e-6)
+    worst = [
+        _slope(lambda q: module.residual(x, q), p, j, exact[:, :, j], partial=True)
+        for j, name in enumerate(module.PARAMETERS)
+        if name not in module.FINITE_DIFFERENCES
+    ]
+    return Check("parameter derivatives against Taylor slopes", max(worst, default=0.0), _DERIVATIVES)
 
 
 def _replicated(derived: Derived, module: ModuleType, x: Array, p: Array) -> Check:
     """Phi assembled from the pieces with channels replaced by their replicated form at n and n/2, extrapolated to 0."""
     name = "replicated channels at small real n against their limit"
-    values = module.free_entropy(x, p, Automatic(200))
+    values = module.free_entropy(x, p, _FINE)
     worst = 0.0
     made = False
     for i in range(min(2, len(x))):
-        point = {symbol(k): sp.Float(v) for k, v in zip(module.ORDER_PARAMETERS, x[i], strict=True)}
-        point |= {symbol(k): sp.Float(v) for k, v in zip(module.PARAMETERS, p[i], strict=True)}
+        point = _numbers(module, x[i], p[i])
         replicated = replicated_free_entropy(derived, point)
         if replicated is None:
             continue
@@ -296,12 +380,11 @@ def _replicated(derived: Derived, module: ModuleType, x: Array, p: Array) -> Che
 def _ground(derived: Derived, module: ModuleType, x: Array, p: Array) -> Check:
     """T phi from the replica algebra at small T and energies minimised on a grid."""
     name = "replicas at small T and energies minimised on a grid against the ground state"
-    values = module.free_entropy(x, p, Automatic(200))
+    values = module.free_entropy(x, p, _FINE)
     worst, made = 0.0, False
     action = action_of(gather(derived.spec))
     for i in range(min(2, len(x))):
-        point = {symbol(k): sp.Float(v) for k, v in zip(module.ORDER_PARAMETERS, x[i], strict=True)}
-        point |= {symbol(k): sp.Float(v) for k, v in zip(module.PARAMETERS, p[i], strict=True)}
+        point = _numbers(module, x[i], p[i])
         table = with_definitions(derived, point)
         if table is not None and action.eliminated:
             table[action.diagonal_conjugate] = table[symbol("_variance_w")]
@@ -319,15 +402,15 @@ def _coupled(derived: Derived, module: ModuleType, x: Array, p: Array) -> Check:
     Pairing and block are evaluated on the tree with y copies, channels as (1/y) log E_xi [Z^y] by sums over a dense grid.
     """
     name = "y coupled replicas against infinitely many"
-    values = module.free_entropy(x, p, Automatic(200))
+    values = module.free_entropy(x, p, _FINE)
     worst, made = 0.0, False
+    action = action_of(gather(derived.spec))
     for i in range(min(2, len(x))):
-        point = {symbol(k): sp.Float(v) for k, v in zip(module.ORDER_PARAMETERS, x[i], strict=True)}
-        point |= {symbol(k): sp.Float(v) for k, v in zip(module.PARAMETERS, p[i], strict=True)}
-        found = [coupled_free_entropy(derived, point, y) for y in (400.0, 800.0, 1600.0)]
-        if any(value is None or not np.isfinite(value) for value in found):
+        point = _numbers(module, x[i], p[i])
+        found = coupled_free_entropies(derived, action, point, (400.0, 800.0, 1600.0))
+        if found is None or not np.isfinite(found).all():
             continue
-        a, b, c = (float(value) for value in found if value is not None)
+        a, b, c = found
         first, second = 2.0 * b - a, 2.0 * c - b
         made = True
         worst = max(worst, abs((4.0 * second - first) / 3.0 - float(values[i])) / (1.0 + abs(float(values[i]))))

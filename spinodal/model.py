@@ -6,7 +6,7 @@ Deriving needs SymPy, which is imported only when a derivation is asked for or a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spinodal.codegen import cache
+from spinodal.companions import companions
 from spinodal.kinds import EXTREMISED, KINDS
 from spinodal.located_errors import located_errors
 from spinodal.numeric.every_root import all_states
@@ -25,16 +26,12 @@ from spinodal.regions import check_derived, check_range, cutting_defaults, defau
 from spinodal.requests import check_start, line_of, point_of, standard_kinds, wanted_of
 from spinodal.schemes import check_scheme
 from spinodal.spec import (
-    Ansatz,
     Spec,
     SpecError,
     check_parameters,
     read_spec,
-    with_copies,
-    with_fewer_levels,
     with_overlap,
 )
-from spinodal.spec.coupled import frozen_spec, given_margin, reference_spec
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -130,27 +127,8 @@ class Model:
         module = cache.load(self.spec, build)
         if not holds(module, defaults(self.spec)[None])[0]:  # it was derived for other defaults
             module = cache.load(self.spec, build, cutting_defaults(self.spec, module))
-        if getattr(module, "SYMMETRIC", None) is not None:  # the branch begins at the replica-symmetric state
-            symmetric = replace(self.spec, ansatz=Ansatz("replica-symmetric"), observables=())
-            vars(module)["SYMMETRIC_MODULE"] = Model(symmetric).solver()
-            if module.SYMMETRIC["size"]:  # and continues with a given number of copies
-                vars(module)["SIZED_MODULE"] = Model(with_copies(self.spec)).solver()
-                many = replace(self.spec, ansatz=replace(self.spec.ansatz, replicas="inf"), observables=())
-                vars(module)["INFINITE_MODULE"] = Model(many).solver()
-        if getattr(module, "BREAKING", None) is not None:  # the state is looked for from that of one level less
-            vars(module)["SYMMETRIC_MODULE"] = Model(with_fewer_levels(self.spec)).solver()
-            if module.BREAKING["size"] or self.spec.ansatz.mu is not None:
-                sized = with_copies(self.spec)
-                vars(module)["SIZED_MODULE"] = module if sized is self.spec else Model(sized).solver()
-            if (frozen := frozen_spec(self.spec)) is not None:
-                vars(module)["FROZEN_MODULE"] = Model(frozen).solver()
-        given = given_margin(self.spec) if self.spec.ansatz.kappa_ref_max else self.spec
-        if given is not self.spec:
-            vars(module)["GIVEN_MODULE"] = Model(given).solver()
-        if self.spec.ansatz.scheme == "franz-parisi":
-            vars(module)["REFERENCE_MODULE"] = Model(reference_spec(given)).solver()
-        if self.spec.ansatz.overlap == "extremised":
-            vars(module)["CONSTRAINED_MODULE"] = Model(with_overlap(self.spec, "given")).solver()
+        for name, other in companions(module, self.spec).items():
+            vars(module)[name] = module if other is self.spec else Model(other).solver()
         return module
 
     def _deferred(self) -> ModuleType | None:

@@ -8,27 +8,26 @@ No closed form of the limit is used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sympy as sp
 
 from spinodal.numeric.results import Array
-from spinodal.symbolic.action import action_of
+from spinodal.symbolic.action import Action
 from spinodal.symbolic.channel import Branch, Channel
 from spinodal.symbolic.derivation import Derived
-from spinodal.symbolic.derive import gather
 from spinodal.symbolic.features import pairing, random_feature_block
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.observables import log_weight
 
 
-def coupled_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float], y: float) -> float | None:
-    """The free entropy of y coupled copies at a point; None where a channel is not of the kinds that are sampled."""
-    action = action_of(gather(derived.spec))
+def coupled_free_entropies(
+    derived: Derived, action: Action, point: dict[sp.Symbol, sp.Float], copies: Sequence[float]
+) -> list[float] | None:
+    """The free entropies of numbers of coupled copies; None where a channel is not of the kinds that are sampled."""
     structure = action.structure
     assert structure.infinite is not None
-    size = {structure.infinite: sp.Float(y)}
     table = with_definitions(derived, point)
     if table is None or (symbol("q_d_hat") not in table and action.diagonal_hat != 0):
         return None
@@ -43,47 +42,51 @@ def coupled_free_entropy(derived: Derived, point: dict[sp.Symbol, sp.Float], y: 
         total += action.inputs_per_weight * inputs
     if action.has_teacher:
         total -= action.inputs_per_weight * symbol("r") * symbol("r_hat")
-    value = float(sp.N(total.xreplace(size).xreplace(table)))
+    values = [float(sp.N(total.xreplace({structure.infinite: sp.Float(y)}).xreplace(table))) for y in copies]
     for channel in derived.channels:
         if not isinstance(channel, Channel):
             return None
-        found = _coupled_channel(derived, channel, table, y)
+        found = _coupled_channel(derived, channel, table, copies)
         if found is None:
             return None
-        value += found * (1.0 if channel.name == "prior" else float(point[symbol("alpha")]))
-    return value
+        factor = 1.0 if channel.name == "prior" else float(point[symbol("alpha")])
+        values = [value + factor * part for value, part in zip(values, found, strict=True)]
+    return values
 
 
-def _coupled_channel(derived: Derived, channel: Channel, table: dict[sp.Symbol, sp.Float], y: float) -> float | None:
-    """E_omega (1/y) log E_xi Z(omega + xi)^y, xi ~ N(0, D/y), from the leaves' defining sums and integrals."""
+def _coupled_channel(
+    derived: Derived, channel: Channel, table: dict[sp.Symbol, sp.Float], copies: Sequence[float]
+) -> list[float] | None:
+    """E_omega (1/y) log E_xi Z(omega + xi)^y, xi ~ N(0, D/y), from the leaves' defining sums and integrals, for each y."""
     top, spread = (float(table[v]) for v in channel.levels)
-    outer = top - spread / y
+    outer = [top - spread / y for y in copies]
     teacher = number(channel.teacher, table)
     z, weight = normal_grid(8.5, 2001)  # fine enough for slopes that jump
-    total = 0.0
+    totals = [0.0] * len(copies)
     for branch in channel.branches:
         if branch.planted:
             return None
         share = number(branch.weight, table)
-        omega = fields_of(branch, teacher, outer, z, table)
+        fields = [fields_of(branch, teacher, variance, z, table) for variance in outer]
         reach = 8.0 * np.sqrt(spread) + 2.0 * spread
-        t = np.linspace(omega[0] - reach, omega[-1] + reach, 8001)
+        t = np.linspace(min(omega[0] for omega in fields) - reach, max(omega[-1] for omega in fields) + reach, 8001)
         logs = _direct_log_partition(derived, branch.student, t, float(table[channel.variance]), table)
         if logs is None:
             return None
-        norm = np.log((t[1] - t[0]) / np.sqrt(2.0 * np.pi * spread / y))
-        parts = np.array_split(omega, 20)
-        logs_of = [_log_sums(y * (logs - (t - part[:, None]) ** 2 / (2.0 * spread))) for part in parts]
-        heights = (np.concatenate(logs_of) + norm) / y
-        factor = weight
-        if branch.teacher is not None:
-            residual = number(channel.teacher_variance, table) - teacher**2 / outer
-            seen = _direct_log_partition(derived, branch.teacher, teacher / np.sqrt(outer) * z, residual, table)
-            if seen is None:
-                return None
-            factor = weight * np.exp(seen)
-        total += share * float(np.sum(factor * heights))
-    return total
+        for k, (y, variance, omega) in enumerate(zip(copies, outer, fields, strict=True)):
+            norm = np.log((t[1] - t[0]) / np.sqrt(2.0 * np.pi * spread / y))
+            parts = np.array_split(omega, 20)
+            logs_of = [_log_sums(y * (logs - (t - part[:, None]) ** 2 / (2.0 * spread))) for part in parts]
+            heights = (np.concatenate(logs_of) + norm) / y
+            factor = weight
+            if branch.teacher is not None:
+                residual = number(channel.teacher_variance, table) - teacher**2 / variance
+                seen = _direct_log_partition(derived, branch.teacher, teacher / np.sqrt(variance) * z, residual, table)
+                if seen is None:
+                    return None
+                factor = weight * np.exp(seen)
+            totals[k] += share * float(np.sum(factor * heights))
+    return totals
 
 
 def number(expression: sp.Expr | float, table: Mapping[sp.Symbol, sp.Float]) -> float:
