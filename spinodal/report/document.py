@@ -13,6 +13,7 @@ import sympy as sp
 
 from spinodal.checks import Check, run_checks
 from spinodal.report.steps import Step, steps_of
+from spinodal.report.symbols import check_letters
 from spinodal.spec import Spec, SpecError
 from spinodal.spec.errors import did_you_mean
 from spinodal.symbolic.derivation import Derived
@@ -76,7 +77,7 @@ class Derivation:
         """The steps in an author's letters, ``{name: LaTeX}``.
 
         Raises:
-            SpecError: for a name that the derivation does not have.
+            SpecError: for a name that the derivation does not have, and for a letter that would stand for two things.
         """
         if not symbols:
             return self.steps
@@ -84,6 +85,8 @@ class Derivation:
             if name not in self.names():
                 cure = did_you_mean(name, self.names()) or f"use one of {', '.join(sorted(self.names()))}"
                 raise SpecError(f"{name}: no symbol of this derivation", cure=cure, source="--symbols")
+        derived = self.derived  # letters of definitions give way
+        check_letters(symbols, (*derived.order_parameters, *derived.parameters, *derived.fixed))
         return tuple(steps_of(self.derived, symbols))
 
     def to_markdown(self, symbols: Mapping[str, str] | None = None) -> str:

@@ -16,7 +16,6 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
 from spinodal.report.terms import plain
-from spinodal.spec import SpecError
 from spinodal.symbolic.averages import Average, Measure
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import LogDensity, LogPartition, LogTail, LogTwoCosh, Primitive
@@ -442,23 +441,3 @@ def _width(text: str) -> int:
     bare = re.sub(r"\\(?:left|right|!|,|;|displaystyle)", "", text)
     bare = re.sub(r"\\[A-Za-z]+", "x", bare)
     return int(0.75 * len(re.sub(r"[{}^_ ]", "", bare)))
-
-
-def author_symbols(text: str) -> dict[str, str]:
-    r"""A symbol map, ``R = r, \hat{R} = r_hat``, as ``{name: LaTeX}``; ``V = -dq_hat`` has a minus in front.
-
-    Raises:
-        SpecError: for an entry that is not of the form LETTER = name.
-    """
-    found: dict[str, str] = {}
-    for entry in re.split(r",(?![^{}]*\})", text):
-        letters, _, name = (part.strip() for part in entry.rpartition("="))
-        sign, name = ("-", name.removeprefix("-").strip()) if name.startswith("-") else ("", name)
-        if not letters or not re.fullmatch(r"[A-Za-z_]\w*", name):
-            raise SpecError(
-                f"{entry.strip()[:60]!r} is no entry of a symbol map",
-                cure=r"write 'R = r, \hat{R} = r_hat', or 'V = -dq_hat' for a letter of minus an order parameter",
-                source="--symbols",
-            )
-        found[name] = sign + letters
-    return found

@@ -16,6 +16,7 @@ import spinodal
 from spinodal.checks import Check
 from spinodal.report import author_symbols
 from spinodal.report.document import _text
+from spinodal.report.symbols import check_letters
 from spinodal.spec import SpecError, shipped_models
 from spinodal.verify import Status
 from spinodal.verify.results import Outcome
@@ -63,6 +64,36 @@ def test_a_symbol_map_names_what_the_derivation_has() -> None:
         derivation.to_markdown({"nonsense": "X"})
     with pytest.raises(SpecError, match="no entry of a symbol map"):
         author_symbols("R r")
+
+
+@pytest.mark.parametrize(
+    ("letters", "message"),
+    [
+        ("R = r, R = q", "R: the letter of both r and q"),
+        (r"\hat{R} = r_hat, \hat R = q_hat", "the letter of both r_hat and q_hat"),
+        (r"\alpha = r", r"\alpha: the letter of both r and alpha"),
+        (r"\hat{q} = r", "the letter of both r and q_hat"),
+        (r"\phi = r", "the letter of both r and the free entropy"),
+        ("x_{ = r", "a brace is not closed"),
+        ("x_ = r", "nothing stands after _"),
+        ("x_a_b = r", "two _ on one letter"),
+        ("x}{ = r", "a brace too many"),
+        ("$x$ = r", "it begins with $"),
+        ("R = r, S = r", "r: has two letters, R and S"),
+    ],
+)
+def test_letters_that_would_stand_for_two_things_are_refused(letters: str, message: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(message)) as caught:
+        check_letters(author_symbols(letters), ["q", "q_hat", "r", "r_hat", "alpha"])
+    assert caught.value.cure
+
+
+def test_letters_may_be_exchanged() -> None:
+    derivation = spinodal.load("binary-teacher-student").derive()
+    assert derivation.steps_in(author_symbols("r = q, q = r"))
+    assert derivation.steps_in(author_symbols(r"\tilde{q}_{\mathrm{ts}}' = r, q^{(0)} = q, Q = q_hat"))
+    with pytest.raises(SpecError, match="the letter of both r and alpha"):
+        derivation.to_latex(author_symbols(r"\alpha = r"))
 
 
 def test_copies_inside_copies_are_written_as_papers_write_them() -> None:
