@@ -5,6 +5,7 @@ from __future__ import annotations
 from spinodal.report.notation import FIELD, VARIANCE, Scribe
 from spinodal.report.terms import tidy
 from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.functions import subscript
 from spinodal.symbolic.ground import ANSWERED
 from spinodal.symbolic.leaves import Leaf
 
@@ -39,7 +40,7 @@ REPLICON = (
 
 def ground_state(leaf: Leaf, scribe: Scribe) -> str:
     """The maximum that a leaf's T log Z tends to, at h* or w*, and its closed form where it has one."""
-    words = leaf.tag.removesuffix(ANSWERED).replace("_", " ")
+    words = subscript(leaf.tag.removesuffix(ANSWERED))
     x, field, variance = (scribe.write(s) for s in (leaf.variable, FIELD, VARIANCE))
     given = "" if leaf.label.is_number else rf"{scribe.write(leaf.label)} \mid "
     arguments = f"{given}{field}; {variance}"
@@ -50,12 +51,8 @@ def ground_state(leaf: Leaf, scribe: Scribe) -> str:
         domain, pull = "", rf"- \frac{{({x} - {field})^2}}{{2 {variance}}}"
     energy = scribe.write(leaf.log_weight) if leaf.log_weight != 0 else ""
     joined = energy + (" " if pull.startswith("-") or not energy else " + ") + pull
-    body = rf"\Lambda_{{\text{{{words}}}}}({arguments}) = \max_{{{x}{domain}}}\left[{joined}\right]"
+    body = rf"\Lambda_{{{words}}}({arguments}) = \max_{{{x}{domain}}}\left[{joined}\right]"
     if leaf.is_closed:
         body += f" = {scribe.write(tidy(leaf.log_derivative(0, FIELD, VARIANCE)))}"
     # of weights nothing else is asked
-    return (
-        body
-        if leaf.variable == symbol("w")
-        else rf"{body} \quad \text{{at }} {x} = {x}^\star_{{\text{{{words}}}}}({arguments})"
-    )
+    return body if leaf.variable == symbol("w") else rf"{body} \quad \text{{at }} {x} = {x}^\star_{{{words}}}({arguments})"

@@ -18,7 +18,7 @@ from sympy.printing.latex import LatexPrinter
 from spinodal.report.terms import plain
 from spinodal.symbolic.averages import Average, Measure
 from spinodal.symbolic.formulas import symbol
-from spinodal.symbolic.functions import LogDensity, LogPartition, LogTail, LogTwoCosh, Primitive
+from spinodal.symbolic.functions import LogDensity, LogPartition, LogTail, LogTwoCosh, Primitive, subscript
 from spinodal.symbolic.ground import ANSWERED, Observed
 from spinodal.symbolic.maximisers import ABOVE, BELOW, Kinks
 from spinodal.symbolic.nested import LogAverage, TiltedAverage, TiltedKinks
@@ -50,6 +50,8 @@ _NAMES = {
     "lam": r"\lambda",
 }
 _GREEK = frozenset("alpha beta gamma delta epsilon kappa lambda mu nu rho sigma tau theta eta phi chi psi xi zeta".split())  # noqa: SIM905
+#: What ends a row of cases.
+_ROW = r" \\ "
 _NESTED = (Average, LogAverage, TiltedAverage)
 
 
@@ -205,6 +207,8 @@ class Scribe(LatexPrinter):
     def _print_Pow(self, expr: sp.Pow) -> str:
         if isinstance(expr.base, _NESTED) and expr.exp.is_Rational and expr.exp > 0:
             return rf"\left[{self._print(expr.base)}\right]^{{{self._print(expr.exp)}}}"
+        if isinstance(expr.base, LogTwoCosh) and expr.base.args[0] == 2 and expr.exp.is_Integer and expr.exp > 0:
+            return rf"\operatorname{{sech}}^{{{2 * expr.exp}}}\!\left({self._print(expr.base.args[1])}\right)"
         if isinstance(expr.base, sp.Symbol) and "^" in (text := self._print_Symbol(expr.base)) and expr.exp > 0:
             power = 2 * expr.exp
             if text.endswith("^2") and power.is_Integer:  # of a letter that is a square
@@ -239,6 +243,30 @@ class Scribe(LatexPrinter):
             return f"{front} {self._print(last[0])}".strip()
         return f"{front} " + " ".join(rf"\left[{self._print(node)}\right]" for node in last)
 
+    def _print_Float(self, expr: sp.Float) -> str:
+        return str(super()._print_Float(sp.Float(float(expr))))  # constants are kept to more digits than anyone reads
+
+    def _print_Function(self, expr: sp.Function, exp: Any = None) -> str:
+        return _with_plain_parentheses(str(super()._print_Function(expr, exp)))
+
+    def _print_log(self, expr: sp.log, exp: Any = None) -> str:
+        return _with_plain_parentheses(str(super()._print_log(expr, exp)))
+
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
+        rows = [
+            rf"{self._print(value)} & "
+            + (r"\text{otherwise}" if condition is sp.true else rf"\text{{for }} {self._condition(condition)}")
+            for value, condition in expr.args
+        ]
+        return rf"\begin{{cases}} {_ROW.join(rows)} \end{{cases}}"
+
+    def _condition(self, condition: sp.Basic) -> str:
+        if not isinstance(condition, sp.Or | sp.And):
+            return str(self._print(condition))
+        word = "or" if isinstance(condition, sp.Or) else "and"
+        parts = [self._condition(part) for part in sorted(condition.args, key=sp.default_sort_key)]
+        return rf" \text{{ {word} }} ".join(parts)
+
     def _print_ExpBase(self, expr: Any, exp: Any = None) -> str:
         text = self._weight(expr.args[0])
         return text if exp is None else rf"\left[{text}\right]^{{{exp}}}"
@@ -252,11 +280,11 @@ class Scribe(LatexPrinter):
     def _observed(self, expr: Observed) -> str:
         """What a ground state answers: the function at the maximiser."""
         point = expr.point
-        words = str(point.tag).removesuffix(ANSWERED).replace("_", " ")
+        words = subscript(str(point.tag).removesuffix(ANSWERED))
         given = "" if point.label.is_number else rf"{self._print(point.label)} \mid "
         place = rf"({given}{self._print(point.omega)}; {self._print(point.variance)})"
         before = dict(self._here)
-        self._here[symbol("h")] = rf"h^\star_{{\text{{{words}}}}}{place}"
+        self._here[symbol("h")] = rf"h^\star_{{{words}}}{place}"
         try:
             return self._print(expr.function)
         finally:
@@ -376,6 +404,13 @@ class Scribe(LatexPrinter):
             return rf"H{exponent}\!\left({argument}\right)"
         cosh = rf"2\cosh\!\left({argument}\right)"
         return rf"\left[{cosh}\right]{exponent}" if exponent else cosh
+
+
+def _with_plain_parentheses(text: str) -> str:
+    r"""``\tanh{\left(x \right)}`` as ``\tanh\!\left(x\right)``: without SymPy's braces, and the space after them."""
+    name, opened, rest = text.partition(r"{\left(")
+    closing = r" \right)}"
+    return rf"{name}\!\left({rest.removesuffix(closing)}\right)" if opened and rest.endswith(closing) else text
 
 
 def _is_log(factor: sp.Expr) -> bool:

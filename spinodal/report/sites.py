@@ -9,7 +9,7 @@ import sympy as sp
 from spinodal.report.notation import FIELD, VARIANCE, Scribe, relation
 from spinodal.report.terms import terms_of
 from spinodal.symbolic.formulas import symbol
-from spinodal.symbolic.functions import Tail
+from spinodal.symbolic.functions import Tail, subscript
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt, log_weight
 
@@ -20,7 +20,7 @@ def partition_function(leaf: Leaf, scribe: Scribe) -> str:
     if leaf.is_closed:
         given = "" if leaf.label.is_number else rf"{scribe.write(leaf.label)} \mid "
         arguments = f"{given}{scribe.write(FIELD)}; {scribe.write(VARIANCE)}"
-        name = rf"\log Z_{{\text{{{_words(leaf)}}}}}({arguments})"
+        name = rf"\log Z_{{{subscript(leaf.tag)}}}({arguments})"
         return relation(name, [scribe.write(term) for term in terms_of(value)])
     return rf"{scribe.write(value)} = \log {_body(leaf, scribe)}"
 
@@ -37,10 +37,6 @@ def difference(leaf: Leaf, scribe: Scribe) -> str:
     """What the field of a loss stands for that reads a real label only in a difference."""
     what = scribe.write(leaf.variable - leaf.taken * symbol("y"))
     return f"the loss reads the difference ${what}$ only, and from here on ${scribe.write(leaf.variable)}$ stands for it"
-
-
-def _words(leaf: Leaf) -> str:
-    return leaf.tag.replace("_", " ")
 
 
 def _pull(leaf: Leaf, scribe: Scribe) -> str:
@@ -100,18 +96,27 @@ def tilted_means(tilts: Iterable[Tilt], leaves: dict[str, Leaf], scribe: Scribe)
         leaf = leaves[tilt.leaf]
         given = rf" \quad (y = {scribe.write(leaf.label)})" if leaf.label != 0 else ""
         name = rf"\text{{{tilt.name.replace('_', ' ')}}}({scribe.write(leaf.variable)})"
-        equations.append(f"{name} = {scribe.write(tilt.function)}{given}")
+        value = _cases(tilt.function) if isinstance(tilt.function, sp.Piecewise) else tilt.function
+        equations.append(f"{name} = {scribe.write(value)}{given}")
     return equations
+
+
+def _cases(function: sp.Piecewise) -> sp.Piecewise:
+    """A function of the values of a weight with each value of its own once: log(rho/2) for both signs."""
+    found: dict[sp.Expr, list[sp.Basic]] = {}
+    for value, condition in function.args:
+        found.setdefault(sp.logcombine(value, force=True), []).append(condition)
+    return sp.Piecewise(*((value, sp.Or(*conditions)) for value, conditions in found.items()), evaluate=False)
 
 
 def _measure(leaf: Leaf, scribe: Scribe) -> list[str]:
     """The mean of a function g in the measure of one site, and the weight that it is taken with."""
     x, field, variance = (scribe.write(s) for s in (leaf.variable, FIELD, VARIANCE))
     given = "" if leaf.label.is_number else f", {scribe.write(leaf.label)}"
-    name = rf"\left\langle g \right\rangle^{{\text{{{_words(leaf)}}}}}_{{{field}, {variance}{given}}}"
+    name = rf"\left\langle g \right\rangle^{{{subscript(leaf.tag)}}}_{{{field}, {variance}{given}}}"
     if leaf.kind == "discrete":
         return [rf"{name} = \frac{{{' + '.join(_values(leaf, scribe, 'g'))}}}{{{' + '.join(_values(leaf, scribe))}}}"]
-    weight = rf"f_{{\text{{{_words(leaf)}}}}}({x})"
+    weight = rf"f_{{{subscript(leaf.tag)}}}({x})"
     integral = rf"\int d{x}\; {weight}\, {_pull(leaf, scribe)}"
     mean = rf"{name} = \frac{{\int d{x}\; g({x})\, {weight}\, {_pull(leaf, scribe)}}}{{{integral}}}"
     return [mean, f"{weight} = {scribe.write(_weight(leaf))}"]

@@ -73,7 +73,19 @@ def plain(expression: sp.Expr) -> sp.Expr:
     guarded = (Ratio, Root, Unexplained, Covariance, Response)
     found = sp.sympify(expression).replace(lambda node: isinstance(node, guarded), lambda node: node.doit())
     found = found.replace(_is_log_of_inverse, lambda node: -sp.log(1 / node.args[0]))
+    found = found.replace(lambda node: isinstance(node, sp.acos), lambda node: sp.acos(_one_root(node.args[0])))
     return sp.sympify(found.replace(lambda node: isinstance(node, LogTail | Tail | Density), _with_one_fraction))
+
+
+def _one_root(ratio: sp.Expr) -> sp.Expr:
+    """A correlation Q / sqrt(Q rho) as sqrt(Q / rho): what stands under a root beside itself is a variance."""
+    rooted = set().union(*(power.base.free_symbols for power in ratio.atoms(sp.Pow) if not power.exp.is_Integer))
+    outside = set().union(*(f.free_symbols for f in sp.Mul.make_args(ratio) if f.as_base_exp()[1].is_Integer))
+    if not rooted & outside or ratio.has(sp.Add):
+        return ratio
+    marks = {sp.Dummy(positive=True): s for s in rooted | outside}
+    positive = ratio.xreplace({s: mark for mark, s in marks.items()})
+    return sp.sqrt(sp.powsimp(positive**2).xreplace(marks))
 
 
 def _is_log_of_inverse(node: sp.Basic) -> bool:
@@ -143,7 +155,9 @@ def _joined(expression: sp.Expr) -> list[sp.Expr]:
     for term in map(tidy, sp.Add.make_args(expression)):
         parts[sp.denom(term)] = parts.get(sp.denom(term), sp.Integer(0)) + term
     terms = [
-        part for total in parts.values() for part in (_tidied(total) if _is_fraction(total) else sp.Add.make_args(total))
+        part
+        for total in parts.values()
+        for part in (_tidied(total) if _is_fraction(total) else sp.Add.make_args(_expanded(total)))
     ]
     terms = [term for term in terms if term != 0]
     if len(terms) > 1 and any(map(_is_fraction, terms)) and sum(map(_length, terms)) <= _LONG // 4:
@@ -153,7 +167,24 @@ def _joined(expression: sp.Expr) -> list[sp.Expr]:
     while (pair := _shorter_pair(terms)) is not None:
         first, second, whole = pair
         terms = [term for term in terms if term not in (first, second)] + ([whole] if whole != 0 else [])
-    return [part for term in terms for part in _apart(term)]
+    return _collected([part for term in terms for part in _apart(term)])
+
+
+def _collected(terms: list[sp.Expr]) -> list[sp.Expr]:
+    """The terms, those together that differ by a number."""
+    found: dict[sp.Expr, sp.Expr] = {}
+    for term in terms:
+        number, rest = term.as_coeff_Mul()
+        found[rest] = found.get(rest, sp.Integer(0)) + number
+    if len(found) == len(terms):
+        return terms
+    return [sp.Mul(number, rest) for rest, number in found.items() if number != 0]
+
+
+def _expanded(total: sp.Expr) -> sp.Expr:
+    """A sum without fractions multiplied out, where that leaves less of it."""
+    whole = sp.expand(total)
+    return whole if _length(whole) < _length(total) else total
 
 
 def _tidied(total: sp.Expr) -> tuple[sp.Expr, ...]:

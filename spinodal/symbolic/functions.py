@@ -8,10 +8,31 @@ forms replace them afterwards, where there are any.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sympy as sp
 from sympy.core.function import ArgumentIndexError
+
+#: A leaf's tag: which site, of which label, and what it is beside.
+_LABELLED = re.compile(r"(?:(?P<site>\w+?)_)?(?:y|label)_(?P<sign>m?)(?P<value>\d+(?:_over_\d+|_\d+)?)(?P<rest>_[a-z]\w*)?")
+
+
+def subscript(tag: Any) -> str:
+    r"""What tells a site's functions from another's, in LaTeX: words, and the value of its label.
+
+    >>> subscript("weight"), subscript("student_y_m1"), subscript("teacher_student_y_1")
+    ('\\text{weight}', '\\text{label -1}', '\\text{teacher, label +1}')
+    """
+    found = _LABELLED.fullmatch(str(tag))
+    if found is None:
+        return rf"\text{{{_words(tag)}}}"
+    value = found["value"].replace("_over_", "/").replace("_", ".")
+    sign = "-" if found["sign"] else "+" if value == "1" else ""
+    # the law of a label is not the weight that a student gives to it
+    site = [part for part in (found["site"] or "law").split("_") if part != "student"] + (found["rest"] or "").split("_")
+    words = " ".join(filter(None, site))
+    return rf"\text{{{words}{', ' if words else ''}label {sign}{value}}}"
 
 
 def _words(tag: Any) -> str:
@@ -39,7 +60,7 @@ class LinearPartition(sp.Function):
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         tag, k, omega, variance = self.args
-        body = _indexed(rf"Z_{{\text{{{_words(tag)}}}}}", int(k), f"{printer._print(omega)}; {printer._print(variance)}")
+        body = _indexed(f"Z_{{{subscript(tag)}}}", int(k), f"{printer._print(omega)}; {printer._print(variance)}")
         return body if exp is None else rf"{body}^{{{printer._print(exp) if not isinstance(exp, str) else exp}}}"
 
 
@@ -65,7 +86,7 @@ class LogPartition(sp.Function):
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         tag, k, omega, variance = self.args
-        label = rf"\log Z_{{\text{{{_words(tag)}}}}}"
+        label = rf"\log Z_{{{subscript(tag)}}}"
         if k != 0:
             label = rf"\left({label}\right)"
         body = _indexed(label, int(k), f"{printer._print(omega)}; {printer._print(variance)}")
@@ -117,7 +138,7 @@ class FieldDensity(sp.Function):
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         h, omega, variance = (printer._print(argument) for argument in self.args[1:])
-        name = rf"Z_{{\text{{{_words(self.args[0])}}}}}"
+        name = f"Z_{{{subscript(self.args[0])}}}"
         body = rf"\frac{{\mathcal{{N}}({h};\, {omega}, {variance})}}{{{name}({omega}; {variance})}}"
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"
 
@@ -244,7 +265,7 @@ class Primitive(sp.Function):
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         tag, k, omega, variance, y = self.args
-        label = rf"\log Z_{{\text{{{_words(tag)}}}}}"
+        label = rf"\log Z_{{{subscript(tag)}}}"
         if k != 0:
             label = rf"\left({label}\right)"
         given = "" if y.is_number else f"{printer._print(y)} \\mid "  # the name says which number
@@ -261,5 +282,5 @@ class Tilted(sp.Function):
         leaf, name, omega, variance, y = self.args
         given = "" if y.is_number else f", {printer._print(y)}"
         inner = f"{printer._print(omega)}, {printer._print(variance)}{given}"
-        body = rf"\left\langle \text{{{_words(name)}}} \right\rangle^{{\text{{{_words(leaf)}}}}}_{{{inner}}}"
+        body = rf"\left\langle \text{{{_words(name)}}} \right\rangle^{{{subscript(leaf)}}}_{{{inner}}}"
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"

@@ -17,6 +17,7 @@ from typing import Any
 import sympy as sp
 
 from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.functions import subscript
 from spinodal.symbolic.maximisers import ABOVE, BELOW, Follower
 
 #: What ends the tags of the leaves that observables are read from: they are cut where the student's answer changes too.
@@ -115,9 +116,8 @@ class Ground(Follower):
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         side = {BELOW: "-", ABOVE: "+"}.get(self.which, "")
-        words = str(self.tag).replace("_", " ")
         mark = (side + r"\prime" * self.order).strip()
-        head = rf"\Lambda_{{\text{{{words}}}}}" + (f"^{{{mark}}}" if mark else "")
+        head = rf"\Lambda_{{{subscript(self.tag)}}}" + (f"^{{{mark}}}" if mark else "")
         given = "" if self.label.is_number else f"{printer._print(self.label)} \\mid "  # the name says which number
         body = rf"{head}\!\left({given}{printer._print(self.omega)}; {printer._print(self.variance)}\right)"
         return body if exp is None else rf"\left[{body}\right]^{{{exp}}}"

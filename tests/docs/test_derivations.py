@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sympy as sp
 from declared import declare, spec_text
 from printed import outcomes_of
 
 import spinodal
 from spinodal.checks import Check
-from spinodal.report import author_symbols
+from spinodal.report import author_symbols, latex
 from spinodal.report.document import _text
 from spinodal.report.symbols import check_letters
 from spinodal.spec import SpecError, shipped_models
+from spinodal.symbolic.functions import LogTwoCosh
 from spinodal.verify import Status
 from spinodal.verify.results import Outcome
 
@@ -321,6 +323,38 @@ def test_equations_of_broken_symmetry_fit_on_a_few_lines(name: str, ansatz: str)
             widest = max([len(part) for part in re.findall(r"\\frac\{([^\\]|\\[^i])*\}", row)], default=0)
             assert widest < 250, row
             assert row.count("+") + row.count(" - ") < 25, row
+
+
+def test_powers_parentheses_and_numbers_are_written_as_papers_write_them() -> None:
+    x, rho = sp.symbols("x rho", real=True)
+    written = {
+        LogTwoCosh(2, x) ** 2: r"\operatorname{sech}^{4}\!\left(x\right)",
+        sp.tanh(2 * x): r"\tanh\!\left(2 x\right)",
+        sp.tanh(sp.sin(x)) ** 2: r"\tanh^{2}\!\left(\sin\!\left(x\right)\right)",
+        sp.acos(x / sp.sqrt(x * rho)): r"\arccos\!\left(\sqrt{\frac{x}{\rho}}\right)",
+        sp.Float("0.6057055094763728491325346", 25): "0.605705509476373",
+    }
+    for expression, text in written.items():
+        assert latex(expression) == text
+
+
+def test_sites_of_labels_are_told_apart_by_their_values() -> None:
+    teacher = {"weights": "binary", "label": "sign(abs(u) - 0.7)"}
+    text = declare("bands", teacher=teacher, loss={"constraint": "y*(abs(h) - 0.7) >= 0"}, alpha=0.5).derive().to_markdown()
+    assert "student y" not in text
+    names = set(re.findall(r"^\\log Z_\{\\text\{(.*?)\}\}", text, re.M))
+    assert {"label +1", "label -1"} <= names
+
+
+def test_log_probabilities_of_weights_are_cases_of_their_values() -> None:
+    sparse = {"values": [-1, 0, 1], "probabilities": ["rho/2", "1-rho", "rho/2"]}
+    text = declare("sparse", weights=sparse, alpha=0.5, rho=0.5, kappa=0.0).derive().to_markdown()
+    assert r"\log\!\left(\frac{\rho}{2}\right) & \text{for } w = -1 \text{ or } w = 1 \\ " in text
+
+
+def test_terms_of_an_entropy_are_collected() -> None:
+    text = spinodal.load("binary-perceptron", ansatz="1rsb").derive().to_markdown()
+    assert r"m q_0 \hat q_0 - m q_1 \hat q_1 +" in equation(text, r"\text{entropy}")
 
 
 def test_what_is_declared_is_typeset() -> None:
