@@ -140,6 +140,8 @@ def _points(derived: Derived, module: ModuleType, count: int = 2) -> tuple[Array
         for j, name in enumerate(module.ORDER_PARAMETERS):
             if name == "p1":
                 x[:, j] = generator.uniform(0.5, 0.8, len(p))
+            elif name in ("q0", "p0"):
+                x[:, j] = generator.uniform(0.15, 0.4, len(p))
             elif name.removesuffix("_hat") in module.UNBOUNDED:
                 x[:, j] = generator.uniform(0.1, 0.6, len(p))
     if derived.breaking is not None:
@@ -148,12 +150,20 @@ def _points(derived: Derived, module: ModuleType, count: int = 2) -> tuple[Array
         [n.removesuffix("_hat") not in getattr(module, "UNBOUNDED", ()) for n in module.ORDER_PARAMETERS]
     )
     factor = generator.uniform(0.7, 1.2, x.shape)
+    above = None
+    if derived.symmetric is not None and "q0_hat" in module.ORDER_PARAMETERS and "q1_hat" in module.ORDER_PARAMETERS:
+        # the equation of a given overlap does not say what its conjugate is: a little above the other level's
+        above = [module.ORDER_PARAMETERS.index(name) for name in ("q1_hat", "q0_hat")]
     states, points = x[:0], p[:0]
     for start in range(0, len(x), _DRAWN):  # averages inside averages take long: no more than are needed
         part = slice(start, start + _DRAWN)
         f = module.residual(x[part], p[part])
         moved = np.where(free & np.isfinite(f), x[part] - f * factor[part], x[part])
+        if above is not None:
+            moved[:, above[0]] = moved[:, above[1]] + factor[part, above[0]] - 0.5
         good = np.all(module.conditions(moved, p[part]) > 0.02, axis=1)
+        if not good.any():
+            continue
         moved, at = moved[good][: 2 * count], p[part][good][: 2 * count]
         f, j = module.residual_and_jacobian(moved, at)
         good = np.all(np.isfinite(f), axis=1) & np.all(np.isfinite(j), axis=(1, 2))

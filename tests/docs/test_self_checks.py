@@ -89,3 +89,27 @@ def test_a_derivative_that_is_wrong_by_a_little_fails_at_every_step(
     monkeypatch.setattr(checks, "_executed", spoilt)
     found = {check.name.split()[0]: check for check in run_checks(spinodal.load("binary-perceptron").derive().derived)}
     assert found[name].verdict == "FAILED"
+
+
+def test_states_outside_the_domain_are_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none of the states that are drawn is inside, no check is made, and it is said."""
+    executed = checks._executed
+
+    def outside(derived: Any) -> ModuleType:
+        module = executed(derived)
+        vars(module)["conditions"] = lambda x, p: np.full((len(x), 1), -1.0)
+        return module
+
+    monkeypatch.setattr(checks, "_executed", outside)
+    (check,) = run_checks(spinodal.load("binary-perceptron").derive().derived)
+    assert check.verdict == "not checked"
+
+
+def test_a_given_number_of_coupled_copies_is_checked() -> None:
+    model = spinodal.load(
+        "binary-perceptron",
+        overrides={"ansatz": {"scheme": "real-replicas", "replicas": "y_c"}, "parameters.y_c": 3.0, "parameters.q1": 0.7},
+    )
+    found = {check.name.split()[0]: check for check in model.derive().checks}
+    assert all(check.passed for check in found.values() if check.made)
+    assert {"Jacobian", "parameter"} <= {name for name, check in found.items() if check.made}
