@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from spinodal.model import Model
 from spinodal.spec import SpecError
 from spinodal.verify import repairs
 from spinodal.verify.compare import ACCURACY, Comparison, Sides, Target, constant_factor
+from spinodal.verify.conventions import other_meaning, refusal
+from spinodal.verify.display import Surroundings, refuse_remarks
 from spinodal.verify.documents import Claim, Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.left_sides import LeftSides
@@ -24,7 +26,7 @@ from spinodal.verify.repairs import find_repair
 from spinodal.verify.results import Outcome, Status, numerical
 from spinodal.verify.special import SOLVED_FOR, Judged, Located, judge, locate
 from spinodal.verify.statements import Statement
-from spinodal.verify.symbols import plain
+from spinodal.verify.symbols import default_name, plain
 from spinodal.verify.tree import Node, add, neg, num, sym
 from spinodal.verify.weights import teacher_weights
 from spinodal.verify.wording import Wording
@@ -42,7 +44,7 @@ _SPECIAL = frozenset(k for k in KINDS if k.islower() and ":" not in k and k != "
 class Task:
     """A claim, the statement that it is about (or why it is not read, and where), and how to get at the model's side.
 
-    ``reference`` gives it with further parameters fixed.
+    ``reference`` gives it with further parameters fixed; ``letters`` are those of the quantities that the document claims.
     """
 
     document: Document
@@ -53,6 +55,7 @@ class Task:
     claims: frozenset[int] = frozenset()
     unread: tuple[str, int] | None = None
     potentials: frozenset[str] = frozenset(["phi"])
+    letters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def quantity(self) -> str:
@@ -70,6 +73,7 @@ def check(task: Task) -> Outcome:
         reason, place = task.unread or ("no equation that can be read follows this markup", task.claim.offset)
         return _not_checked(task, reason, place)
     try:
+        refuse_remarks(task, task.statement)
         return _checked(task, task.statement)
     except UnreadableError as error:
         return _not_checked(task, error.reason, error.offset)
@@ -98,7 +102,8 @@ def _not_checked(task: Task, reason: str, offset: int | None, *, kind: str = "")
     return replace(outcome, kind=kind, place=task.document.position(offset) if offset is not None else None)
 
 
-def _checked(task: Task, statement: Statement) -> Outcome:
+def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcome:
+    """The outcome of a claim, and of what else its display says unless it is looked at alone."""
     try:
         reference = task.reference({})
     except SpecError as error:
@@ -152,7 +157,22 @@ def _checked(task: Task, statement: Statement) -> Outcome:
                 )
             outcomes.append(_compared(task, target, _balanced(left, right), notes, letters.meaning))
     order = [Status.WRONG, Status.OFF_BY_FACTOR, Status.NOT_CHECKED, Status.SADDLE_POINT_ONLY, Status.VERIFIED]
-    return min(outcomes, key=lambda o: order.index(o.status))
+    worst = min(outcomes, key=lambda o: order.index(o.status))
+    if alone or not worst.passed:
+        return worst
+    return _surroundings(task, statement, reference, letters, _reader(task, reference, letters, "")).failure() or worst
+
+
+def _surroundings(
+    task: Task, statement: Statement, reference: Reference, letters: Letters, reader: PointReader, *, beside: bool = True
+) -> Surroundings:
+    others = tuple(_beside(task, statement)) if beside else ()
+    return Surroundings(task, statement, reference, letters, reader, others, task.letters, _alone)
+
+
+def _alone(task: Task) -> Outcome:
+    assert task.statement is not None
+    return _checked(task, task.statement, alone=True)
 
 
 def _letters(task: Task, statement: Statement, reference: Reference, quantities: Collection[str]) -> Letters:
@@ -211,9 +231,11 @@ def _equation_side(statement: Statement, letters: Letters, quantity: str) -> tup
         name = letters.meaning.name_of(key) or letters.meaning.name_of(key.partition("^")[0])
         if name is not None:
             return sym(f"@{name}", first, last), ()
-        if key in letters.meaning.definitions:
+        if key in letters.meaning.definitions or default_name(key, letters.meaning.derived) is not None:
             return letters.meaning.resolve(sym(key, first, last)), ()
         if key not in letters.meaning.author:
+            if what := other_meaning(key, quantity, letters.meaning.derived, is_equation=True):
+                raise UnreadableError(refusal(key, what, quantity), first)
             return sym(f"@{quantity}", first, last), (f"{plain(key)} is taken for {quantity}",)
     return letters.meaning.resolve(statement.parse(0, letters.declared)), ()
 
@@ -446,6 +468,7 @@ def _special(task: Task, statement: Statement, reference: Reference) -> Outcome:
     for claim in claims:
         _refuse_relations(claim.statement)
     kind = task.quantity.replace("_", "-")
+    _surroundings(task, statement, reference, letters, reader, beside=False).failure()
     located = locate(reference, kind, reader, claims, statement.start)
     judged = [(claim, one) for claim in claims for one in judge(located, claim)]
     count = len(located.places)

@@ -21,7 +21,7 @@ from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.grammar.macros import Macro, environments, macros_in, without_definitions
 from spinodal.verify.layout import ENVIRONMENTS, blank, flattened
-from spinodal.verify.statements import Statement, split
+from spinodal.verify.statements import Statement, remarks, split
 
 MAX_DOCUMENT = 2_000_000
 SUFFIXES = {
@@ -90,6 +90,7 @@ class Equation:
         display: whether it is displayed (inline mathematics only defines letters).
         statements: in order.
         unreadable: the reason and offset, if the lexer refuses it.
+        remarks: what it says besides, in words or without a relation, with offsets.
     """
 
     start: int
@@ -97,6 +98,7 @@ class Equation:
     display: bool
     statements: tuple[Statement, ...]
     unreadable: tuple[str, int] | None = None
+    remarks: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -277,7 +279,7 @@ def _ending(visible: str, start: int, ending: str, named: Mapping[str, str]) -> 
 def _equation(visible: str, start: int, stop: int, display: bool, macros: Mapping[str, Macro]) -> Equation:
     try:
         tokens = tokenize(flattened(visible[start:stop]), start, macros=macros)
-        return Equation(start, stop, display, tuple(split(tokens)))
+        return Equation(start, stop, display, tuple(split(tokens)), remarks=tuple(remarks(tokens)))
     except UnreadableError as error:
         return Equation(start, stop, display, (), (error.reason, error.offset if error.offset is not None else start))
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from spinodal.spec.types import Loss
+from spinodal.verify.conventions import other_meaning, refusal
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
@@ -74,7 +75,7 @@ class LeftSides:
             tree = parsed(tokens, self._declared(tokens))
         except UnreadableError as error:
             raise UnreadableError(f"the left side is not read ({error.reason}); {self._cure()}", error.offset) from None
-        if tree.kind == "sym" and self._is_its_letter(str(tree.value)):
+        if tree.kind == "sym" and self._is_its_letter(str(tree.value), first):
             # a letter alone is what the author calls the quantity, whatever else the document says of it
             known = self.quantity not in _LOGARITHMIC or _base(str(tree.value)) in _ENTROPIES
             notes = () if known else (f"{plain(str(tree.value))} is taken for the {self.claimed}",)
@@ -84,7 +85,8 @@ class LeftSides:
         meant: dict[str, Node] = {}
         strange = [key for key in unknown if key not in _FORMAL and not self._conventional(key, size, meant)]
         named = bool(meant) or any(self.letters.meaning.name_of(k) == self.quantity for k in free_symbols(tree))
-        if len(strange) == 1 and not named and self.quantity not in _LOGARITHMIC:
+        lone = len(strange) == 1 and not named and self.quantity not in _LOGARITHMIC
+        if lone and not self._other_meaning(strange[0]):
             meant[strange.pop()] = self._itself
         if strange:
             reason = f"the left side is not read: the symbol {plain(strange[0])} has no meaning"
@@ -98,11 +100,16 @@ class LeftSides:
         meaning = replace(self.letters.meaning, author={**self.letters.meaning.author, **author})
         return self._without_formal(meaning.resolve(tree), first), ()
 
-    def _is_its_letter(self, key: str) -> bool:
+    def _is_its_letter(self, key: str, place: int) -> bool:
         meaning = self.letters.meaning
         if key in meaning.author or meaning.name_of(key) is not None or key == _LOG_VOLUME:
             return False
+        if what := self._other_meaning(key):
+            raise UnreadableError(refusal(key, what, self.quantity), place)
         return not (self.quantity == "free_entropy" and _base(key) in _ENERGIES)
+
+    def _other_meaning(self, key: str) -> str:
+        return other_meaning(key, self.quantity, self.letters.meaning.derived, is_equation=False)
 
     def _cure(self) -> str:
         if self.quantity in _LOGARITHMIC:

@@ -17,7 +17,7 @@ from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.meaning import Definition, Meaning
 from spinodal.verify.statements import Statement, symbol_alone
-from spinodal.verify.symbols import default_name, difference_keys
+from spinodal.verify.symbols import default_name, difference_keys, plain
 from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, sym
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -30,6 +30,11 @@ class Letters:
 
     declared: Declared
     meaning: Meaning
+
+    def shown(self, name: str) -> str:
+        """A name of the model as the symbol map writes it, else as it is called here."""
+        author = self.meaning.author
+        return next((plain(key) for key, meant in sorted(author.items()) if meant == sym(f"@{name}")), name)
 
 
 def symbol_map(document: Document, offset: int, names: Collection[str]) -> tuple[dict[str, Node], dict[str, str]]:
@@ -145,14 +150,14 @@ def read_letters(
     differences = difference_keys([*names, *derived])
     # elsewhere G may be a free entropy; before a bracket it is a function unless the claim's own equation defines it
     # G(q), of order parameters, is also written G
-    plain = [
+    alone = [
         key
         for key, (_, arguments) in headers.items()
         if (arguments is None or all(default_name(a, names) or a in author for a in arguments))
         and (key not in LETTER_FUNCTIONS or ranks[key][0] == 2)
     ]
     declared = Declared(
-        frozenset([*author, *refused, *differences, *plain]),
+        frozenset([*author, *refused, *differences, *alone]),
         frozenset(key for key, (_, arguments) in headers.items() if arguments is not None),
     )
     declared = replace(
@@ -220,15 +225,17 @@ def _definition(key: str, statement: Statement, arguments: tuple[str, ...] | Non
     """What a statement defines; of several sides, as a meaning and its value, the first that can be read."""
     own = replace(declared, symbols=declared.symbols | frozenset(arguments or ()))
     unread: UnreadableError | None = None
+    bodies: list[Node] = []
     for side in range(1, len(statement.sides)):
         try:
             body = statement.parse(side, own)
         except UnreadableError as error:
             unread = unread or error
             continue
-        if statement.header() is None:  # of the square: letters are positive where nothing else is said
-            body = fn("sqrt", body)
-        return Definition(key, arguments, body, offset=statement.start)
+        # of the square: letters are positive where nothing else is said
+        bodies.append(fn("sqrt", body) if statement.header() is None else body)
+    if bodies:
+        return Definition(key, arguments, bodies[0], offset=statement.start, others=tuple(bodies[1:]))
     assert unread is not None
     place = unread.offset if unread.offset is not None else statement.start
     return Definition(key, arguments, None, unread.reason, place)

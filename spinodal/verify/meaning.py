@@ -7,7 +7,7 @@ A resolved tree contains bound variables and model names only; a model name is a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from spinodal.verify.derivatives import derivative
@@ -33,6 +33,7 @@ class Definition:
         body: the tree, or None where the right-hand side is not read.
         reason: why not.
         offset: where it stands.
+        others: further sides of the same statement, which must agree with the body.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Definition:
     body: Node | None
     reason: str = ""
     offset: int = 0
+    others: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,32 @@ class Meaning:
         if mapped is not None:
             return str(mapped.value)[1:] if mapped.kind == "sym" else None
         return default_name(key, self.names)
+
+    def resolved_openly(self, trees: Sequence[Node], bound: Collection[str]) -> tuple[list[Node], list[str]]:
+        """Trees whose letters without a meaning are variables, as those in a definition are; and these variables.
+
+        Raises:
+            UnreadableError: where a letter's meaning cannot be read.
+        """
+        opened = set(bound)
+        for tree in trees:
+            self._open(tree, frozenset(opened), opened, ())
+        found = [self._resolve(tree, frozenset(opened), ()) for tree in trees]
+        used = {key for tree in found for key in free_symbols(tree) if not key.startswith("@")}
+        return found, sorted(used)
+
+    def _open(self, tree: Node, bound: frozenset[str], opened: set[str], stack: tuple[str, ...]) -> None:
+        """Collect the letters without a meaning, those inside definitions included."""
+        keys = {str(key) for key in free_symbols(tree)} | {str(n.value) for n in walk(tree) if n.kind == "call"}
+        for key in sorted(keys - bound - opened):
+            definition = self.definitions.get(key)
+            if key in self.author or default_name(key, self.names) is not None or key in stack:
+                continue
+            if definition is not None and definition.body is not None:
+                inside = bound | frozenset(definition.parameters or ())
+                self._open(definition.body, inside, opened, (*stack, key))
+            elif definition is None and default_name(key, self.derived) is None and key not in ("e", *self.potentials):
+                opened.add(key)
 
     def alternatives(self) -> tuple[tuple[str, Node], ...]:
         """The definitions that have a meaning by themselves: what an author may have mixed up."""

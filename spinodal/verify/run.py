@@ -114,8 +114,10 @@ class Session:
                 line, _ = document.position(claim.offset)
                 begun(f"{document.name}:{line}: {claim.model} {claim.quantity}")
             reference = partial(self._reference, model, fixed)
-            letters = _potentials(claim, tasks, attached)
-            yield check(Task(document, claim, statement, model, reference, claimed, unread(document, claim), letters))
+            letters = _claimed_letters(claim, tasks, attached)
+            potentials = frozenset(["phi", *(key for key, name in letters.items() if name == "free_entropy")])
+            why = unread(document, claim)
+            yield check(Task(document, claim, statement, model, reference, claimed, why, potentials, letters))
 
     def _model(self, document: Document, claim: Claim) -> Model:
         entries = tuple(sorted({**claim.overrides, **claim.entries}.items()))
@@ -163,15 +165,16 @@ class Session:
         return self._references[key]
 
 
-def _potentials(claim: Claim, tasks: Sequence[tuple[Claim, Model]], attached: Sequence[Statement | None]) -> frozenset[str]:
-    r"""The letters of a claim's free entropy: \phi, and what the document claims to be the same model's free entropy."""
-    found = {"phi"}
+def _claimed_letters(
+    claim: Claim, tasks: Sequence[tuple[Claim, Model]], attached: Sequence[Statement | None]
+) -> dict[str, str]:
+    """Letters that a document claims to be quantities of a claim's model: what stands alone on the left of other claims."""
+    found: dict[str, str] = {}
     for (other, _), statement in zip(tasks, attached, strict=True):
-        same = (other.model, other.ansatz) == (claim.model, claim.ansatz)
-        if same and SYNONYMS.get(other.quantity, other.quantity) == "free_entropy" and statement is not None:
-            header = statement.header()
-            found |= {header[0]} if header is not None else set()
-    return frozenset(found)
+        header = statement.header() if statement is not None else None
+        if header is not None and (other.model, other.ansatz) == (claim.model, claim.ansatz):
+            found.setdefault(header[0], SYNONYMS.get(other.quantity, other.quantity))
+    return found
 
 
 def _overrides(source: str | Path, claim: Claim) -> dict[str, object]:

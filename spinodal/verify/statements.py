@@ -6,6 +6,7 @@ one before it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,19 @@ from spinodal.verify.tree import Node, num
 _RELATIONS = frozenset(["approx", "propto", "sim", "leq", "geq", "to", "neq", "ll", "gg", "in", "mapsto"])
 _CONTINUES = frozenset("+-*/")
 _SEPARATING_WORDS = frozenset(("and where with for if when or while otherwise here both then so that is by").split())
+#: Words of text between formulas that neither withdraw nor weaken a claim.
+_NEUTRAL = frozenset(
+    (
+        "a again all also an and any are argument arguments as at average averaged averages be being between "
+        "binary both by case conjugate conjugates define defined defines definition denote denotes denoting "
+        "distributed distribution e each else eq eqs equation equations every field fields find following for from "
+        "function functions gaussian get given has have hence here i if in input integral integrals is it its let "
+        "margin means measure namely normal now obey obeys obtain of on one or order otherwise output over overlap "
+        "overlaps parameter parameters perceptron point real replica respectively rs rsb saddle satisfies satisfy "
+        "so spherical standard student symmetric teacher that the their then therefore these this thus two "
+        "variable variables we weight weights when where which while whose with "
+    ).split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +196,45 @@ def _with_superscript(tokens: list[Token], key: str) -> str | None:
 
 def split(tokens: Sequence[Token]) -> list[Statement]:
     """The statements of an equation's body."""
+    return [found for chunk in _pieces(tokens) if (found := _statement(chunk)) is not None]
+
+
+def remarks(tokens: Sequence[Token]) -> list[tuple[str, int]]:
+    r"""What a body says besides its statements, with offsets: words that may withdraw a claim, formulas without relation.
+
+    Words that only introduce or separate (``\text{for all}``, ``where``) are none.
+    """
+    found = [(t.text, t.start) for t in _top_level(tokens) if t.kind == "prose" and not _is_neutral(t.text)]
+    pieces = _pieces(tokens)
+    for index, chunk in enumerate(pieces):
+        if _statement(chunk) is None and not _says_nothing(chunk, pieces[index + 1 :]):
+            found.append((" ".join(t.text for t in chunk), chunk[0].start))
+    return sorted(found, key=lambda pair: pair[1])
+
+
+def _is_neutral(text: str) -> bool:
+    """Whether text between formulas is made of words that neither withdraw nor weaken what they stand beside."""
+    words = re.findall(r"[A-Za-z]+", text)
+    return not set(text) & set("$\\?=<>0123456789") and all(word.lower() in _NEUTRAL for word in words)
+
+
+def _says_nothing(chunk: Sequence[Token], after: Sequence[Sequence[Token]]) -> bool:
+    r"""Whether a piece without a relation claims nothing: a number in brackets, ``\forall z``, ``z`` of ``z, t\sim``."""
+    texts = [t.text for t in chunk if not (t.kind == "mark" and t.text in ".,;:{}")]
+    if not texts or (len(texts) == 3 and texts[0] == "(" and texts[2] == ")" and chunk[1].kind == "number"):
+        return True
+    if texts[0] == "forall":
+        return True
+    try:
+        lone = symbol_alone(chunk) is not None
+    except UnreadableError:
+        return False
+    following = next((_statement(list(c)) for c in after if _statement(list(c)) is not None), None)
+    return lone and following is not None and set(following.relations) <= {"sim", "in"}
+
+
+def _pieces(tokens: Sequence[Token]) -> list[list[Token]]:
+    """The parts of a body between separators, those that go on with the one before joined to it."""
     statements: list[list[Token]] = []
     for separator, chunk in _chunks(tokens):
         if not chunk:
@@ -192,7 +245,7 @@ def split(tokens: Sequence[Token]) -> list[Statement]:
             statements[-1] += chunk
             continue
         statements.append(list(chunk))
-    return [found for chunk in statements if (found := _statement(chunk)) is not None]
+    return statements
 
 
 def _statement(chunk: list[Token]) -> Statement | None:

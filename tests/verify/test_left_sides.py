@@ -119,3 +119,35 @@ def test_a_sign_before_the_letter_of_an_error_counts(session: Session) -> None:
     assert outcome_of(session, r"\varepsilon_g(\alpha)", error, markup).passed
     assert outcome_of(session, r"-\varepsilon_g", error, markup).kind == "sign"
     assert outcome_of(session, r"2\varepsilon_g", error, markup).kind == "factor"
+
+
+RF = "random-features-binary"
+ERROR = r"\frac1\pi\arccos\frac{\kappa_1 r}{\sqrt{Q_d}}"
+REPLICON = (
+    r"1 - \frac{\alpha}{(1-q)^2}\int Dz\, \operatorname{sech}^4(\sqrt{\hat q}z)\int Dt \left[\frac{G(x)}{H(x)}"
+    r"\left(\frac{G(x)}{H(x)}-x\right)\right]^2, x = \frac{\kappa-\sqrt q t}{\sqrt{1-q}}"
+)
+#: Markup, right side, a letter that may be the author's name of it, and letters that are those of something else.
+LETTERS = [
+    (f"{RF} kappa_1", r"\sqrt{\frac2\pi}", r"\kappa_1", (r"\kappa_\star", "M", r"\phi")),
+    (f"{RF} kappa_star", r"\sqrt{1-\frac2\pi}", r"\kappa_\star", (r"\kappa_1",)),
+    (f"{RF} Q", r"\kappa_1^2 p+\kappa_\star^2 q", "Q", ("M", "Q_d", r"\beta")),
+    (f"{RF} generalization_error", ERROR, r"\epsilon_g", ("f", r"\kappa_1", r"\alpha", "q")),
+    ("binary-perceptron replicon", REPLICON, r"\lambda", (r"\phi", "S", "T", r"\beta/2")),
+    ("binary-perceptron free-entropy", PHI, r"\phi", (r"\beta", "E", "T", r"\epsilon", r"\alpha")),
+    ("binary-perceptron q", r"\int Dz \tanh^2(\sqrt{\hat q}z)", "Q", (r"\beta", r"\phi", "N")),
+]
+
+
+@pytest.mark.parametrize(("markup", "right", "own", "others"), LETTERS)
+def test_letters_of_something_else_are_not_taken_for_a_quantity(
+    session: Session, markup: str, right: str, own: str, others: tuple[str, ...]
+) -> None:
+    assert outcome_of(session, own, right, markup).passed
+    for letter in others:
+        outcome = outcome_of(session, letter, right, markup)
+        assert outcome.status in (Status.NOT_CHECKED, Status.WRONG), (letter, outcome.detail)
+    quantity = markup.split()[1].replace("-", "_")
+    text = f"% spinodal-symbols: {others[0]} = {quantity}\n% spinodal: {markup}\n\\[ {others[0]} = {right} \\]\n"
+    (outcome,) = session.outcomes(read_document(text, "text", "latex"))
+    assert outcome.passed, outcome.detail

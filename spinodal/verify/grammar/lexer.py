@@ -49,6 +49,11 @@ _INDICATOR = re.compile(
 )
 _SKIP = re.compile(r"\\(?:hskip|kern|mskip|mkern|vskip)\s*-?[\d.]+\s*(?:true)?[a-z]{2}")
 _STACKED = re.compile(r"\\(stackrel|overset|underset)(?![A-Za-z])")
+#: What may stand above a relation without a change of its meaning: a label, def, !.
+_ABOVE = re.compile(
+    r"(?:\s|[{}()!*.]|\\(?:text|mathrm|rm|mbox|scriptstyle|scriptsize|triangle|Delta|star|ast|dagger)(?![A-Za-z])|"
+    r"(?<![A-Za-z])(?:[A-Za-z]|def|RS|[ivx]+|\d+)(?![A-Za-z]))*"
+)
 _RELATION = re.compile(r"\s*(=|:=|\\(?:equiv|approx|simeq|coloneqq|triangleq|doteq|sim|propto|leq?|geq?)(?![A-Za-z]))\s*")
 
 
@@ -274,6 +279,8 @@ def _stacked(text: str, after: int, start: int, tokens: list[Token], macros: Map
         return None
     if re.search(r"\\(?:to|rightarrow|longrightarrow|infty)(?![A-Za-z])", text[low:high]):
         raise UnreadableError("a relation that holds in a limit is not read", start + low)
+    if not _ABOVE.fullmatch(text[low:high]):
+        raise UnreadableError("what stands above the relation is not read: it may withdraw it", start + low)
     tokens += _scan(text[low_2:high_2], start + low_2, macros=macros)[:-1]
     return end
 
