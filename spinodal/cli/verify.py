@@ -37,4 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         counts = ", ".join(f"{report.count(s)} {s.value}" for s in type(report.outcomes[0].status) if report.count(s))
         note(f"{len(report.outcomes)} equations: {counts}")
+        for text in report.notes:
+            note(text)
     return 0 if report.passed else NOT_CONVERGED

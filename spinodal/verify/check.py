@@ -24,7 +24,7 @@ from spinodal.verify.proof import is_proved
 from spinodal.verify.reference import PARTS, NoStatesError, Points, Reference
 from spinodal.verify.repairs import find_repair
 from spinodal.verify.results import Outcome, Status, numerical
-from spinodal.verify.special import SOLVED_FOR, Judged, Located, judge, locate
+from spinodal.verify.special import SOLVED_FOR, Judged, Located, determined, judge, locate
 from spinodal.verify.statements import Statement
 from spinodal.verify.symbols import default_name, plain
 from spinodal.verify.tree import Node, add, neg, num, sym
@@ -203,9 +203,11 @@ def _is_used(statement: Statement, letters: Letters) -> bool:
     return definition is not None and definition.offset == statement.start and key in letters.meaning.touched
 
 
-def _reader(task: Task, reference: Reference, letters: Letters, solved_for: str) -> PointReader:
-    parameters = [solved_for, *(p for p in reference.parameters if p != solved_for)]
-    return PointReader(letters, parameters, reference.order_parameters, task.claim.values)
+def _reader(
+    task: Task, reference: Reference, letters: Letters, solved_for: str, unknowns: tuple[str, ...] = ()
+) -> PointReader:
+    parameters = [solved_for, *(p for p in reference.parameters if p not in (solved_for, *unknowns))]
+    return PointReader(letters, parameters, (*reference.order_parameters, *unknowns), task.claim.values)
 
 
 def _settings(task: Task, statement: Statement, reference: Reference, letters: Letters) -> dict[str, float]:
@@ -257,12 +259,13 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
     target.reference.allow(PATIENCE)
     failed: list[tuple[Points, Comparison | None]] = []
     unreadable: UnreadableError | None = None
-    late = False
+    late = tried = False
     for stage in target.stages(sides):
         meaning, at = stage.meaning, stage.at
         late = late or not target.reference.in_time
         if len(at) == 0:
             continue
+        tried = tried or meaning == "saddle-point-only"
         try:
             found = target.compare(sides, at)
         except UnreadableError as error:
@@ -297,6 +300,15 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
                         sides.right.start,
                     )
                 continue
+            try:
+                differs = target.beyond(sides, stage)
+            except UnreadableError:
+                if not failed:
+                    raise
+                continue
+            if differs is not None:
+                failed.append((differs.at, differs))
+                continue
             noted = (*notes, stage.note) if stage.note else notes
             if meaning == "saddle-point-only" and not task.claim.status and (other := _other_equation(target, sides)):
                 outcome = _outcome(task, Status.WRONG, f"this is the equation of {other}, not of {target.quantity}")
@@ -312,6 +324,11 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
         raise _undecided(sides)
     if not failed:
         raise UnreadableError("no states inside the model's domain were found to compare at", sides.left.start)
+    if task.claim.status and not tried:
+        raise UnreadableError(
+            f"no solved state of {target.reference.model.name} was found, and no more is claimed than what holds there",
+            sides.left.start,
+        )
     if failed[0][1] is not None and is_proved(target, sides, failed[0][0]):
         disagree = "an exact rearrangement proves it, but its values differ: one of the two comparisons is at fault"
         return _not_checked(task, f"{disagree}; please report this", sides.right.start)
@@ -455,7 +472,8 @@ def _other_equation(target: Target, sides: Sides) -> str | None:
 def _special(task: Task, statement: Statement, reference: Reference) -> Outcome:
     """A claim about a special point, and whatever else its display says about it."""
     letters = _letters(task, statement, reference, ())
-    reader = _reader(task, reference, letters, SOLVED_FOR)
+    kind = task.quantity.replace("_", "-")
+    reader = _reader(task, reference, letters, SOLVED_FOR, determined(reference, kind))
     beside = [s for s in _beside(task, statement) if not reader.condition(s)]
     claims = [reader.read(statement)]
     for other in beside:
@@ -467,7 +485,6 @@ def _special(task: Task, statement: Statement, reference: Reference) -> Outcome:
             )
     for claim in claims:
         _refuse_relations(claim.statement)
-    kind = task.quantity.replace("_", "-")
     _surroundings(task, statement, reference, letters, reader, beside=False).failure()
     located = locate(reference, kind, reader, claims, statement.start)
     judged = [(claim, one) for claim in claims for one in judge(located, claim)]

@@ -14,6 +14,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from spinodal.verify.domain import kinks, one_sided, other_side, values_at
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.meaning import used_names
@@ -30,6 +31,8 @@ ACCURACY = 1e-6
 _ROUGH, _FEW = 2e-3, 3
 #: Of the first steps of the rules that a refutation is confirmed with.
 _OTHER_SCALE = 0.71
+#: Relative rounding of a term.
+_ROUNDING = 1e-15
 _ROUGH_LIMIT = 60_000_000
 #: An order parameter below this is zero at a solved state.
 _NOTHING = 1e-7
@@ -88,12 +91,16 @@ class Stage:
         at: the points.
         note: what holds there besides, for the author.
         others: order parameters whose equations hold there, too; what follows from those alone is none of the quantity's.
+        equations: order parameters whose equations hold at the points.
+        unknowns: what was changed for that, if not the same order parameters.
     """
 
     meaning: str
     at: Points
     note: str = ""
     others: tuple[str, ...] = ()
+    equations: tuple[str, ...] = ()
+    unknowns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,8 @@ class Target:
             evaluator.names[name] = self.reference.quantity(name, few)
         left, noise = evaluator(sides.left), evaluator.noise
         right, noise = evaluator(sides.right), noise + evaluator.noise
+        if fine:
+            noise = noise + _ROUNDING * (_magnitude(sides.left, evaluator) + _magnitude(sides.right, evaluator))
         # relative to the larger side: a side that vanishes is known well if it is known to be small
         with np.errstate(invalid="ignore"):
             error = float(np.max(noise / _scale(left, right)))
@@ -171,11 +180,11 @@ class Target:
         """Where to compare, the strongest statement first."""
         reference = self.reference
         if self.is_equation:
-            yield Stage("verified", reference.on_surface((self.quantity,)))
+            yield Stage("verified", reference.on_surface((self.quantity,)), equations=(self.quantity,))
             for joint in self._joints(sides):
                 others = tuple(n for n in joint if n != self.quantity)
                 note = f"together with the equation{'s' if len(others) > 1 else ''} of {', '.join(others)}"
-                yield Stage("verified", reference.on_surface(joint), note, others)
+                yield Stage("verified", reference.on_surface(joint), note, others, joint)
         else:
             yield Stage("verified", reference.free)
             used = used_names(sides.right) | used_names(sides.left)
@@ -183,8 +192,30 @@ class Target:
             equations = tuple(reference.stationarity(n) for n in missing)
             if missing and len(missing) < len(reference.order_parameters) and not _both(missing, equations):
                 points = reference.on_surface(equations, missing)
-                yield Stage("verified", points, f"with {', '.join(missing)} eliminated by stationarity")
+                note = f"with {', '.join(missing)} eliminated by stationarity"
+                yield Stage("verified", points, note, (), equations, missing)
+        for joint, unknowns in self._eliminated(sides):
+            others = tuple(n for n in joint if n != self.quantity)
+            note = f"with the equations of {', '.join(others)}"
+            yield Stage("saddle-point-only", reference.on_surface(joint, unknowns), note, others, joint, unknowns)
         yield Stage("saddle-point-only", reference.solved)
+
+    def _eliminated(self, sides: Sides) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+        """The equations that a claim without its own conjugate may have used, and what is solved for then.
+
+        A conjugate is eliminated by the equations of the overlaps that are paired with it. All overlaps but its own keep
+        their values, so that there is such a state where the whole system has none.
+        """
+        reference, used = self.reference, used_names(sides.left) | used_names(sides.right)
+        partner = reference.partner(self.quantity) if self.is_equation else None
+        if partner is None or self.quantity in used:
+            return
+        family = reference.family(partner)
+        conjugates = [n if n.endswith("_hat") else reference.partner(n) for n in family]
+        joint = tuple(n for n in reference.order_parameters if n in (self.quantity, *family))
+        unknowns = tuple(n for n in reference.order_parameters if n in (partner, *conjugates))
+        if len(joint) == len(unknowns) < len(reference.order_parameters):
+            yield joint, unknowns
 
     def _joints(self, sides: Sides) -> Iterator[tuple[str, ...]]:
         """The order parameters whose equations an author may have combined with the quantity's own.
@@ -226,6 +257,40 @@ class Target:
         used = (used_names(sides.left) | used_names(sides.right)) & values.keys() - set(self.reference.parameters)
         return tuple(sorted(name for name in used if np.all(np.abs(values[name]) < _NOTHING)))
 
+    def beyond(self, sides: Sides, stage: Stage) -> Comparison | None:
+        r"""What is not smooth in parameters (``|\kappa|``), compared on the side on which it has not been yet.
+
+        Returns:
+            A comparison that fails there, or None.
+
+        Raises:
+            UnreadableError: where there is another side and no state to compare at.
+        """
+        arguments = [a for side in (sides.left, sides.right) for a in kinks(side)]
+        for argument, sign in one_sided(arguments, self.reference, stage.at):
+            start = other_side(self.reference, argument, sign)
+            if len(start) == 0:
+                continue
+            moved = (
+                self.reference.from_points(start, stage.equations, stage.unknowns) if stage.meaning == "verified" else None
+            )
+            if moved is not None:
+                there = np.flatnonzero(sign * values_at(argument, self.reference, moved) > 0.0)
+                moved = Points(moved.x[there], moved.p[there])
+            if moved is None or len(moved) == 0:
+                raise UnreadableError(
+                    "a function that is not smooth where this vanishes was compared on one side of it only", argument.start
+                )
+            found = self.compare(sides, moved)
+            if found.accuracy > ACCURACY:
+                raise UnreadableError(
+                    f"on the other side of where this vanishes its integrals are known to {found.accuracy:.0e} only",
+                    argument.start,
+                )
+            if not found.equal:
+                return found
+        return None
+
     def trivial(self, sides: Sides) -> bool:
         """Whether both sides agree everywhere, so that the equation says nothing about the quantity."""
         if not self.is_equation:
@@ -242,6 +307,20 @@ class Target:
             return self.compare(sides, at).equal
         except UnreadableError:
             return False
+
+
+def _magnitude(node: Node, evaluator: Evaluator) -> Array:
+    """What the terms of a formula come to without their signs: what it is rounded relative to."""
+    match node.kind:
+        case "add":
+            return np.asarray(np.sum([_magnitude(a, evaluator) for a in node.args], axis=0))
+        case "mul":
+            return np.asarray(np.prod([_magnitude(a, evaluator) for a in node.args], axis=0))
+        case "neg" | "named":
+            return _magnitude(node.args[0], evaluator)
+        case "div":
+            return _magnitude(node.args[0], evaluator) / np.abs(evaluator(node.args[1]))
+    return np.abs(evaluator(node))
 
 
 def _both(missing: tuple[str, ...], equations: tuple[str, ...]) -> bool:

@@ -234,6 +234,11 @@ class Surroundings:
             sides = [meaning.resolve(statement.parse(k, self.letters.declared)) for k in range(len(statement.sides))]
         except UnreadableError as error:
             raise self._unread(statement, error.reason) from None
+        try:  # what holds at any state is true of this one
+            self._compare(sides, [], "the sides of a further equation of the display", statement.start)
+            return None
+        except UnreadableError as error:
+            reason = error.reason
         names = self.reference.order_parameters
         used = [used_names(side) for side in sides]
         everywhere = frozenset[str]().union(*used)
@@ -244,11 +249,7 @@ class Surroundings:
             return self._further(statement, candidates)
         if others:
             return self._further(statement, tuple(sorted(n for n in others if ":" not in n)))
-        try:
-            self._compare(sides, [], "the sides of a further equation of the display", statement.start)
-        except UnreadableError as error:
-            raise self._unread(statement, error.reason) from None
-        return None
+        raise self._unread(statement, reason)
 
     def _further(self, statement: Statement, quantities: tuple[str, ...]) -> Outcome | None:
         """Check a statement as a claim about one of some quantities."""

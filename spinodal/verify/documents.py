@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from spinodal.spec import shipped_models
 from spinodal.spec.ansatz import ENTRIES
 from spinodal.spec.errors import SpecError, snippet
 from spinodal.verify.errors import UnreadableError
@@ -24,6 +25,8 @@ from spinodal.verify.layout import ENVIRONMENTS, blank, flattened
 from spinodal.verify.statements import Statement, remarks, split
 
 MAX_DOCUMENT = 2_000_000
+#: Stands for every character that is not typeset; no document that is read contains it.
+_UNSET = "\x00"
 SUFFIXES = {
     ".tex": "latex",
     ".ltx": "latex",
@@ -43,9 +46,16 @@ _COLUMNS = {
 }
 #: What inline mathematics must contain to define a letter.
 _DEFINES = re.compile(r"=|\\(?:sim|equiv|coloneqq|coloneq|triangleq|doteq)\b")
+_FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\1`*[ \t]*$|\Z)", re.M | re.S)
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|:{3,}|~{3,})[ \t]*(\{?[^\n`]*)$", re.M)
 _MARK = re.compile(r"%+[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*([^\n]*)")
+#: What was meant as markup and is not: another case, no colon, other marks between the words.
+_NEAR_MARK = re.compile(r"%+[ \t]*(spinodal(?:[ \t_-]*symbols?)?)(?P<colon>[ \t]*[:;])?[ \t]*(?P<words>[^\n]*)", re.I)
 _HTML_MARK = re.compile(r"<!--[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*(.*?)-->", re.S)
+_NEAR_HTML_MARK = re.compile(_NEAR_MARK.pattern.replace("%+", "<!--", 1).replace("[^\\n]*", ".*?") + "-->", re.I | re.S)
+_VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|comment)\}.*?\\end\{\1\}", re.S)
+_END = re.compile(r"\\end\s*\{document\}")
+_CONDITIONAL = re.compile(r"\\(iffalse|fi|else|if[a-zA-Z@]+)(?![A-Za-z@])")
 #: Whichever begins first: markup inside inline code is an example, and backticks inside a comment are no code.
 _COMMENT_OR_CODE = re.compile(r"<!--.*?-->|(?<!`)(`+)(?!`)(?:[^\n]|\n(?!\s*\n))*?(?<!`)\1(?!`)", re.S)
 
@@ -103,7 +113,7 @@ class Equation:
 
 @dataclass(frozen=True)
 class Document:
-    """A document that has been read."""
+    """A document that has been read; ``unset`` are offsets of markup in what is not typeset, which claims nothing."""
 
     name: str
     text: str
@@ -111,6 +121,7 @@ class Document:
     claims: tuple[Claim, ...]
     symbols: tuple[tuple[int, str, str], ...]
     macros: Mapping[str, Macro]
+    unset: tuple[int, ...] = ()
 
     def position(self, offset: int) -> tuple[int, int]:
         """1-based line and column of an offset."""
@@ -146,6 +157,15 @@ def read_document(text: str, name: str, form: str) -> Document:
         raise SpecError(f"more than {MAX_DOCUMENT} characters", source=name, cure="split the document")
     shell = Document(name, text, (), (), (), {})
     visible, marks, blocks = _marks(text, form)
+    for offset, words in _near_marks(text, form):
+        cure = _SYMBOLS_EXAMPLE if "symbol" in words.lower() else _EXAMPLE
+        raise shell.error(f"this is no markup that is read: {words[:60]!r}", offset, cure)
+    unset: tuple[int, ...] = ()
+    if form == "latex":
+        typeset = _typeset(visible)
+        unset = tuple(offset for offset, is_symbols, _ in marks if typeset[offset : offset + 1] == _UNSET and not is_symbols)
+        marks = [mark for mark in marks if typeset[mark[0] : mark[0] + 1] != _UNSET]
+        visible = typeset.replace(_UNSET, " ")
     macros = macros_in(visible)
     visible = without_definitions(visible)
     inline = [e for e in _equations(visible, macros) if not any(low <= e.start < high for low, high in blocks)]
@@ -156,7 +176,53 @@ def read_document(text: str, name: str, form: str) -> Document:
             symbols += _symbol_entries(content, offset, shell)
         else:
             claims.append(_claim(content, offset, shell))
-    return Document(name, text, tuple(equations), tuple(claims), tuple(symbols), macros)
+    return Document(name, text, tuple(equations), tuple(claims), tuple(symbols), macros, unset)
+
+
+def _near_marks(text: str, form: str) -> list[tuple[int, str]]:
+    """Comments that were meant as markup: with a colon, or naming a model."""
+    if form == "markdown":
+        text = _FENCED.sub(blank, text)
+        text = re.sub(r"(?<!`)(`+)(?!`)[^\n]*?(?<!`)\1(?!`)", blank, text)
+    else:
+        text = _VERBATIM.sub(blank, text)
+    found = []
+    models = shipped_models()
+    pattern, exact = (_NEAR_HTML_MARK, _HTML_MARK) if form == "markdown" else (_NEAR_MARK, _MARK)
+    for match in [*_NEAR_MARK.finditer(text), *(pattern.finditer(text) if form == "markdown" else ())]:
+        whole = match.group()
+        if _MARK.match(whole) or exact.match(whole) or (form == "latex" and _is_escaped(text, match.start())):
+            continue
+        first = (match.group("words").strip("-.,=> \t").split() or [""])[0]
+        named = first in models or first.endswith(".toml")
+        symbols = "symbol" in match.group(1).lower() and "=" in match.group("words")
+        if match.group("colon") or named or symbols:
+            found.append((match.start(), " ".join(whole.split())))
+    return sorted(found)
+
+
+def _is_escaped(text: str, offset: int) -> bool:
+    before = text[:offset]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 1
+
+
+def _typeset(visible: str) -> str:
+    r"""The text with what LaTeX does not typeset marked: after ``\end{document}``, between ``\iffalse`` and its ``\fi``."""
+    end = _END.search(visible)
+    if end is not None:
+        visible = visible[: end.end()] + re.sub(r"[^\n]", _UNSET, visible[end.end() :])
+    position = 0
+    while (opening := re.compile(r"\\iffalse(?![A-Za-z@])").search(visible, position)) is not None:
+        level, stop = 1, len(visible)
+        for match in _CONDITIONAL.finditer(visible, opening.end()):
+            word = match.group(1)
+            level += (word.startswith("if")) - (word == "fi")
+            if level == 0 or (level == 1 and word == "else"):
+                stop = match.end()
+                break
+        visible = visible[: opening.start()] + re.sub(r"[^\n]", _UNSET, visible[opening.start() : stop]) + visible[stop:]
+        position = stop
+    return visible
 
 
 def _start(equation: Equation) -> int:
@@ -185,7 +251,7 @@ def _marks(text: str, form: str) -> tuple[str, list[tuple[int, bool, str]], list
             )
         visible = re.sub(r"^[ \t]*%[^\n]*", blank, visible, flags=re.M)
     else:
-        visible = re.sub(r"\\begin\{(verbatim|lstlisting|comment)\}.*?\\end\{\1\}", blank, visible, flags=re.S)
+        visible = _VERBATIM.sub(blank, visible)
         for match in re.finditer(r"(?<!\\)(?:\\\\)*%[^\n]*", visible):
             mark = _MARK.search(match.group())
             if mark is not None:
@@ -332,6 +398,7 @@ def _finite(text: str, infinite: bool) -> float:
     return value
 
 
+_SYMBOLS_EXAMPLE = r"write '% spinodal-symbols: R = r, \hat{R} = r_hat'"
 _EXAMPLE = "write '% spinodal: MODEL QUANTITY', as in '% spinodal: binary-perceptron q_hat kappa=0'"
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from spinodal.model import Model
 from spinodal.numeric.quadrature import Automatic
-from spinodal.spec import SpecError
+from spinodal.regions import holds
+from spinodal.spec import SpecError, check_parameters
 from spinodal.spec.names import BLOCK_SIZE
 from spinodal.verify.differences import slope
 from spinodal.verify.errors import UnreadableError
@@ -33,6 +34,8 @@ Array = NDArray[np.float64]
 PARTS = ("free_entropy_prior", "free_entropy_block", "free_entropy_output")
 SADDLE_POINTS = 5
 FREE_POINTS = 6
+#: Of these, at parameters of other signs and sizes.
+FAR_POINTS = 3
 _SEED = 1988
 #: Definitions whose names are the derivation's own.
 _INTERNAL = frozenset(["A", "B", "teacher_rms"])
@@ -43,6 +46,10 @@ _HOPELESS = 9
 #: Random states that are tried where none is solved.
 _DRAWS = 4000
 _STEPS = 25
+#: A root whose unknown is smaller than this, relative to where it was looked for, is trivial.
+_TRIVIAL = 1e-4
+#: Points of a surface, fewer than which are looked for in another direction.
+_FEW = 3
 #: Seconds that a residual may take at one point with few nodes before it counts as slow.
 _SLOW = 0.03
 #: An entry of a matrix of overlaps: q0, q_d, dq.
@@ -280,12 +287,13 @@ class Reference:
         if self._unsolved is not None:
             raise self._unsolved
         generator = np.random.default_rng(_SEED)
-        defaults = self._defaults
+        defaults = self.defaults
         rows: list[list[float]] = []
         states: list[list[float]] = []
         reason = "no parameters in the model's domain"
         for attempt in range(12 * SADDLE_POINTS):
             values = {name: self._drawn(name, defaults.get(name), generator, attempt) for name in self.parameters}
+            self._widened(values, attempt)
             try:
                 solution = self.model.solve(values)
             except SpecError as error:
@@ -315,7 +323,7 @@ class Reference:
         return self._polished(Points(np.array(states), np.array(rows)))
 
     @cached_property
-    def _defaults(self) -> dict[str, float | None]:
+    def defaults(self) -> dict[str, float | None]:
         """Of every parameter; a reference's own, which has none, is drawn like the student's."""
         declared: dict[str, float | None] = {d.name: d.default for d in self.model.spec.parameters}
         found = {name: declared.get(name) for name in self.parameters}
@@ -353,6 +361,46 @@ class Reference:
             return float(generator.uniform(0.1, 0.4))
         return float(default * span)
 
+    def allows(self, p: Array) -> bool:
+        """Whether the model's parameters may have these values [k], and its derivation holds there."""
+        spec = self.model.spec
+        declared = set(spec.parameter_names())
+        values = {name: float(v) for name, v in zip(self.parameters, p, strict=True) if name in declared}
+        try:
+            check_parameters(spec, values)
+        except SpecError:
+            return False
+        return bool(holds(self.module, p[None])[0])
+
+    def _widened(self, values: dict[str, float], attempt: int) -> None:
+        """Some solved states are at a parameter of the other sign, or at fewer or more patterns."""
+        changed = dict(values)
+        constrained = any(default is None for default in self.defaults.values())
+        for name, default in self.defaults.items():
+            if name in self.fixed:
+                continue
+            if default == 0.0 and attempt % 4 == 1:
+                changed[name] *= -1.0
+            elif name == "alpha" and not constrained:
+                changed[name] *= {2: 0.4, 4: 1.6}.get(attempt % 5, 1.0)
+        if self.allows(np.array([changed[name] for name in self.parameters])):
+            values |= changed
+
+    def _far(self, p: Array, generator: np.random.Generator, attempt: int) -> Array:
+        """Parameters of another sign or another size, those that are fixed or given overlaps apart."""
+        found = p.copy()
+        for k, name in enumerate(self.parameters):
+            default = self.defaults.get(name)
+            if name in self.fixed or default is None:
+                continue
+            if default == 0.0:
+                found[k] = generator.uniform(0.2, 0.9) * (1.0 if attempt % 3 == 2 else -1.0)
+            elif name == "alpha":
+                found[k] = default * (generator.uniform(0.15, 0.4) if attempt % 3 == 1 else generator.uniform(3.0, 6.0))
+            else:
+                found[k] = default * generator.uniform(0.5, 1.8)
+        return found
+
     @cached_property
     def free(self) -> Points:
         """Random states inside the domain, near solved ones but on no equation."""
@@ -370,26 +418,32 @@ class Reference:
             spread = 0.25 if attempt < 150 else (0.1 if attempt < 300 else 0.02)
             x = base.x[k] * (1.0 + generator.uniform(-spread, spread, base.x.shape[1]))
             x = np.where(np.abs(base.x[k]) < 1e-3, generator.uniform(0.02, 0.1, x.shape), x)
-            point = Points(x[None], base.p[k][None])
-            if self._inside(point):
+            p = base.p[k]
+            if len(xs) >= FREE_POINTS - FAR_POINTS and attempt < 150:  # what holds near solved states only is refuted here
+                p = self._far(p, generator, len(xs))
+                if not self.allows(p):
+                    continue
+            if self.inside(Points(x[None], p[None])):
                 xs.append(x)
-                ps.append(base.p[k])
+                ps.append(p)
         if not xs:
             raise NoStatesError(f"no state off the saddle point of {self.model.name} was found to compare at")
         return Points(np.array(xs), np.array(ps))
 
     def _drawn_states(self, generator: np.random.Generator) -> Points:
         """Random states inside the domain, where none was solved: overlaps in (0, 1), conjugates in (0, 2)."""
-        defaults = self._defaults
+        defaults = self.defaults
         x = generator.uniform(0.05, 0.95, (_DRAWS, len(self.order_parameters)))
         x *= np.array([2.0 if name.endswith("_hat") else 1.0 for name in self.order_parameters])
         p = np.array([[self._drawn(n, defaults.get(n), generator, 0) for n in self.parameters] for _ in range(_DRAWS)])
+        for k in range(0, _DRAWS, 2):
+            p[k] = self._far(p[k], generator, k // 2)
         with np.errstate(all="ignore"):
             margins = np.asarray(self.module.conditions(x, p))
         inside = np.flatnonzero(np.all(margins > 0.02, axis=1))
         kept: list[int] = []
         for k in inside[: 10 * FREE_POINTS]:
-            if len(kept) < FREE_POINTS and self._inside(Points(x[k : k + 1], p[k : k + 1])):
+            if len(kept) < FREE_POINTS and self.allows(p[k]) and self.inside(Points(x[k : k + 1], p[k : k + 1])):
                 kept.append(int(k))
         if not kept:
             raise NoStatesError(f"no state of {self.model.name} was found to compare at, solved or not")
@@ -397,7 +451,8 @@ class Reference:
         self._decide(found)
         return found
 
-    def _inside(self, point: Points) -> bool:
+    def inside(self, point: Points) -> bool:
+        """Whether a state is in the model's domain and has finite values."""
         with np.errstate(all="ignore"):
             margins = np.asarray(self.module.conditions(point.x, point.p))
             if not np.all(margins > 0.0):
@@ -418,7 +473,10 @@ class Reference:
         """
         key = (equations, unknowns, added)
         if key not in self._surfaces:
-            found = self._moved(_Rows.of(self.order_parameters, equations, unknowns, added))
+            rows = _Rows.of(self.order_parameters, equations, unknowns, added)
+            found = self._moved(rows)
+            if unknowns is None and added is None and len(equations) == 1 and len(found) < _FEW:
+                found = self._moved_otherwise(rows, found)
             if not self.in_time:  # less than there is
                 return found
             self._surfaces[key] = found
@@ -428,8 +486,13 @@ class Reference:
     def _surfaces(self) -> dict[tuple[object, ...], Points]:
         return {}
 
-    def _moved(self, rows: _Rows) -> Points:
-        x, p = self.free.x.copy(), self.free.p
+    def from_points(self, at: Points, equations: tuple[str, ...], unknowns: tuple[str, ...] | None) -> Points:
+        """Other points, moved as those of :meth:`on_surface` are; as they are where no equation is to hold."""
+        return self._moved(_Rows.of(self.order_parameters, equations, unknowns, None), at) if equations else at
+
+    def _moved(self, rows: _Rows, at: Points | None = None) -> Points:
+        at = self.free if at is None else at
+        x, p = at.x.copy(), at.p
         with np.errstate(all="ignore"):
             for rule, tolerance in ((self._coarse, 1e-8), (self.rule, 1e-13)):
                 self._newton(x, p, rows, rule, tolerance)
@@ -437,8 +500,18 @@ class Reference:
                 return Points(x[:0], p[:0])
             f = rows.values(np.asarray(self.module.residual(x, p, self.rule)))
             good = np.all(np.abs(f) < 1e-12 * (1.0 + np.abs(x[:, rows.equations])), axis=1)
-            kept = [i for i in range(len(x)) if good[i] and self._inside(Points(x[i : i + 1], p[i : i + 1]))]
+            # where an unknown has vanished, so has every term of its equation
+            good &= np.all(np.abs(x[:, rows.unknowns]) >= _TRIVIAL * np.abs(at.x[:, rows.unknowns]), axis=1)
+            kept = [i for i in range(len(x)) if good[i] and self.inside(Points(x[i : i + 1], p[i : i + 1]))]
         return Points(x[kept], p[kept])
+
+    def _moved_otherwise(self, rows: _Rows, found: Points) -> Points:
+        """The surface of one equation, met by changing another order parameter than its own: there its root is trivial."""
+        for column in range(len(self.order_parameters)):
+            if column not in rows.unknowns and len(found) < _FEW and self.in_time:
+                other = self._moved(_Rows(rows.equations, [column], rows.added))
+                found = other if len(other) > len(found) else found
+        return found
 
     def _newton(self, x: Array, p: Array, rows: _Rows, rule: Automatic, tolerance: float) -> None:
         """Move points to where some equations hold under a rule; the derivatives need fewer nodes."""
@@ -456,8 +529,16 @@ class Reference:
             x[np.ix_(moving, columns)] = at - step * np.min(damp, axis=1, keepdims=True)
 
     def family(self, name: str) -> tuple[str, ...]:
-        """The order parameters of the same matrix of overlaps (q, q_d; q0, q1, dq), or of its conjugate, itself included."""
-        return tuple(other for other in self.order_parameters if _matrix(other) == _matrix(name))
+        """The order parameters of the same matrix of overlaps (q, q_d; q0, q1, dq), or of its conjugate, itself included.
+
+        Where a norm is fixed, the equation of its multiplier is that of the overlaps' diagonal.
+        """
+        letter, conjugate = _matrix(name)
+        same = [other for other in self.order_parameters if _matrix(other) == (letter, conjugate)]
+        norm, multiplier = f"{letter}_d", f"{letter}_d_hat"
+        if multiplier in self.order_parameters and norm not in self.order_parameters:
+            same = [n for n in same if n != multiplier] if conjugate and name != multiplier else [*same, multiplier]
+        return tuple(n for n in self.order_parameters if n in same)
 
     def partner(self, name: str) -> str | None:
         """The order parameter that is conjugate to another, if it is one."""

@@ -119,12 +119,14 @@ class Report:
 
     Attributes:
         outcomes: one per claim.
+        notes: what has been passed over, and why.
 
     >>> Report(()).passed  # what claims nothing has passed nothing
     False
     """
 
     outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -140,6 +142,7 @@ class Report:
         return {
             "passed": self.passed,
             "counts": {status.value: self.count(status) for status in Status},
+            "notes": list(self.notes),
             "equations": [outcome.to_json() for outcome in self.outcomes],
         }
 

@@ -54,7 +54,16 @@ def verify_documents(paths: Iterable[str | Path], *, progress: Progress | None =
             outcomes.append(outcome)
             if progress is not None:
                 progress(len(outcomes))
-    return Report(tuple(outcomes))
+    return Report(tuple(outcomes), tuple(note for document in documents for note in _notes(document)))
+
+
+def _notes(document: Document) -> list[str]:
+    """What of a document's markup claims nothing."""
+    if not document.unset:
+        return []
+    lines = ", ".join(str(document.position(offset)[0]) for offset in document.unset)
+    where = r"after \end{document} or between \iffalse and \fi"
+    return [f"{document.name}: the markup of line {lines} stands {where}: it is not typeset and claims nothing"]
 
 
 def verify_text(text: str, *, form: str = "markdown", name: str = "text") -> Report:
@@ -74,7 +83,8 @@ def verify_text(text: str, *, form: str = "markdown", name: str = "text") -> Rep
     >>> verify_text(right.replace("\\hat ", "")).outcomes[0].kind
     'hat missing'
     """
-    return Report(tuple(Session().outcomes(read_document(text, name, form))))
+    document = read_document(text.removeprefix("\ufeff").replace("\ufeff", " "), name, form)
+    return Report(tuple(Session().outcomes(document)), tuple(_notes(document)))
 
 
 def _read(path: Path) -> Document:
@@ -89,7 +99,7 @@ def _read(path: Path) -> Document:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise SpecError(f"not UTF-8 (byte {error.start})", source=str(path), cure="save it as UTF-8") from None
-    return read_document(text.removeprefix("\ufeff").replace("\r\n", "\n"), str(path), form)
+    return read_document(text.removeprefix("\ufeff").replace("\ufeff", " ").replace("\r\n", "\n"), str(path), form)
 
 
 class Session:
@@ -109,7 +119,8 @@ class Session:
         claimed = frozenset(statement.start for statement in attached if statement is not None)
         # what is wrong with the markup is said before anything is compared
         everything_fixed = [self._fixed(document, claim, model, mentioned) for claim, model in tasks]
-        for (claim, model), statement, fixed in zip(tasks, attached, everything_fixed, strict=True):
+        found = list(zip(tasks, attached, everything_fixed, strict=True))
+        for (claim, model), statement, fixed in sorted(found, key=_place):
             if begun is not None:
                 line, _ = document.position(claim.offset)
                 begun(f"{document.name}:{line}: {claim.model} {claim.quantity}")
@@ -163,6 +174,11 @@ class Session:
         if key not in self._references:
             self._references[key] = Reference(model, fixed)
         return self._references[key]
+
+
+def _place(found: tuple[tuple[Claim, Model], Statement | None, dict[str, float]]) -> tuple[int, int]:
+    (claim, _), statement, _ = found
+    return (claim.offset if statement is None else statement.start), claim.offset
 
 
 def _claimed_letters(

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spinodal.kinds import EXTREMISED
 from spinodal.spec import SpecError
 from spinodal.verify.compare import TOLERANCE, Sides
+from spinodal.verify.domain import kinks
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.meaning import used_names
@@ -40,12 +42,14 @@ class Located:
         names: what has a value at the points, arrays [points].
         accuracy: the relative accuracy of the located parameter.
         places: the other parameters, point by point.
+        unknowns: what the points determine besides.
     """
 
     reference: Reference
     names: dict[str, Array]
     accuracy: float
     places: tuple[dict[str, float], ...]
+    unknowns: tuple[str, ...] = ()
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -73,7 +77,7 @@ class Located:
         moved = {**self.names, SOLVED_FOR: self.names[SOLVED_FOR] * (1.0 + self.accuracy)}
         above, below = self._valued(sides, moved)
         scale = np.maximum(np.abs(left), np.abs(right))
-        of_state = (used_names(sides.left) | used_names(sides.right)) & set(self.reference.order_parameters)
+        of_state = (used_names(sides.left) | used_names(sides.right)) & set(self.unknowns)
         return np.maximum(
             (_STATE_TOLERANCE if of_state else TOLERANCE) * scale, 10.0 * np.abs((above - below) - (left - right))
         )
@@ -89,7 +93,7 @@ class Located:
 
     def trivial(self, sides: Sides) -> bool:
         """Whether the sides agree away from the points, too, so that nothing is said about them."""
-        located = (SOLVED_FOR, *self.reference.order_parameters)
+        located = (SOLVED_FOR, *self.unknowns)
         moved = {
             name: values * (1.0 + (_AWAY[located.index(name) % len(_AWAY)] if name in located else 0.0))
             for name, values in self.names.items()
@@ -124,6 +128,11 @@ class Judged:
     rounded: bool
 
 
+def determined(reference: Reference, kind: str) -> tuple[str, ...]:
+    """The parameters that a special point determines besides: an overlap that is given elsewhere, where it is extremised."""
+    return tuple(name for name in reference.parameters if kind in EXTREMISED and reference.alias(name) != name)
+
+
 def locate(reference: Reference, kind: str, reader: PointReader, claims: Sequence[PointClaim], offset: int) -> Located:
     """Find the special points that some statements are about.
 
@@ -131,15 +140,17 @@ def locate(reference: Reference, kind: str, reader: PointReader, claims: Sequenc
         UnreadableError: if the point cannot be located.
         NoStatesError: if the parameters have no values to locate it at.
     """
-    others = [name for name in reference.parameters if name != SOLVED_FOR]
+    free = determined(reference, kind)
+    others = [name for name in reference.parameters if name != SOLVED_FOR and name not in free]
     given = {**reference.fixed, **reader.settings}
+    kinked = [a for claim in claims for side in claim.sides for a in kinks(side)]
     defaults = {d.name: d.default for d in reference.model.spec.parameters}
     generator = np.random.default_rng(41)
     used = frozenset[str]().union(*(used_names(side) for claim in claims for side in claim.sides))
     # a claim without letters is meant at the parameters' usual values
     number = not (used | reader.varied) & set(others) and all(defaults.get(name) is not None for name in others)
     draws: list[dict[str, float]] = []
-    for _ in range(_DRAWS if set(others) - set(given) and not number else 1):
+    for index in range(_DRAWS if set(others) - set(given) and not number else 1):
         values = {}
         for name in others:
             default = defaults.get(name)
@@ -147,27 +158,51 @@ def locate(reference: Reference, kind: str, reader: PointReader, claims: Sequenc
                 values[name] = given.get(name, default)
                 continue
             drawn = generator.uniform(0.1, 0.8) if not default else default * generator.uniform(0.8, 1.2)
+            drawn *= -1.0 if index == 1 and default == 0.0 else 1.0
             values[name] = given.get(name, float(drawn))
         draws.append(values)
     rows: list[dict[str, float]] = []
     errors: list[float] = []
-    for values in draws:
+    places: list[dict[str, float]] = []
+    for index, values in enumerate(draws):
+        unusual = index == 1  # of the other sign; there need not be a point
         try:
             (point,) = reference.model.locus(kind, SOLVED_FOR, values=values).special_points
         except SpecError as error:
+            if unusual:
+                continue
             raise UnreadableError(f"{kind}: {error.message}", offset) from None
         if not point.converged:
+            if unusual:
+                continue
             raise NoStatesError(f"the {kind} of {reference.model.name} was not located")
+        places.append(values)
         # in a limit the conjugates diverge: what is shown of the state is a state near it
         state = point.order_parameters if np.isfinite(point.free_entropy) else {}
         rows.append({**values, **state, SOLVED_FOR: point.parameters[SOLVED_FOR]})
         errors.append(point.error_estimate)
     names = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    if set(reference.order_parameters) <= names.keys():
+    if {*reference.order_parameters, *reference.parameters} <= names.keys():
         x, p = (np.stack([names[n] for n in order], axis=1) for order in (reference.order_parameters, reference.parameters))
         names = {**reference.names(Points(x, p)), **names}
     accuracy = float(np.max(np.array(errors) / np.abs(names[SOLVED_FOR]))) + 1e-13
-    return Located(reference, names, accuracy, tuple(draws))
+    _refuse_one_sided(kinked, names, fixed=number or set(others) <= set(given))
+    return Located(reference, names, accuracy, tuple(places), (*reference.order_parameters, *free))
+
+
+def _refuse_one_sided(arguments: Sequence[Node], names: Mapping[str, Array], *, fixed: bool) -> None:
+    """Refuse functions of parameters that are not smooth and that are compared on one side alone."""
+    for argument in arguments:
+        if fixed and SOLVED_FOR not in used_names(argument):
+            continue
+        try:
+            values = Evaluator(dict(names))(argument)
+        except (UnreadableError, KeyError):
+            continue
+        if np.all(values >= 0.0) or np.all(values <= 0.0):
+            raise UnreadableError(
+                "a function that is not smooth where this vanishes was compared on one side of it only", argument.start
+            )
 
 
 def judge(located: Located, claim: PointClaim) -> list[Judged]:

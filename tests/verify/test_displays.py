@@ -33,6 +33,7 @@ TRUE = [
     ("q_hat", rows(Q, Q_HAT)),
     ("q", rf"{Q}, \quad \int Dz\, z^2 = 1, \quad 0 < \alpha, \quad z\sim\mathcal{{N}}(0,1)"),
     ("q", rf"{Q}, \quad Dz = \frac{{dz}}{{\sqrt{{2\pi}}}} e^{{-z^2/2}}, \quad N\to\infty"),
+    ("q", rf"{Q}, \quad Q = q, \quad Q_d = 1"),
     ("q", rf"{Q} \quad\text{{for all}}\quad \alpha > 0"),
     ("q", rf"{Q} \quad\text{{where}}\quad \kappa = 0.3"),
     ("q", r"q = f(\hat q), \quad f(x) = \int Dz \tanh^2(\sqrt x z) = 1 - \int Dz\, \operatorname{sech}^2(\sqrt x z)"),
@@ -61,6 +62,7 @@ FALSE = [
     ("q", rf"{Q}, \quad \alpha = 2q"),
     ("q", rf"{Q}, \quad q = \hat q"),
     ("q", rf"{Q}, \quad q > \frac12"),
+    ("q", rf"{Q}, \quad Q = 2q"),
     ("q", rf"{Q}, \quad \phi = \int Dz \ln\cosh(\sqrt{{\hat q}}z)"),
     ("q_hat", rf"{Q_HAT}, \quad {ODD}"),
     # about none

@@ -329,3 +329,43 @@ def test_what_is_wrong_with_markup_is_said_before_anything_is_compared(monkeypat
     monkeypatch.setattr("spinodal.verify.run.check", lambda task: pytest.fail("compared"))
     with pytest.raises(SpecError, match="kapa: no parameter"):
         verify_text(text + text.replace("perceptron q", "perceptron q kapa=1"), form="latex")
+
+
+def test_comments_that_were_meant_as_markup_are_refused_at_their_place() -> None:
+    right = "% spinodal: binary-perceptron q\n\\[ q = \\int Dz \\tanh^2(\\sqrt{\\hat q} z) \\]\n"
+    for near in ("% spinodal binary-perceptron q", "% Spinodal: binary-perceptron q", "%% spinodal - binary-perceptron q",
+                 "% spinodal symbols: R = r", "% Spinodal; my.toml q"):  # fmt: skip
+        with pytest.raises(SpecError, match="no markup that is read") as caught:
+            verify_text(f"{right}{near}\n\\[ q = 5 \\]\n", form="latex")
+        assert (caught.value.line, caught.value.column) == (3, 1)
+        assert "write '% spinodal" in str(caught.value)
+    with pytest.raises(SpecError, match="no markup that is read"):
+        verify_text("<!-- spinodal binary-perceptron q -->\n$$ q = 5 $$\n")
+    ordinary = "% spinodal lines are drawn here\n% the spinodal: a line\n50\\% spinodal binary-perceptron q\n"
+    assert verify_text(ordinary + right, form="latex").passed
+    assert verify_text("`% spinodal binary-perceptron q` is wrong\n" + right).passed
+
+
+def test_what_is_not_typeset_claims_nothing_and_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    right = "% spinodal: binary-perceptron q\n\\[ q = \\int Dz \\tanh^2(\\sqrt{\\hat q} z) \\]\n"
+    hidden = f"\\iffalse\n\\ifdraft\n\\fi\n{right}\\fi\n"
+    after = f"\\end{{document}}\n{right}"
+    report = verify_text(hidden + right + after, form="latex")
+    assert [o.line for o in report.outcomes] == [8]
+    assert "line 4, 10" in report.notes[0]
+    assert "not typeset" in report.notes[0]
+    shown = f"\\iffalse\n\\else\n{right}\\fi\n"
+    assert len(verify_text(shown, form="latex").outcomes) == 1
+    file = tmp_path / "after.tex"
+    file.write_text(after, encoding="utf-8")
+    assert main(["verify", str(file)]) == 2
+    file.write_text(right + after, encoding="utf-8")
+    assert main(["verify", str(file)]) == 0
+    assert "not typeset" in capsys.readouterr().err
+
+
+def test_outcomes_are_in_the_order_of_their_lines(session: Session) -> None:
+    rows = r"\begin{align} q &= \int Dz \tanh^2(\sqrt{\hat q} z), \\" + "\n" + r"\hat q &= 1 \end{align}"
+    text = f"% spinodal: binary-perceptron q_hat\n% spinodal: binary-perceptron q\n{rows}\n"
+    outcomes = list(session.outcomes(read_document(text, "text", "latex")))
+    assert [(o.line, o.quantity) for o in outcomes] == [(3, "q"), (4, "q_hat")]
