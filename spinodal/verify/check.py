@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from spinodal.kinds import KINDS
 from spinodal.model import Model
 from spinodal.spec import SpecError
+from spinodal.spec.errors import did_you_mean
 from spinodal.verify import repairs
 from spinodal.verify.compare import ACCURACY, Comparison, Sides, Target, constant_factor
 from spinodal.verify.conventions import other_meaning, refusal
@@ -17,7 +18,7 @@ from spinodal.verify.display import Surroundings, refuse_remarks
 from spinodal.verify.documents import Claim, Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.left_sides import LeftSides
-from spinodal.verify.letters import Letters, read_letters
+from spinodal.verify.letters import Letters, of_temperature, read_letters
 from spinodal.verify.meaning import Meaning, used_names
 from spinodal.verify.points import PointClaim, PointReader
 from spinodal.verify.proof import is_proved
@@ -124,7 +125,7 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
         raise task.document.error(
             f"{task.claim.quantity}: no such quantity of {task.claim.model} ({task.model.ansatz})",
             task.claim.offset,
-            f"use one of {', '.join([*reference.order_parameters, *sorted(quantities)])}",
+            _meant(quantity, [*reference.order_parameters, *sorted(quantities)]),
         )
     letters = _letters(task, statement, reference, quantities)
     is_equation = quantity in reference.order_parameters
@@ -175,11 +176,25 @@ def _alone(task: Task) -> Outcome:
     return _checked(task, task.statement, alone=True)
 
 
+def _meant(name: str, known: Sequence[str]) -> str:
+    """What was meant by a name that is none: the same letters in another order (q_hat_1 for q1_hat), a close one, any."""
+    parts = sorted(name.replace("_hat", "^").replace("_", ""))
+    same = next((k for k in known if sorted(k.replace("_hat", "^").replace("_", "")) == parts), None)
+    close = f"did you mean {same}?" if same is not None else did_you_mean(name, known)
+    listed = f"use one of {', '.join(known)}"
+    return f"{close} ({listed})" if close else listed
+
+
 def _letters(task: Task, statement: Statement, reference: Reference, quantities: Collection[str]) -> Letters:
     document, place = task.document, statement.start
     known = {*reference.order_parameters, *reference.parameters}
     derived, constants = reference.derived_names, reference.constants
-    return read_letters(document, statement, place, known, derived, quantities, task.claims, task.potentials, constants)
+    # what the document claims elsewhere to be another quantity, and the temperature's letters
+    claimed = {k: sym(f"@{v}") for k, v in task.letters.items() if v in quantities and v != task.quantity}
+    meant = {**of_temperature(task.model.spec.loss), **claimed}
+    return read_letters(
+        document, statement, place, known, derived, quantities, task.claims, task.potentials, constants, meant
+    )
 
 
 def _refuse_relations(statement: Statement) -> None:
@@ -274,7 +289,7 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
             continue
         if found.accuracy > ACCURACY:
             unreadable = UnreadableError(
-                f"its integrals were evaluated to {found.accuracy:.0e} only, too little to compare"
+                f"its values are known to {found.accuracy:.0e} only, too little to compare"
                 if found.accuracy < 1.0
                 else "its integrals do not converge",
                 sides.right.start,
@@ -329,7 +344,7 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
             f"no solved state of {target.reference.model.name} was found, and no more is claimed than what holds there",
             sides.left.start,
         )
-    if failed[0][1] is not None and is_proved(target, sides, failed[0][0]):
+    if failed[0][1] is not None and failed[0][1].accuracy <= ACCURACY and is_proved(target, sides, failed[0][0]):
         disagree = "an exact rearrangement proves it, but its values differ: one of the two comparisons is at fault"
         return _not_checked(task, f"{disagree}; please report this", sides.right.start)
     return _refuted(task, target, sides, failed, unreadable, notes, meaning_of)
@@ -370,6 +385,8 @@ def _refuted(
 ) -> Outcome:
     target.reference.allow(OTHER_PATIENCE + repairs.PATIENCE)
     compared = [found for _, found in failed if found is not None and found.accuracy <= ACCURACY]
+    if not compared and unreadable is not None and num(0) in (sides.left, sides.right):
+        raise UnreadableError(f"a product that vanishes: {unreadable.reason}; write what is equal to what", sides.left.start)
     for found in compared[-1:]:
         one = found.at.only(int(np.argmax(found.deviations)))
         if target.disagreement(sides, one) > 0.1 * found.deviation:

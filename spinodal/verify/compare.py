@@ -125,7 +125,8 @@ class Target:
     def vocabulary(self) -> frozenset[str]:
         """The names that a claim may be repaired with."""
         reference = self.reference
-        return frozenset({*reference.order_parameters, *reference.parameters}) | reference.derived_names
+        own = frozenset({*reference.order_parameters, *reference.parameters})
+        return own | (reference.derived_names - reference.renamed)
 
     def names(self, at: Points) -> dict[str, Array]:
         """Model names at points, with the quantity's own value where it is one."""

@@ -326,6 +326,9 @@ def _equations(visible: str, macros: Mapping[str, Macro]) -> list[Equation]:
             start = columns.end()
         stop, after = _ending(visible, start, ending, named)
         if stop < 0:
+            if match.group() != "$":
+                reason = f"{match.group()} is not closed: {ending} is missing"
+                found.append(Equation(start, start + 1, True, (), (reason, match.start())))
             position = match.end()
             continue
         display = match.group() not in ("$", r"\(")

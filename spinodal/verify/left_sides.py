@@ -18,7 +18,7 @@ from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.tokens import Token
-from spinodal.verify.letters import Letters, formula_tree
+from spinodal.verify.letters import Letters, temperature_of
 from spinodal.verify.meaning import used_names
 from spinodal.verify.statements import Statement, parsed, symbol_at
 from spinodal.verify.symbols import plain
@@ -160,9 +160,7 @@ class LeftSides:
     @property
     def _temperature(self) -> Node | None:
         """The model's temperature, if it has one that is not 0."""
-        declared = self.loss.temperature
-        tree = formula_tree(declared.root) if declared is not None else num(0)
-        return None if tree == num(0) else tree
+        return temperature_of(self.loss)
 
     def _beta(self) -> Node:
         """The inverse temperature: the model's; 1 for its ground state, whose free entropy is T phi; or any number."""

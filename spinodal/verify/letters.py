@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 
 from spinodal.spec import FormulaError, parse_formula
 from spinodal.spec import ast as formula
+from spinodal.spec.errors import did_you_mean
+from spinodal.spec.types import Loss
 from spinodal.verify.averages import Measure, Measures, defined_measure, is_standard
 from spinodal.verify.documents import Document, Equation
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
-from spinodal.verify.meaning import Definition, Meaning
+from spinodal.verify.meaning import FREE_ENTROPY, Definition, Meaning
 from spinodal.verify.statements import Statement, symbol_alone
 from spinodal.verify.symbols import default_name, difference_keys, plain
 from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, sym
@@ -37,17 +39,19 @@ class Letters:
         return next((plain(key) for key, meant in sorted(author.items()) if meant == sym(f"@{name}")), name)
 
 
-def symbol_map(document: Document, offset: int, names: Collection[str]) -> tuple[dict[str, Node], dict[str, str]]:
+def symbol_map(
+    document: Document, offset: int, names: Collection[str]
+) -> tuple[dict[str, Node], dict[str, tuple[str, int]]]:
     """The author's letters at a place of the document: entries above it, then those below that add to them.
 
     Returns:
-        Key to tree; and key to the reason why an entry has no meaning for this model.
+        Key to tree; and key to the reason why an entry has no meaning for this model, and its place.
 
     Raises:
         SpecError: for an entry that is not well formed.
     """
     found: dict[str, Node] = {}
-    refused: dict[str, str] = {}
+    refused: dict[str, tuple[str, int]] = {}
     above = [entry for entry in document.symbols if entry[0] <= offset]
     below = [entry for entry in document.symbols if entry[0] > offset]
     for place, left, right in [*reversed(below), *above]:
@@ -62,7 +66,9 @@ def symbol_map(document: Document, offset: int, names: Collection[str]) -> tuple
         found.pop(key, None)
         refused.pop(key, None)
         if unknown:
-            refused[key] = f"{left} is declared to be {right}, but the model has no {', '.join(unknown)}"
+            close = next((cure for name in unknown if (cure := did_you_mean(name, names))), None)
+            reason = f"{left} is declared to be {right}, but the model has no {', '.join(unknown)}"
+            refused[key] = (f"{reason}: {close}" if close else reason), place
             continue
         try:
             found[key] = formula_tree(parse_formula(right, parameters=mentioned).root)
@@ -94,6 +100,23 @@ def formula_tree(node: formula.Node) -> Node:
     raise FormulaError("a number is needed here", 0)
 
 
+def temperature_of(loss: Loss) -> Node | None:
+    """A model's temperature, if it has one that is not 0."""
+    tree = formula_tree(loss.temperature.root) if loss.temperature is not None else num(0)
+    return None if tree == num(0) else tree
+
+
+def of_temperature(loss: Loss) -> dict[str, Node]:
+    r"""What ``\beta`` and ``f`` stand for where a model has a temperature: 1/T, and minus T times the free entropy."""
+    temperature = temperature_of(loss)
+    if temperature is None:
+        return {}
+    return {
+        "beta": Node("div", None, (num(1), temperature)),
+        "f": neg(mul(temperature, sym(f"@{FREE_ENTROPY}"))),
+    }
+
+
 def read_letters(
     document: Document,
     claimed: Statement | None,
@@ -104,6 +127,7 @@ def read_letters(
     claims: Collection[int] = (),
     potentials: Collection[str] = (),
     constants: Collection[str] = (),
+    conventions: Mapping[str, Node] | None = None,
 ) -> Letters:
     """What the letters of a claim at a place of a document mean.
 
@@ -116,6 +140,7 @@ def read_letters(
         quantities: further names that a symbol map may use.
         potentials: letters of the model's free entropy, where nothing else defines them.
         constants: derived names that no order parameter enters.
+        conventions: what letters stand for that nothing else gives a meaning.
         claims: where claimed statements start; what is claimed of a letter is no definition of it for others.
     """
     author, refused = symbol_map(document, offset, [*names, *derived, *quantities])
@@ -170,9 +195,9 @@ def read_letters(
     )
     declared = replace(declared, averages=_averages(document, claimed, offset, claims, declared))
     definitions = {key: _definition(key, s, arguments, declared) for key, (s, arguments) in headers.items()}
-    for key, reason in refused.items():
-        definitions[key] = Definition(key, None, None, reason, offset)
-    return Letters(declared, Meaning(author, names, derived, definitions, potentials, constants))
+    for key, (reason, place) in refused.items():
+        definitions[key] = Definition(key, None, None, reason, place)
+    return Letters(declared, Meaning(author, names, derived, definitions, potentials, constants, conventions or {}))
 
 
 def _weights(

@@ -55,6 +55,7 @@ class Meaning:
         definitions: the document's.
         potentials: letters of the model's free entropy.
         constants: those of the derived names that no order parameter enters.
+        conventions: what letters stand for that nothing else gives a meaning.
         touched: the keys of the definitions that have been used so far.
     """
 
@@ -64,6 +65,7 @@ class Meaning:
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     potentials: Collection[str] = ()
     constants: Collection[str] = ()
+    conventions: Mapping[str, Node] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set, compare=False)
 
     def resolve(self, tree: Node) -> Node:
@@ -117,7 +119,11 @@ class Meaning:
             if definition is not None and definition.body is not None:
                 inside = bound | frozenset(definition.parameters or ())
                 self._open(definition.body, inside, opened, (*stack, key))
-            elif definition is None and default_name(key, self.derived) is None and key not in ("e", *self.potentials):
+            elif (
+                definition is None
+                and default_name(key, self.derived) is None
+                and key not in ("e", *self.potentials, *self.conventions)
+            ):
                 opened.add(key)
 
     def alternatives(self) -> tuple[tuple[str, Node], ...]:
@@ -209,6 +215,8 @@ class Meaning:
             return sym(f"@{name}", node.start, node.end)
         if key in self.potentials:
             return sym(f"@{FREE_ENTROPY}", node.start, node.end)
+        if key in self.conventions:
+            return placed(self.conventions[key], node.start, node.end)
         if key == "e":
             return Node("fn", "exp", (num(1, node.start, node.end),), node.start, node.end)
         bare, star, _ = str(key).partition("^star")

@@ -267,6 +267,12 @@ class Reference:
         return frozenset(name for name in known if name not in _INTERNAL and not name.startswith("variance"))
 
     @cached_property
+    def renamed(self) -> frozenset[str]:
+        """Names of definitions that are other names only (Q of q, where a student sees the inputs themselves) or numbers."""
+        plain = {name for name, expression in self._definitions if expression.is_Symbol or expression.is_Rational}
+        return frozenset(plain | {name.removesuffix("_sq") for name in plain})
+
+    @cached_property
     def constants(self) -> frozenset[str]:
         """The names of definitions that are numbers (an activation's moments)."""
         fixed: set[str] = set()

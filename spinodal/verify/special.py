@@ -222,13 +222,14 @@ def judge(located: Located, claim: PointClaim) -> list[Judged]:
         difference, scale = np.abs(left - other), np.maximum(np.abs(left), np.abs(other))
         allowed = located.allowed(sides)
         half = _half_digit(claim, k + 1, right)
-        if claim.statement.relations[k] == "approx":
+        approximate = claim.statement.relations[k] == "approx"
+        rounded = half is not None and not approximate and bool(np.all(difference <= half + allowed))
+        if approximate:
             if half is None:
                 raise UnreadableError("an approximate equality with what is no number", claim.statement.start)
             allowed = allowed + half
         relative = difference / np.maximum(scale, 1e-300)
         index = int(np.argmax(relative))
-        rounded = half is not None and bool(np.all(difference <= half + allowed))
         found.append(
             Judged(
                 sides,

@@ -35,6 +35,9 @@ class Wording:
 
     def name(self, name: str) -> str:
         """A name of the model: as the equation or the symbol map writes it, else as it is called here."""
+        root = name.removesuffix("_sq")
+        if name not in self._names and root != name:
+            return f"{self._names.get(root, plain(root))}^2"
         return self._names.get(name, name)
 
     def key(self, key: str) -> str:

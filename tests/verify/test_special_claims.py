@@ -96,3 +96,9 @@ def test_a_rounded_number_after_an_equality_sign_is_told_how_to_be_written(sessi
     assert outcome.status is Status.WRONG
     assert r"write \approx" in outcome.detail
     assert r"\approx" not in outcome_of(session, BINARY, r"\alpha_c = 0.834").detail
+
+
+def test_a_rounded_number_that_is_wrong_is_not_called_right(session: Session) -> None:
+    outcome = outcome_of(session, BINARY, r"\alpha_c \approx 0.834")
+    assert outcome.status is Status.WRONG
+    assert "right to the digits" not in outcome.detail

@@ -369,3 +369,58 @@ def test_outcomes_are_in_the_order_of_their_lines(session: Session) -> None:
     text = f"% spinodal: binary-perceptron q_hat\n% spinodal: binary-perceptron q\n{rows}\n"
     outcomes = list(session.outcomes(read_document(text, "text", "latex")))
     assert [(o.line, o.quantity) for o in outcomes] == [(3, "q"), (4, "q_hat")]
+
+
+def test_a_product_that_vanishes_is_no_equation_to_report(session: Session) -> None:
+    outcome = check(session, claim("q", r"(q-\int Dz\tanh^2(\sqrt{\hat q}z))(\hat q-5)=0"))
+    assert outcome.status is Status.NOT_CHECKED
+    assert "please report" not in outcome.detail
+
+
+def test_messages_stand_where_the_mistake_is(session: Session) -> None:
+    text = "% spinodal-symbols: \\chi = qhat\n" + claim("q", r"q = \int Dz \tanh^2(\sqrt{\chi} z)")
+    outcome = check(session, text)
+    assert outcome.place == (1, 1)
+    assert "did you mean q_hat" in outcome.detail
+    outcome = check(session, "% spinodal: binary-perceptron q\n\\begin{equation} q = 2\n")
+    assert "not closed" in outcome.detail
+    assert outcome.place == (2, 1)
+    with pytest.raises(SpecError, match="did you mean q1_hat"):
+        check(session, claim("q_hat_1 ansatz=1rsb", "q = 1"))
+    assert verify_text(
+        "% spinodal: binary-perceptron q\n\ufeff\\[ q = \\int Dz \\tanh^2(\\sqrt{\\hat q}z) \\]", form="latex"
+    ).passed
+
+
+def test_names_of_the_derivation_that_are_others_are_not_proposed(session: Session) -> None:
+    outcome = check(session, claim("q", r"q = \int Dz \tanh^2(\sqrt{\hat q}z) + \theta(-\kappa)"))
+    assert outcome.status is Status.WRONG
+    assert "Q belongs" not in outcome.detail
+
+
+THERMAL = """format = 1
+[student]
+weights = "binary"
+[loss]
+energy = "step(kappa - y*h)"
+temperature = "T"
+[parameters]
+alpha = 1.0
+kappa = 0.0
+T = 0.5
+"""
+
+
+def test_letters_of_temperature_and_of_other_claims_have_their_meaning(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "hot.toml").write_text(THERMAL, encoding="utf-8")
+    boltzmann = r"e^{-\beta}H(-X)", r"e^{-\beta}H(-X)+H(X)"
+    energy = rf"e = \alpha\int Dt \frac{{{boltzmann[0]}}}{{{boltzmann[1]}}}" + X.replace("z", "t")
+
+    def both(entropy: str) -> list[Outcome]:
+        text = claim("energy", energy, model="hot.toml") + claim("entropy", entropy, model="hot.toml")
+        return list(session.outcomes(read_document(text, str(tmp_path / "text.tex"), "latex")))
+
+    for right in (r"s = \phi + \beta e", r"s = \beta(e - f)"):
+        assert [o.status for o in both(right)] == [Status.VERIFIED] * 2
+    for wrong in (r"s = \phi - \beta e", r"s = \beta(e + f)", r"s = \phi + e"):
+        assert not both(wrong)[1].passed
