@@ -197,7 +197,7 @@ class ProbeChannel:
                 order = factor.args[1]
             elif isinstance(factor, LinearPartition):
                 teacher_order = factor.args[1]
-            elif not isinstance(factor, sp.exp):  # exp(-log Z_ref(omega)) normalises, which is done here otherwise
+            elif not _normalises(factor, omega):  # by 1/Z_ref(omega), which is done here otherwise
                 rest *= factor
         leaf = self.reference.leaves[reference.student]
         closed = rest.replace(LogPartition, lambda tag, k, field, _v: self._log(str(tag), int(k), field))
@@ -346,6 +346,11 @@ class ProbeChannel:
         measure = Measure([h], [middle], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]))
         found = average(average(moments[order] * integrand, measure), outer)
         return found.xreplace(known).xreplace(known)
+
+
+def _normalises(factor: sp.Expr, omega: sp.Symbol) -> bool:
+    """Whether a factor is 1/Z_ref(omega)."""
+    return isinstance(factor, sp.exp) and any(log.args[2] == omega for log in factor.atoms(LogPartition))
 
 
 def _edge(leaf: Leaf, field: sp.Expr, variance: sp.Expr) -> tuple[int, sp.Expr]:

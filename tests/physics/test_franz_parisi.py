@@ -322,3 +322,12 @@ def test_the_free_entropy_is_that_of_the_state_that_is_returned() -> None:
     """It is no stationary function of the reference's overlaps: their errors enter to first order."""
     solution = storage().solve(alpha=0.6, kappa=0.2, kappa_ref=0.25, t=0.85)
     assert float(solution.free_entropy) == pytest.approx(float(solution.observables["entropy"]), abs=1e-14)
+
+
+@pytest.mark.parametrize("weights", ["binary", {"values": [-1, 0, 2], "probabilities": [0.3, 0.55, 0.15]}])
+def test_errors_of_probes_with_negative_margins_beside_the_typical_overlap_are_typical(weights: Any) -> None:
+    declared = {"weights": weights, "loss": {"constraint": "y*h >= kappa"}, "alpha": 0.3, "kappa": -0.4}
+    typical = declare("negative", **declared).solve()
+    near = declare("negative", scheme="franz-parisi", kappa_ref=-0.4, t=0.5, **declared).solve(t=typical["q"] + 1e-7)
+    assert typical["training_error"] > 0.1
+    assert near["training_error"] == pytest.approx(typical["training_error"], abs=1e-5)
