@@ -38,10 +38,15 @@ _UNIFORM, _GRADED, _REFINED = 41, 24, 65
 _ITERATIONS = 60
 #: Steps that have become shorter than this, relatively, and no longer shrink, are rounding.
 _ROUNDING = 1e-11
+#: Distances from the end of a piece, relatively, from which a power law is extrapolated to it, and the largest ratio of
+#: differences of one that has a limit.
+_NEAR_END, _SETTLES = (1e-4, 1e-6, 1e-8), 0.95
 #: The rounding of a height, relatively.
 _EPSILON = 2.3e-16
 #: Levels that differ by less, relatively, meet.
 _MEET = 1e-13
+#: Fields over which both of two pieces that meet may move: their heights differ by the square of that.
+_OVERLAP = 1e-8
 #: Breaks at which the slope changes by less, relatively, are no jumps.
 _CONTINUOUS = 1e-11
 _INV_SQRT_2PI = 1.0 / np.sqrt(2.0 * np.pi)
@@ -136,6 +141,20 @@ class Field:
             level, slope, bend = (np.broadcast_to(np.asarray(v, float), t.shape) for v in found)
         return level, slope, bend
 
+    def _end_slope(self, t: Array, place: Array) -> Array:
+        """L' at an end of the piece that holds ``place``; its limit from inside where it is 0/0 there, as of |t|^(3/2)."""
+        slope = self.potential(t, place)[1]
+        lost = np.isnan(slope) & (t != place)
+        if not lost.any():
+            return slope
+        inwards = np.sign(place - t) * np.minimum(np.abs(place - t), 1.0)
+        first, second, third = (self.potential(t + inwards * step, place)[1] for step in _NEAR_END)
+        with np.errstate(all="ignore"):
+            before, after = second - first, third - second
+            limit = np.where(after == 0.0, third, third - after * after / (after - before))
+            limit = np.where(np.abs(after) > _SETTLES * np.abs(before), np.sign(after) * np.inf, limit)
+        return np.where(lost, limit, slope)
+
     def follow(self, t: Array, slope: Array, bend: Array) -> tuple[Array, Array]:
         """The field at which t is stationary, and its derivative in t."""
         if self.site.weight:
@@ -181,7 +200,8 @@ class Field:
             parts += [(a, b, place, place, nothing, nothing, exists * (b > a), nothing, nothing) for a, b, exists in runs]
             if k < count:
                 before, after = sides[0][:, k : k + 1], sides[1][:, k : k + 1]
-                (one, left, _), (other, right, _) = (self.potential(high, at) for at in (before, after))
+                one, other = (self.potential(high, at)[0] for at in (before, after))
+                left, right = (self._end_slope(high, at) for at in (before, after))
                 level = np.fmax(one, other)
                 left = np.where(level - one > _MEET * (1.0 + np.abs(level)), np.inf, left)
                 right = np.where(level - other > _MEET * (1.0 + np.abs(level)), -np.inf, right)
@@ -210,7 +230,8 @@ class Field:
         ends = []
         for t, beyond in ((low, -np.inf), (high, np.inf)):
             at = np.where(np.isfinite(t), t, 0.0)
-            omega = self.follow(at, *self.potential(at, place)[1:])[0]
+            slope = self._end_slope(at, np.where(is_point, at, place))
+            omega = self.follow(at, slope, np.zeros_like(at))[0]
             ends.append(np.where(is_point | ~np.isfinite(t), beyond, omega))
         return ends[0], ends[1]
 
@@ -380,7 +401,8 @@ class Field:
             turns, found = np.where(meets, turn, turns), found | meets
         end = np.where(np.isfinite(left.high), left.high, 0.0)
         levels = [self.potential(end, side.place)[0] for side in (left, right)]
-        both = ~left.is_point & ~right.is_point & (left.high == right.low) & (left.last <= right.first)
+        both = ~left.is_point & ~right.is_point & (left.high == right.low)
+        both &= left.last - right.first <= _OVERLAP * (self.root + np.abs(left.last))
         both &= np.abs(levels[0] - levels[1]) <= _MEET * (1.0 + np.abs(levels[0]))
         return found | both, np.where(both, left.last, turns)
 
@@ -429,7 +451,9 @@ class Field:
             if self.site.weight:
                 return seen, height, t, np.where(stuck, 0.0, -1.0 / (self.variance + np.where(stuck, 1.0, bend)))
             moving = bend / (1.0 - self.variance * bend)
-            first = np.where(stuck, (t - omega) / self.variance, slope)
+            # where L bends steeply, the rounding of t matters less to how far it has moved than to L'
+            steep = stuck | (self.variance * bend < -1.0)
+            first = np.where(steep, (t - omega) / self.variance, slope)
             return seen, height, first, np.where(stuck, -1.0 / self.variance, moving)
 
     def _seen(self, elements: Elements, t: Array, omega: Array) -> Array:

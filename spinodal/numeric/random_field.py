@@ -14,12 +14,13 @@ until it no longer matters, or to where dq would lie beyond what double precisio
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
@@ -122,7 +123,14 @@ def from_random_field(system: ModuleSystem, p: Array, bounded: Mask, settings: N
     in_field = scaled_ground(own, module)
     begin = np.column_stack([p, np.log(_STRONG * (1.0 + np.abs(p[:, module.PARAMETERS.index("alpha")])))])
     start = in_field.scaled(_in_strong_field(own, begin))
-    path, field = _declining(in_field, module, start, begin, bounded, settings)
+    curvature = _curvature(system, p)
+
+    def learnt_early(y: Array, rows: NDArray[np.int64]) -> Mask:
+        if "r" not in module.ORDER_PARAMETERS:  # no teacher
+            return np.zeros(len(rows), dtype=bool)
+        return np.asarray((_unexplained(system, in_field.states(y), p[rows]) < _LEARNT) & (curvature[rows] == 0.0))
+
+    path, field = _declining(in_field, module, start, begin, bounded, settings, learnt_early)
     roots, left = path.roots, np.exp(field)
     spread = np.exp(roots.x[:, in_field.driver]) * left
     fading = _fading(in_field, roots, np.column_stack([p, field]))
@@ -135,7 +143,7 @@ def from_random_field(system: ModuleSystem, p: Array, bounded: Mask, settings: N
     change = _change(in_field, path.roots.x, roots.x)
     found = roots.converged & path.roots.converged & (fading < _IDLE) & (change < _CHANGE)
     flat = ~found & (left < _NEARLY) & ((spread > _CHOSEN) | (path.roots.converged & (fading >= _IDLE)))
-    curvature = _curvature(system, p)  # where the loss is convex, dq is at most its inverse
+    # where the loss is convex, dq is at most the inverse of the curvature
     limited = (curvature > 0.0) & (np.exp(path.roots.x[:, in_field.driver]) * curvature < _BOUND)
     why = np.where(limited, TOO_WEAK, DEGENERATE)
     reached = np.where(found, 1.0, np.where(flat, why, path.reached))
@@ -149,9 +157,18 @@ def from_random_field(system: ModuleSystem, p: Array, bounded: Mask, settings: N
 
 
 def _declining(
-    system: ScaledSystem, module: ModuleType, start: Array, begin: Array, bounded: Mask, settings: NewtonSettings
+    system: ScaledSystem,
+    module: ModuleType,
+    start: Array,
+    begin: Array,
+    bounded: Mask,
+    settings: NewtonSettings,
+    settled: Callable[[Array, NDArray[np.int64]], Mask],
 ) -> tuple[Path, Array]:
-    """The path to a field that no longer matters, or as weak as it is made, and log h where it ended [B]."""
+    """The path to a field that no longer matters, or as weak as it is made, and log h where it ended [B].
+
+    ``settled(y, rows)`` says of which states of rows it is known already what becomes of them.
+    """
     quick, end = replace(settings, tolerance=1e-6), begin.copy()
     end[:, -1] = np.log(_WEAK[0])
     path = follow(system, start, begin, end, bounded, quick)
@@ -160,7 +177,9 @@ def _declining(
     roots, reached = path.roots, path.reached.copy()
     for weak in _WEAK[1:]:
         rows = np.flatnonzero(roots.converged)
-        rows = rows[~(_fading(system, roots.taken(rows), end[rows]) < _IDLE)]
+        if rows.size:
+            idle = _fading(system, roots.taken(rows), end[rows]) < _IDLE
+            rows = rows[~idle & ~settled(roots.x[rows], rows)]
         if rows.size == 0:
             break
         here = end[rows].copy()

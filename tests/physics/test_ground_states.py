@@ -95,6 +95,27 @@ def test_ridge_regression(alpha: float, lam: float, delta: float) -> None:
     assert state["replicon"] > 0
 
 
+@pytest.mark.parametrize("power", [1.05, 1.2, 1.5, 1.9])
+def test_powers_of_the_residual_whose_curvature_diverges(power: float) -> None:
+    # labels +-1 at random: alpha E (h* - z)^2 = 1 with h* at distance u of the label, u + dq p u^(p - 1) = |1 - z|
+    alpha = 3.0
+
+    def distance(w: float, dq: float) -> float:
+        return brentq(lambda u: u + dq * power * u ** (power - 1.0) - w, 0.0, w, xtol=1e-300, rtol=1e-13) if w > 0 else 0.0
+
+    def mean(f: Callable[[float], float]) -> float:
+        parts = ((sign, a, b) for sign in (-1.0, 1.0) for a, b in pairwise((0.0, 1e-4, 0.03, 0.3, 1.0, 3.0, 12.0)))
+        return sum(quad(lambda w, s=s: f(w) * norm.pdf(1.0 + s * w), a, b, epsabs=1e-13)[0] for s, a, b in parts)
+
+    def stationarity(dq: float) -> float:
+        return alpha * mean(lambda w: (w - distance(w, dq)) ** 2) - 1.0
+
+    dq = brentq(stationarity, 0.05, 5.0, xtol=1e-12)
+    state = ground(f"power-{power}", f"abs(y-h)**{power}", weights="spherical", alpha=3.0).solve(alpha=alpha)
+    assert state["dq"] == pytest.approx(dq, rel=1e-8)
+    assert state["energy"] == pytest.approx(alpha * mean(lambda w: distance(w, dq) ** power), rel=1e-8)
+
+
 def test_least_squares_without_regularization() -> None:
     alpha, delta = 1.7, 0.4
     model = ground(
