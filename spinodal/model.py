@@ -23,7 +23,7 @@ from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Failure, Locus, Solution, State
 from spinodal.numeric.solve import Bound, solve_points
 from spinodal.regions import check_derived, check_range, cutting_defaults, defaults, derived_at, holds
-from spinodal.requests import check_start, line_of, point_of, standard_kinds, wanted_of
+from spinodal.requests import check_start, line_of, point_of, standard_kinds, together, wanted_of
 from spinodal.schemes import check_scheme
 from spinodal.spec import (
     Spec,
@@ -199,8 +199,7 @@ class Model:
         >>> model.solve(alpha=[0.0, 0.5]).free_entropy.shape
         (2,)
         """
-        arrays = {name: np.asarray(value, dtype=float) for name, value in {**(values or {}), **parameters}.items()}
-        shape = np.broadcast_shapes(*(a.shape for a in arrays.values())) if arrays else ()
+        arrays, shape = together({**(values or {}), **parameters})
         names = self.spec.parameter_names()
         if 0 in shape:
             raise SpecError("no parameter points: an array of values is empty", cure="give at least one", source="solve")

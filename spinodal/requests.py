@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinodal.kinds import KINDS
 from spinodal.spec import Spec, SpecError, check_parameters
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from spinodal.numeric.special_loci import Wanted
     from spinodal.numeric.tracking import Line
 
+Values = NDArray[np.float64]
 #: Where special points along alpha are searched by default.
 _ALPHA_RANGE = (1e-3, 20.0)
 
@@ -38,6 +40,32 @@ def check_start(module: ModuleType, start: Mapping[str, float] | None) -> None:
                 cure=f"it lies between 0 and {module.SATURATING[name]}",
                 source="--start",
             )
+
+
+def together(values: Mapping[str, Any]) -> tuple[dict[str, Values], tuple[int, ...]]:
+    """Values of parameters as arrays, and the shape that they broadcast to.
+
+    Raises:
+        SpecError: for values that are no real numbers, and for arrays that do not go together.
+    """
+    arrays: dict[str, Values] = {}
+    for name, value in values.items():
+        try:
+            arrays[name] = np.asarray(value, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise SpecError(
+                f"{name}: {value!r} is no real number", cure="give a number or an array of numbers", source="parameters"
+            ) from error
+    try:
+        shape = np.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError as error:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items() if array.shape)
+        raise SpecError(
+            f"the arrays of values do not go together: {shapes}",
+            cure="give arrays of one shape, or of shapes that broadcast (a column and a row for a grid)",
+            source="parameters",
+        ) from error
+    return arrays, shape
 
 
 def standard_kinds(spec: Spec, module: ModuleType) -> dict[str, str]:

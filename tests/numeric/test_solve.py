@@ -312,3 +312,11 @@ def test_a_symmetric_state_that_loses_its_stability_is_said_to() -> None:
     assert "the state reported is the stable one that grows out of it" in state.warnings[0]
     assert abs(state["r"]) > 1e-2  # alpha is just beyond the threshold
     assert model.solve(alpha=0.9 * threshold)["r"] == 0.0
+
+
+@pytest.mark.parametrize(("values", "words"), [
+    ({"alpha": [0.1, 0.2], "kappa": [0.0, 0.1, 0.2]}, "do not go together"), ({"alpha": 1j}, "no real number"),
+])  # fmt: skip
+def test_values_that_are_no_points_are_refused_with_a_cure(values: dict[str, object], words: str) -> None:
+    with pytest.raises(spinodal.SpecError, match=words):
+        spinodal.load("binary-perceptron").solve(**values)
