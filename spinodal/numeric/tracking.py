@@ -48,6 +48,8 @@ LARGEST_SPREAD, LEAST_CHANGE = 1e6, 1e-8
 LARGEST_DIFFERENCE = 140.0
 #: Values at which a broken symmetry is looked for between a symmetric state and none.
 _BISECTIONS = 14
+#: A variance smaller than this at the start of a branch vanishes there.
+_SYMMETRIC = 1e-10
 #: A condition violated by less than this is met.
 _ROUNDING = 1e-12
 
@@ -265,6 +267,7 @@ def track(
     problem = ModuleProblem(system, p, (line.column,))
     x, value = origin if origin is not None else starting_state(system, problem.p, line, start, tolerance)
     watch = watch_for(problem, line, kinds, value, continuous=continuous, with_crossings=with_crossings, settings=settings)
+    watch = replace(watch, validity=_not_met_by_symmetry(watch.validity, x, value))
     try:
         branch = _followed(problem, x, value, watch, checkpoint=checkpoint, progress=progress)
     except CheckpointError:
@@ -372,6 +375,11 @@ def _remarked(point: SpecialPoint, branch: Branch, position: float) -> SpecialPo
     if not point.converged or not on_unstable_piece(branch, position):
         return point
     return replace(point, warnings=(*point.warnings, UNSTABLE))
+
+
+def _not_met_by_symmetry(validity: Mapping[str, Event], x: Array, value: float) -> dict[str, Event]:
+    """Conditions without those that are met with equality at a state x [n]: it has a symmetry, and rounding decides."""
+    return {name: condition for name, condition in validity.items() if abs(condition(x, value)) > _SYMMETRIC}
 
 
 def watch_for(
