@@ -42,6 +42,8 @@ _SCAN_NODES = 48
 COINCIDENT = 1e-7
 #: Factor by which m falls while the sign of the complexity is looked for, and where that ends.
 _FALL, _LEAST = 0.8, 1e-4
+#: Sizes beside a given one, in units of it, at which states may be found that a scan at it misses.
+_BESIDE = (0.87, 1.15)
 #: Steps of the false position for the zero of the complexity before Newton takes all order parameters.
 _SECANTS = 12
 _SETTINGS = NewtonSettings(tolerance=1e-9, iterations=30)
@@ -102,12 +104,26 @@ def search(system: ModuleSystem, sized: ModuleSystem | None, base: Array, p: Arr
             inner = float(x[sized.module.ORDER_PARAMETERS.index(sized.module.BREAKING["levels"][0][-1])])
             best = Broken(None, f"the complexity of its states is not negative at m = 1 ({value:.6g})", value, inner)
             continue
-        bracket = _sign_change(sized, x, p)
+        bracket = _sign_change(sized, x, p, 1.0)
         state = None if bracket is None else without_complexity(system, sized, bracket, p, most=1.0, moved=moved_to_size)
         if state is not None:
             return Broken(state)
         best = Broken(None, "the complexity is negative at m = 1 and was not followed to a zero at smaller m", value)
     return best
+
+
+def search_at_size(system: ModuleSystem, sized: ModuleSystem, base: Array, p: Array, size: float) -> Array | None:
+    """The state [n] without complexity, looked for from blocks of a given size; None where none is found.
+
+    At low temperature blocks of one replica lie so near to saturation that double precision cannot tell; smaller ones do not.
+    """
+    for m in (size, *(factor * size for factor in _BESIDE if factor * size < 1.0)):
+        for x in clusters(sized, base, np.append(p, m)):
+            bracket = _sign_change(sized, x, p, m)
+            state = None if bracket is None else without_complexity(system, sized, bracket, p, most=1.0, moved=moved_to_size)
+            if state is not None:
+                return state
+    return None
 
 
 def clusters(system: ModuleSystem, base: Array, p: Array) -> list[Array]:
@@ -272,17 +288,18 @@ def without_complexity(
     return None
 
 
-def _sign_change(sized: ModuleSystem, x: Array, p: Array) -> tuple[Visited, Visited] | None:
-    """States between which the complexity vanishes, as m falls from 1."""
-    before: Visited = (x, 1.0, complexity_of(sized, x, np.append(p, 1.0)))
-    while before[1] > _LEAST:
-        m = _FALL * before[1]
+def _sign_change(sized: ModuleSystem, x: Array, p: Array, size: float) -> tuple[Visited, Visited] | None:
+    """States between which the complexity vanishes, as m falls from a size where it is negative, or grows to 1."""
+    before: Visited = (x, size, complexity_of(sized, x, np.append(p, size)))
+    falls = before[2] < 0.0
+    while before[1] > _LEAST and (falls or before[1] < 1.0):
+        m = _FALL * before[1] if falls else min(1.0, before[1] / _FALL)
         moved = moved_to_size(sized, before[0], p, before[1], m)
         if moved is None or spread(sized.module, moved[None])[0] < COINCIDENT:
             return None
         here = (moved, m, complexity_of(sized, moved, np.append(p, m)))
-        if here[2] >= 0.0:
-            return here, before
+        if (here[2] >= 0.0) == falls:
+            return (here, before) if falls else (before, here)
         before = here
     return None
 

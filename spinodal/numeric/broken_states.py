@@ -10,7 +10,7 @@ from types import ModuleType
 
 import numpy as np
 
-from spinodal.numeric.breaking import COINCIDENT, Broken, freezes, search, spread
+from spinodal.numeric.breaking import COINCIDENT, Broken, freezes, search, search_at_size, spread
 from spinodal.numeric.every_root import random_starts
 from spinodal.numeric.ground_breaking import followed, freezes_in_ground_state, search_ground
 from spinodal.numeric.remarks import REPLICON_NOISE
@@ -93,9 +93,18 @@ def _broken_point(system: Bound, base: State, p: Array, tolerance: float) -> Sta
             return state
     entropy = base.observables.get("entropy", np.nan)
     one_step = len(module.BREAKING["levels"][0]) == 2  # frozen blocks do not break further
-    if given is not None and one_step and module.BREAKING["counted"] and freezes(given, x, np.append(p, 1.0)):
-        if entropy < 0.0:
-            return _frozen(module, p, tolerance)
+    if given is not None and one_step and module.BREAKING["counted"] and entropy < 0.0:
+        frozen = _frozen(module, p, tolerance)
+        m = frozen.order_parameters[module.BREAKING["size"]] if frozen.converged else 1.0
+        if m < 1.0 and not freezes(given, x, np.append(p, m)):  # blocks of that size hold more than one configuration
+            inside = search_at_size(system, given, x, p, m)
+            if inside is not None:
+                (state,) = finish(system, inside[None], p[None], tolerance, "found from blocks of nearly frozen copies")
+                if state.converged:
+                    return state
+        if freezes(given, x, np.append(p, 1.0)):
+            return frozen
+    elif given is not None and one_step and module.BREAKING["counted"] and freezes(given, x, np.append(p, 1.0)):
         broken = Broken(None, f"the states are frozen, single configurations, and the complexity at m = 1 is {entropy:.6g}")
     return _symmetric(system, base, p, broken)
 

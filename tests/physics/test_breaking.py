@@ -231,3 +231,22 @@ def test_all_roots_are_the_broken_state_and_the_symmetric_one_each_once() -> Non
     found = {alpha: storage().solve(alpha=alpha, kappa=-2.5, all=True).alternatives for alpha in (285.0, 300.0)}
     assert [(state.stability, np.isnan(state["m"])) for state in found[285.0]] == [("stable", True)]
     assert [(state.stability, np.isnan(state["m"])) for state in found[300.0]] == [("metastable", True), ("stable", False)]
+
+
+@pytest.mark.parametrize(
+    ("temperature", "overlap", "size", "free_energy"),
+    [(0.05, 0.99920620, 0.27520148, 0.29994297), (0.07, 0.99846956, 0.38257075, 0.29995561)],
+)
+def test_blocks_of_nearly_frozen_copies_are_not_taken_for_frozen(
+    temperature: float, overlap: float, size: float, free_energy: float
+) -> None:
+    """Binary weights under a hinge loss: at m = 1 the gap 1 - q1 is below double precision, at the right m it is 1e-3.
+
+    The first values are from an own functional and root finder; the free energy at low T must stay above the ground state's.
+    """
+    model = declare("hinge", weights="binary", loss={"energy": "max(0, 0.4-y*h)", "temperature": "T"}, scheme="1rsb",
+                    alpha=1.6, T=temperature)  # fmt: skip
+    state = model.solve()
+    assert state["q1"] == pytest.approx(overlap, abs=1e-7)
+    assert state["m"] == pytest.approx(size, abs=1e-7)
+    assert -temperature * state["free_entropy"] == pytest.approx(free_energy, abs=1e-7)
