@@ -115,7 +115,7 @@ def search(system: ModuleSystem, sized: ModuleSystem | None, base: Array, p: Arr
 def search_at_size(system: ModuleSystem, sized: ModuleSystem, base: Array, p: Array, size: float) -> Array | None:
     """The state [n] without complexity, looked for from blocks of a given size; None where none is found.
 
-    At low temperature blocks of one replica lie so near to saturation that double precision cannot tell; smaller ones do not.
+    At low temperature blocks of one replica lie nearer to saturation than double precision tells; smaller ones do not.
     """
     for m in (size, *(factor * size for factor in _BESIDE if factor * size < 1.0)):
         for x in clusters(sized, base, np.append(p, m)):

@@ -34,6 +34,9 @@ _ORIGIN_FOUND = 1e-3
 _FEW_PATTERNS = 1e-4
 #: Of the Newton steps along the branch and at its end; the last step is taken, and one more with the refined rule follows.
 _STEP_TOLERANCE = 1e-7
+#: Relative changes under which a root of the refined equations is the same state, and violations of them by a state that
+#: is none.
+_SAME_STATE, _UNSOLVED = 0.1, 1e-4
 #: A larger last step is left to Newton with more nodes.
 _LAST_STEP = 1e-5
 #: Damped iterations of x = update(x) from a start from which Newton fails.
@@ -369,7 +372,7 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
             break
         current = current.refined()
         again = newton(current, states, p, NewtonSettings(iterations=12))
-        near = again.converged & (np.max(np.abs(again.x - states) / (1.0 + np.abs(states)), axis=1) < 1e-2)
+        near = again.converged & (np.max(np.abs(again.x - states) / (1.0 + np.abs(states)), axis=1) < _SAME_STATE)
         states = np.where(near[:, None], again.x, states)
     states = _last_step(current, states, shift, p)
     if getattr(
@@ -388,19 +391,25 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
         warnings = list(warnings_of(everything, float(error[i]), tolerance, counted=module.COUNTED))
         warnings += not_finite(everything)
         warnings += unresolved(values, {name: float(column[i]) for name, column in coarse.items()})
+        failure = None
+        if not np.isfinite(free_entropy[i]):
+            failure = Failure("the free entropy is not finite at this state", "check the model at these parameters")
+        elif not scaled[i] < _UNSOLVED:
+            failure = Failure(
+                f"averages change too fast for the quadrature rule: more nodes violate the equations by {scaled[i]:.1g}",
+                "raise the temperature or the regularization, or write a less steep loss or label",
+            )
         result.append(
             State(
                 parameters=dict(zip(module.PARAMETERS, map(float, p[i]), strict=True)),
                 order_parameters=dict(zip(module.ORDER_PARAMETERS, map(float, states[i]), strict=True)),
                 free_entropy=float(free_entropy[i]),
                 observables=values,
-                converged=bool(np.isfinite(free_entropy[i])),
+                converged=failure is None,
                 error_estimate=float(error[i]),
                 residual=float(scaled[i]),
                 warnings=tuple(warnings),
-                failure=None
-                if np.isfinite(free_entropy[i])
-                else Failure("the free entropy is not finite at this state", "check the model at these parameters"),
+                failure=failure,
                 method=f"{method}; {current.rule.name} quadrature, {current.rule.n} nodes",
             )
         )

@@ -36,6 +36,8 @@ from spinodal.numeric.tracking import (
 
 #: The relative gap 1 - q/q_d at which the locus of a continuous capacity is followed before each point's extrapolation.
 _CAPACITY_GAP = 2.0**-8
+#: How a branch ends that the engine cannot follow, and where beyond, in shares of the rest of the range, solve is asked.
+_LOST, _BEYOND = ("not finite", "rounding", "minimum"), (0.03, 0.2, 1.0)
 #: How far apart two states are, in an overlap, that are not the same.
 _ANOTHER = 1e-4
 #: Names of the events that mark the grid values of a locus.
@@ -130,12 +132,15 @@ def _where_solve_is(
     if not places:
         ends = [end for end in (0, len(branch) - 1) if branch.unstable[end] > 0]
         places = [(float(branch.p[end]), branch.x[end]) for end in ends]
+        last = float(branch.p[-1])
+        if not ends and last < line.high and any(text in branch.stop_reason for text in _LOST):  # at a branch point, perhaps
+            places = [(last + share * (line.high - last), None) for share in _BEYOND]
     for value, x in places:
         (state,) = solve_points(system.module, tracked.problem.point(value), tolerance=tolerance, rule=system.rule)
         if not state.converged or state.method.startswith("limit"):
             continue
         other = np.array([state.order_parameters[name] for name in system.module.ORDER_PARAMETERS])
-        if x is not None and np.max(np.abs(other - x)[is_overlap(system.module)]) > _ANOTHER:
+        if x is None or np.max(np.abs(other - x)[is_overlap(system.module)]) > _ANOTHER:
             below, above = replace(line, high=value), replace(line, low=value)
             for side in (below, above):
                 found = tracks(line=side, origin=(other, value))

@@ -156,14 +156,16 @@ def derivative_of_average(integrand: sp.Expr, measure: Measure, symbol: sp.Symbo
                 across = integrand.diff(other)
                 total += slope / 2 * (average(across.diff(omega), measure) + edge.term(point.jump(across)))
             else:
-                inner = average((omega - mean) * integrand.diff(omega), measure)
-                inner += edge.term((omega - mean) * point.jump(integrand))
+                share = slope / (2 * variance)  # which planted variables may move
+                inside, outside = (share, 1) if share.free_symbols & measure.bound else (sp.S.One, share)
+                inner = average(inside * (omega - mean) * integrand.diff(omega), measure)
+                inner += edge.term(inside * (omega - mean) * point.jump(integrand))
                 for k, field in enumerate(measure.fields):
                     if k != position:
-                        across = integrand.diff(field)
-                        both = average(across.diff(omega), measure) + edge.term(point.jump(across))
+                        across = inside * integrand.diff(field)
+                        both = average(across.diff(omega), measure) + edge.term(inside * point.jump(integrand.diff(field)))
                         inner -= measure.covariance[k, position] * both
-                total += slope / (2 * variance) * inner
+                total += outside * inner
     return total
 
 

@@ -189,3 +189,16 @@ def test_students_on_few_random_features_have_a_ground_state(activation: str, en
     if energy == SQUARE and lam < 1e-5 and activation != "x":
         assert response == pytest.approx(0.7, rel=1e-4)
         assert state.observables["training_error"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_logistic_ground_states_of_real_labels_are_solved_with_as_many_nodes_as_they_need() -> None:
+    """Values from a proximal operator by bisection and Gauss-Legendre sums on four grids, which agree to 1e-9."""
+    state = declare(
+        "logistic", weights="unconstrained", teacher={"weights": "gaussian", "label": "-1.5*u + 0.2"},
+        loss={"energy": "log(1+exp(-y*h))", "temperature": 0, "regularization": "lam*w**2/2"}, alpha=1.4, lam=0.01,
+    ).solve()  # fmt: skip
+    assert state["q"] == pytest.approx(15.25542480, abs=2e-6)
+    assert state["dq"] == pytest.approx(46.13613883, abs=2e-6)
+    assert state["r"] == pytest.approx(-2.61417363, abs=2e-6)
+    assert state["energy"] == pytest.approx(0.256207034051, abs=2e-9)
+    assert state["free_entropy"] == pytest.approx(-state["energy"], abs=1e-10)

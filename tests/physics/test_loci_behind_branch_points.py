@@ -6,12 +6,16 @@ capacity, and a state with q > 0 grows out of it (replica-symmetric formulas by 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from declared import declare
+from declared import declare, spec_text
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import log_ndtr
 from scipy.stats import norm
+
+from spinodal import load
 
 Z = np.linspace(-9.0, 9.0, 4001)
 DZ = norm.pdf(Z) * (Z[1] - Z[0])
@@ -65,3 +69,17 @@ def test_a_zero_on_the_unstable_piece_behind_a_fold_says_so() -> None:
     (point,) = model.locus("zero-entropy", along="alpha").special_points
     assert any("unstable" in warning for warning in point.warnings)
     assert model.solve(alpha=point.p)["entropy"] > 0.05
+
+
+def test_zeros_beyond_a_branch_point_that_stops_the_branch_are_those_of_the_state_that_solve_reports(tmp_path: Path) -> None:
+    """A student of sign(|u| - 0.6): q = r = 0 up to alpha = 1.609, where rounding loses the branch."""
+    text = spec_text(
+        "even", weights="spherical", teacher={"weights": "gaussian", "label": "sign(abs(u) - 0.6)"},
+        loss={"energy": "relu(0.2 - y*(abs(h)-0.6))", "temperature": 0.2}, alpha=1.5,
+    )  # fmt: skip
+    path = tmp_path / "even.toml"
+    path.write_text(text + '[observables]\nhalf = "q - 0.4"\n', encoding="utf-8")
+    model = load(path)
+    (point,) = model.locus("zero:half", along="alpha", bounds=(0.1, 8.0)).special_points
+    assert point.order_parameters["q"] == pytest.approx(0.4, abs=1e-9)
+    assert model.solve(alpha=point.p)["q"] == pytest.approx(0.4, abs=1e-7)

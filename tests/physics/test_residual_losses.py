@@ -117,3 +117,19 @@ def test_replicas_at_their_typical_overlap_are_those_of_the_simplest_tree() -> N
     ).solve(q1=typical["q"])  # fmt: skip
     assert copies["q0"] == pytest.approx(typical["q"], abs=1e-6)
     assert copies["free_entropy"] == pytest.approx(typical["free_entropy"], abs=1e-9)
+
+
+def test_ground_states_beside_noise_whose_amplitude_follows_the_field() -> None:
+    """The energy per pattern is the Moreau envelope of |v| averaged over teacher, noise and field."""
+    state = declare(
+        "amplitude", weights="unconstrained", teacher={"weights": "gaussian", "label": "u + u*noise/2"},
+        loss={"energy": "abs(y-h)", "temperature": 0, "regularization": "0.1*w**2"}, alpha=1.4,
+    ).solve()  # fmt: skip
+    q, r, dq = state["q"], state["r"], state["dq"]
+
+    def loss_at_the_minimum(y: np.ndarray, omega: np.ndarray) -> np.ndarray:
+        return np.maximum(np.abs(y - omega) - dq, 0.0)
+
+    loss = channel(lambda u, e: u + u * e / 2, loss_at_the_minimum, q=q, r=r)
+    assert state["energy"] == pytest.approx(1.4 * loss + 0.1 * q, abs=2e-4)
+    assert state["free_entropy"] == pytest.approx(-state["energy"], abs=1e-10)
