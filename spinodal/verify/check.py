@@ -159,8 +159,11 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
             outcomes.append(_compared(task, target, _balanced(left, right), notes, letters.meaning))
     order = [Status.WRONG, Status.OFF_BY_FACTOR, Status.NOT_CHECKED, Status.SADDLE_POINT_ONLY, Status.VERIFIED]
     worst = min(outcomes, key=lambda o: order.index(o.status))
-    if alone or not worst.passed:
+    if not worst.passed:
         return worst
+    if alone:
+        reader = _reader(task, reference, letters, "")
+        return _surroundings(task, statement, reference, letters, reader, beside=False).failure() or worst
     return _surroundings(task, statement, reference, letters, _reader(task, reference, letters, "")).failure() or worst
 
 
@@ -193,7 +196,17 @@ def _letters(task: Task, statement: Statement, reference: Reference, quantities:
     claimed = {k: sym(f"@{v}") for k, v in task.letters.items() if v in quantities and v != task.quantity}
     meant = {**of_temperature(task.model.spec.loss), **claimed}
     return read_letters(
-        document, statement, place, known, derived, quantities, task.claims, task.potentials, constants, meant
+        document,
+        statement,
+        place,
+        known,
+        derived,
+        quantities,
+        task.claims,
+        task.potentials,
+        constants,
+        meant,
+        frozenset(reference.parameters) - {"m"},  # an ansatz's m may be fixed and is one of the extremum's variables
     )
 
 

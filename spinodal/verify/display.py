@@ -81,6 +81,27 @@ class Surroundings:
             definition = meaning.definitions.get(key)
             if definition is not None and definition.others and definition.body is not None:
                 self._compare_sides(definition)
+            if definition is not None and definition.body is not None:
+                for body, place in definition.rivals:
+                    self._compare_rival(definition, body, place)
+
+    def _compare_rival(self, definition: Definition, body: Node | None, place: int) -> None:
+        """Whether two definitions of a letter are the same.
+
+        Raises:
+            UnreadableError: unless they are.
+        """
+        try:
+            if body is None:
+                raise UnreadableError("it is not read", place)
+            self._compare_sides(replace(definition, others=(body,)))
+        except UnreadableError as error:
+            lines = sorted(self.task.document.position(offset)[0] for offset in (definition.offset, place))
+            raise UnreadableError(
+                f"{plain(definition.key)} is defined twice, differently (lines {lines[0]} and {lines[1]}): rename one, or "
+                "write the definition in the claim's display",
+                place,
+            ) from error
 
     def _compare_sides(self, definition: Definition) -> None:
         r"""Whether ``X = a = b`` holds for all values of the letters in it.

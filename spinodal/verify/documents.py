@@ -22,7 +22,7 @@ from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.grammar.macros import Macro, environments, macros_in, without_definitions
 from spinodal.verify.layout import ENVIRONMENTS, blank, flattened
-from spinodal.verify.statements import Statement, remarks, split
+from spinodal.verify.statements import Statement, conditional, remarks, separated, split
 
 MAX_DOCUMENT = 2_000_000
 #: Stands for every character that is not typeset; no document that is read contains it.
@@ -46,6 +46,24 @@ _COLUMNS = {
 }
 #: What inline mathematics must contain to define a letter.
 _DEFINES = re.compile(r"=|\\(?:sim|equiv|coloneqq|coloneq|triangleq|doteq)\b")
+_GAP = re.compile(r"\\q?quad(?![A-Za-z])")
+#: Where a clause about a formula in the text ends: another formula, a full stop, another clause.
+_CLAUSE_END = re.compile(
+    r"\$|\\[(\[]|\\begin\b|[.;](?=\s|$)|\n[ \t]*\n|\b(?:and|which|so|then|while|where|with)\b|\\(?:sub)*section|^#", re.M
+)
+#: Words after a formula that make it hold in a case only, or that change it.
+_WITHDRAWING = re.compile(
+    r"\b(?:for(?!\s+(?:all|any|every|each|brevity|convenience|simplicity|short)\b)|if|when|whenever|otherwise|unless|"
+    r"except|only|provided|up\s+to|plus|minus|times|divided|multiplied|apart\s+from|approximately|roughly|nearly|"
+    r"as\s+long\s+as|in\s+the\s+limit|to\s+leading|at\s+leading|not|wrong|incorrect|corrections?)\b",
+    re.I,
+)
+#: Words before a formula with which the text does not say that it holds.
+_SUPPOSING = re.compile(r"\b(?:if|suppose|unless|not|instead\s+of|rather\s+than|unlike|except)\b", re.I)
+#: A condition in a formula before another one: "for $\\kappa = 0$ we have $A = B$".
+_IN_CASE = re.compile(
+    r"\b(?:for|if|when|at)\s+\$[^$]*(?:[=<>]|\\(?:leq?|geq?|neq?|ll|gg)(?![A-Za-z]))[^$]*\$[^.;$]{0,60}\Z", re.I
+)
 _FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\1`*[ \t]*$|\Z)", re.M | re.S)
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|:{3,}|~{3,})[ \t]*(\{?[^\n`]*)$", re.M)
 _MARK = re.compile(r"%+[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*([^\n]*)")
@@ -101,6 +119,7 @@ class Equation:
         statements: in order.
         unreadable: the reason and offset, if the lexer refuses it.
         remarks: what it says besides, in words or without a relation, with offsets.
+        condition: a word that says when it holds only, in it or in the text around it, with its offset.
     """
 
     start: int
@@ -109,6 +128,7 @@ class Equation:
     statements: tuple[Statement, ...]
     unreadable: tuple[str, int] | None = None
     remarks: tuple[tuple[str, int], ...] = ()
+    condition: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -347,10 +367,29 @@ def _ending(visible: str, start: int, ending: str, named: Mapping[str, str]) -> 
 
 def _equation(visible: str, start: int, stop: int, display: bool, macros: Mapping[str, Macro]) -> Equation:
     try:
-        tokens = tokenize(flattened(visible[start:stop]), start, macros=macros)
-        return Equation(start, stop, display, tuple(split(tokens)), remarks=tuple(remarks(tokens)))
+        body = flattened(visible[start:stop])
+        gaps = [start + gap.start() for gap in _GAP.finditer(body)]
+        tokens = separated(tokenize(body, start, macros=macros), gaps)
+        condition = conditional(tokens) or (None if display else _condition_around(visible, start, stop))
+        found = tuple(split(tokens))
+        return Equation(start, stop, display, found, remarks=tuple(remarks(tokens)), condition=condition)
     except UnreadableError as error:
         return Equation(start, stop, display, (), (error.reason, error.offset if error.offset is not None else start))
+
+
+def _condition_around(visible: str, start: int, stop: int) -> tuple[str, int] | None:
+    """What the sentence says of a formula in the text that withdraws it or makes it conditional, and where."""
+    low, high = start - len("$"), stop + len("$")
+    if visible.startswith(r"\)", stop):
+        low, high = start - 2, stop + 2
+    end = _CLAUSE_END.search(visible, high)
+    after = _WITHDRAWING.search(visible, high, end.start() if end else len(visible))
+    if after is not None:
+        return " ".join(after.group().split()), after.start()
+    bounds = [m.end() for m in _CLAUSE_END.finditer(visible, max(0, low - 200), low)]
+    before = _SUPPOSING.search(visible, bounds[-1] if bounds else max(0, low - 200), low)
+    before = before or _IN_CASE.search(visible[:low], max(0, low - 200))
+    return (" ".join(before.group().split()), before.start()) if before is not None else None
 
 
 # ---- markup

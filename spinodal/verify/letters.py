@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.meaning import FREE_ENTROPY, Definition, Meaning
 from spinodal.verify.statements import Statement, symbol_alone
 from spinodal.verify.symbols import default_name, difference_keys, plain
-from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, sym
+from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, substituted, sym
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _FUNCTIONS = {"H": "tail", "step": "step", "sign": "sign"}
@@ -54,6 +54,7 @@ def symbol_map(
     refused: dict[str, tuple[str, int]] = {}
     above = [entry for entry in document.symbols if entry[0] <= offset]
     below = [entry for entry in document.symbols if entry[0] > offset]
+    seen: dict[tuple[int, str], str] = {}
     for place, left, right in [*reversed(below), *above]:
         try:
             key = symbol_alone([t for t in tokenize(left, macros=document.macros) if t.kind != "end"])
@@ -61,6 +62,9 @@ def symbol_map(
             raise document.error(f"{left}: {error.reason}", place, r"write 'R = r, \hat{R} = r_hat'") from None
         if key is None:
             raise document.error(f"{left}: not a symbol", place, r"write 'R = r, \hat{R} = r_hat'")
+        if seen.setdefault((place, key), right) != right:
+            reason = f"{left} is declared to be {right} and {seen[place, key]}: one letter stands for one quantity"
+            raise document.error(reason, place, "give one of them another letter")
         mentioned = set(_NAME.findall(right)) - {"sqrt", "pi", "exp", "log"}
         unknown = sorted(mentioned - set(names))
         found.pop(key, None)
@@ -128,6 +132,7 @@ def read_letters(
     potentials: Collection[str] = (),
     constants: Collection[str] = (),
     conventions: Mapping[str, Node] | None = None,
+    controls: Collection[str] = (),
 ) -> Letters:
     """What the letters of a claim at a place of a document mean.
 
@@ -141,6 +146,7 @@ def read_letters(
         potentials: letters of the model's free entropy, where nothing else defines them.
         constants: derived names that no order parameter enters.
         conventions: what letters stand for that nothing else gives a meaning.
+        controls: those of the names that are parameters.
         claims: where claimed statements start; what is claimed of a letter is no definition of it for others.
     """
     author, refused = symbol_map(document, offset, [*names, *derived, *quantities])
@@ -148,6 +154,8 @@ def read_letters(
     ranks: dict[str, tuple[int, int]] = {}
     measures: dict[str, tuple[str, Statement, tuple[int, int]]] = {}
     drawn: set[str] = set()
+    found: dict[str, list[_Written]] = {}
+    scopes = _Scopes(document, claimed, offset, claims)
     for equation in document.equations:
         for statement in equation.statements:
             drawn |= statement.standard()
@@ -170,6 +178,9 @@ def read_letters(
                 continue
             if not equation.display and (arguments is None and _is_relabelling(statement)):
                 continue
+            found.setdefault(key, []).append(_Written(statement, arguments, scopes.of(equation, statement), equation))
+            if found[key][-1].scope == "after":  # the text right after the claim, before what stands further above
+                rank = (1, statement.start) if statement.start <= offset else (1, offset + 1)
             if key not in headers or rank > ranks[key]:
                 headers[key], ranks[key] = (statement, arguments), rank
     differences = difference_keys([*names, *derived])
@@ -194,10 +205,97 @@ def read_letters(
         names=frozenset(names),
     )
     declared = replace(declared, averages=_averages(document, claimed, offset, claims, declared))
-    definitions = {key: _definition(key, s, arguments, declared) for key, (s, arguments) in headers.items()}
+    definitions = {
+        key: _with_rivals(_definition(key, s, arguments, declared), s, found[key], declared)
+        for key, (s, arguments) in headers.items()
+    }
     for key, (reason, place) in refused.items():
         definitions[key] = Definition(key, None, None, reason, place)
-    return Letters(declared, Meaning(author, names, derived, definitions, potentials, constants, conventions or {}))
+    return Letters(
+        declared, Meaning(author, names, derived, definitions, potentials, constants, conventions or {}, controls)
+    )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A definition of a letter as it stands: its statement, arguments, scope seen from the claim, and equation."""
+
+    statement: Statement
+    arguments: tuple[str, ...] | None
+    scope: str
+    equation: Equation
+
+    @property
+    def condition(self) -> tuple[str, int] | None:
+        """What is said beside it that is not read: a condition, a remark; it is no definition for all cases then."""
+        own = self.scope == "own"
+        if self.equation.condition is not None:
+            return self.equation.condition
+        if own:  # what stands in the claim's own display is looked at with the claim
+            return None
+        if self.equation.display and self.equation.remarks:
+            return self.equation.remarks[0]
+        for statement in self.equation.statements:
+            if set(statement.relations) & _BOUNDS:
+                return "a bound on a letter", statement.start
+        return ("a condition in brackets", self.statement.remark[0].start) if self.statement.remark else None
+
+
+_BOUNDS = frozenset(["<", ">", "leq", "geq", "ll", "gg", "neq"])
+_PARAGRAPH = re.compile(r"\n[ \t]*\n|\\(?:sub)*section|\\par(?![a-z])")
+_SECTION = re.compile(r"\\(?:sub)*section\b|^#+ ", re.M)
+
+
+class _Scopes:
+    """Where a definition stands, seen from a claim: own, after, other (another claim's, another section), common."""
+
+    def __init__(self, document: Document, claimed: Statement | None, offset: int, claims: Collection[int]) -> None:
+        self._document, self._claimed = document, claimed
+        self._displays = [e for e in document.equations if self._is_own(e) or any(s.start in claims for s in e.statements)]
+        self._sections = [m.start() for m in _SECTION.finditer(document.text)]
+        self._section = self._section_of(offset)
+
+    def _is_own(self, equation: Equation) -> bool:
+        return any(s is self._claimed for s in equation.statements)
+
+    def _section_of(self, offset: int) -> int:
+        return sum(1 for start in self._sections if start <= offset)
+
+    def of(self, equation: Equation, statement: Statement) -> str:
+        """The scope of a definition."""
+        if self._is_own(equation):
+            return "own"
+        above = [d for d in self._displays if d.start <= equation.start]
+        if above:
+            last = above[-1]
+            text = self._document.text[last.end : equation.start] if equation is not last else ""
+            if equation is last or not _PARAGRAPH.search(text):
+                return "after" if self._is_own(last) else "other"
+        return "common" if self._section_of(statement.start) == self._section else "other"
+
+
+def _with_rivals(definition: Definition, chosen: Statement, found: Sequence[_Written], declared: Declared) -> Definition:
+    """A definition, with what else the letter is said to be in its scope; none if it holds in a case only."""
+    own = next(w for w in found if w.statement is chosen)
+    if own.condition is not None and definition.body is not None:
+        text, place = own.condition
+        reason = f"beside it stands {text!r}, which is not read: it may hold in a case only; write the definition alone"
+        return replace(definition, body=None, others=(), reason=reason, offset=place)
+    near = own.scope in ("own", "after")
+    rivals: list[tuple[Node | None, int]] = []
+    for written in found:
+        if written is own or (near and written.scope == "other"):
+            continue
+        rival = _definition(definition.key, written.statement, written.arguments, declared)
+        body = rival.body
+        if body is not None and (written.arguments or ()) != (own.arguments or ()):
+            body = None
+            if len(written.arguments or ()) == len(own.arguments or ()):
+                body = rival.body
+                for old, new in zip(written.arguments or (), own.arguments or (), strict=True):
+                    body = substituted(body, old, sym(new)) if body is not None else None
+        rivals.append((body, written.statement.start))
+    return replace(definition, rivals=tuple(rivals))
 
 
 def _weights(

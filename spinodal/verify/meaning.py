@@ -34,6 +34,7 @@ class Definition:
         reason: why not.
         offset: where it stands.
         others: further sides of the same statement, which must agree with the body.
+        rivals: what else the document says that it is, with the places; None for what is not read.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Definition:
     reason: str = ""
     offset: int = 0
     others: tuple[Node, ...] = ()
+    rivals: tuple[tuple[Node | None, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Meaning:
         potentials: letters of the model's free entropy.
         constants: those of the derived names that no order parameter enters.
         conventions: what letters stand for that nothing else gives a meaning.
+        controls: those of the names that are parameters.
         touched: the keys of the definitions that have been used so far.
     """
 
@@ -66,6 +69,7 @@ class Meaning:
     potentials: Collection[str] = ()
     constants: Collection[str] = ()
     conventions: Mapping[str, Node] = field(default_factory=dict)
+    controls: Collection[str] = ()
     touched: set[str] = field(default_factory=set, compare=False)
 
     def resolve(self, tree: Node) -> Node:
@@ -254,6 +258,10 @@ class Meaning:
     def _extremum(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
         """An extremum over order parameters says where the free entropy is taken; it changes no formula."""
         word, keys = node.value
+        for key in keys:
+            if key not in bound and (name := self.name_of(key)) in self.controls:
+                reason = f"{plain(key)}, over which this extremum is taken, is {name}, a parameter of the model"
+                raise UnreadableError(f"{reason}: extrema are taken over order parameters", node.start)
         if not word.startswith("arg") and all(key not in bound and self.name_of(key) is not None for key in keys):
             if word in _ORDERED:
                 raise UnreadableError(

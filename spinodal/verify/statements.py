@@ -32,6 +32,14 @@ _NEUTRAL = frozenset(
     ).split()
 )
 
+#: Words after which a statement holds in a case only.
+_CONDITIONAL = re.compile(
+    r"\b(?:if|when|whenever|otherwise|unless|else|for(?!\s+(?:all|any|every|each)\b)(?!\w)(?=\s*$|\s+\w))\b", re.I
+)
+#: Commands after which a formula has to go on.
+_OPERATORS = frozenset("int sum prod lim frac sqrt log exp forall pm mp langle { left".split())
+_FENCES = frozenset("rangle } end at forall to".split())
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -210,6 +218,52 @@ def remarks(tokens: Sequence[Token]) -> list[tuple[str, int]]:
         if _statement(chunk) is None and not _says_nothing(chunk, pieces[index + 1 :]):
             found.append((" ".join(t.text for t in chunk), chunk[0].start))
     return sorted(found, key=lambda pair: pair[1])
+
+
+def conditional(tokens: Sequence[Token]) -> tuple[str, int] | None:
+    r"""A word that makes what a body says conditional (``\text{if}``, ``\text{for}``), and its offset."""
+    for token in _top_level(tokens):
+        if token.kind in ("prose", "word") and (found := _CONDITIONAL.search(token.text)):
+            return found.group(), token.start
+    return None
+
+
+def separated(tokens: Sequence[Token], gaps: Sequence[int]) -> list[Token]:
+    r"""Tokens with a separator at every wide gap (``\quad``) between two factors: nobody multiplies across one."""
+    found: list[Token] = []
+    places = list(gaps)
+    for index, (token, level) in enumerate(zip(tokens, _levels(tokens), strict=True)):
+        crossed = [place for place in places if place <= token.start]
+        places = places[len(crossed) :]
+        before = tokens[index - 1] if index else None
+        if crossed and level == 0 and before is not None and _ends_factor(before) and _begins_factor(tokens, index):
+            found.append(Token("mark", ",", crossed[-1], crossed[-1]))
+        found.append(token)
+    return found
+
+
+def _ends_factor(token: Token) -> bool:
+    if _is_relation(token) or _separates(token):
+        return False
+    if token.kind == "mark":
+        return token.text in ")]}!'"
+    return token.kind in ("letter", "number") or (token.kind == "command" and token.text not in _OPERATORS)
+
+
+def _begins_factor(tokens: Sequence[Token], index: int) -> bool:
+    token = tokens[index]
+    if _is_relation(token) or _separates(token):
+        return False
+    if token.kind == "mark":
+        if token.text != "(":
+            return False
+        level = 0
+        for other in tokens[index:]:
+            level += (other.text == "(") - (other.text == ")")
+            if level == 0 or _is_relation(other):
+                return level == 0
+        return False
+    return token.kind in ("letter", "number", "word") or (token.kind == "command" and token.text not in _FENCES)
 
 
 def _is_neutral(text: str) -> bool:

@@ -1,0 +1,104 @@
+r"""Definitions: of two that differ none is taken, and none that the document makes in a case only."""
+
+from __future__ import annotations
+
+import pytest
+from notation import TANH, document, only
+
+from spinodal.spec import SpecError
+from spinodal.verify import Status
+from spinodal.verify.run import Session
+
+Q = r"\[ q = \int Dz \tanh^2(\sqrt{A}z) \]"
+GAMMA = r"\[ q = \Gamma \]"
+I = rf"\int Dz {TANH}"  # noqa: E741
+PHI = (
+    r"\[ \phi = \mathop{\mathrm{extr}}_{VARIABLES}\left[-\frac12\hat q(1-q)+\int Dz\ln2\cosh(\sqrt{\hat q}z)"
+    r"+\alpha\int Dz\ln H\left(\frac{\kappa-\sqrt q z}{\sqrt{1-q}}\right)\right] \]"
+)
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    """Models and states shared by the tests of this module."""
+    return Session()
+
+
+TRUE = [
+    # said twice, the same
+    Q + r" where $A = \hat q$. Also, $A = 2\hat q - \hat q$.",
+    Q + "\n" + r"\begin{align} A &= \hat q, \\ A &= \hat q + 0 \end{align}",
+    # another section's, and another claim's
+    Q + r" where $A = \hat q$." + "\n\n" + r"\section{Other} Here $A = 2\hat q$.",
+    r"\[ q = \int Dz \tanh^2(\sqrt{A}z), \quad A = \hat q \]" + "\n\n" + r"\section{Other} Here $A = 2\hat q$.",
+    # words that take nothing back
+    Q + r" where $A = \hat q$ and $z$ is Gaussian, for all $\kappa$.",
+    Q + r" where $A = \hat q$ denotes the conjugate.",
+    GAMMA + rf"\[ \Gamma = {I}, \qquad \forall z \]",
+    GAMMA + rf"\[ \Gamma = {I} \quad (3) \]",
+    GAMMA + rf"\[ \Gamma = \frac{{1}}{{\alpha}}{I} \quad\cdot\quad \alpha \]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", TRUE)
+def test_definitions_that_agree_and_hold_are_used(session: Session, body: str) -> None:
+    outcome = only(session, document("q", body))
+    assert outcome.status is Status.VERIFIED, outcome.detail
+
+
+TWICE = [
+    Q + r" where $A = \hat q$. Also, $A = 2\hat q$.",
+    Q + "\n" + r"\begin{align} A &= \hat q, \\ A &= 2\hat q \end{align}",
+    Q + "\n" + r"\begin{equation} A = \hat q \end{equation}" + "\n" + r"\begin{equation} A = 2\hat q \end{equation}",
+    r"\[ q = \int Dz \tanh^2(\sqrt{A}z), \quad A = \hat q \]" + "\n\n" + r"In general $A = 2\hat q$.",
+    r"\[ q = f(\hat q) \]" + r" where $f(x) = \int Dz \tanh^2(\sqrt x z)$ and $f(y) = \int Dz \tanh^4(\sqrt y z)$",
+]
+
+
+@pytest.mark.parametrize("body", TWICE)
+def test_two_definitions_that_differ_are_refused(session: Session, body: str) -> None:
+    outcome = only(session, document("q", body))
+    assert outcome.status is Status.NOT_CHECKED
+    assert "is defined twice, differently (lines" in outcome.detail
+
+
+def test_the_same_function_of_another_letter_is_the_same(session: Session) -> None:
+    body = r"\[ q = f(\hat q) \] where $f(x) = \int Dz \tanh^2(\sqrt x z)$ and $f(y) = \int Dz \tanh^2(\sqrt y z)$"
+    assert only(session, document("q", body)).status is Status.VERIFIED
+
+
+CASES = [
+    Q + r" where $A = \hat q$ for $\alpha<1$ and $A = \hat q$ otherwise.",
+    Q + r" where $A \equiv \hat q$ when $\kappa = 0$.",
+    Q + " If we had $A = \\hat q$ it would be easy.",
+    Q + r" For $\kappa = 0$ we have $A = \hat q$.",
+    GAMMA + rf" where $\Gamma = {I}$ plus 3",
+    GAMMA + rf"\[ \Gamma = {I} \quad\text{{for }} \kappa>0, \]",
+    GAMMA + rf"\[ \Gamma = {I} \quad(\kappa>0) \]",
+    GAMMA + rf"\[ \Gamma = {I} \quad\text{{up to a factor }} 2 \]",
+    GAMMA + rf"\[ \Gamma = {I} \quad\text{{plus corrections}} \]",
+    GAMMA + rf"\[ \Gamma = {I} \qquad \text{{if }} \kappa>0, \qquad \Gamma = 7 \quad\text{{otherwise}} \]",
+    GAMMA + rf"\[ \Gamma = \frac{{1}}{{\kappa}}{I} \quad \kappa > 0 \]",
+    GAMMA + rf"\[ \Gamma = \frac{{1}}{{\alpha}}{I} \qquad \alpha \]",
+    rf"\[ q = \frac{{1}}{{\alpha}}{I} \qquad \alpha \]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", CASES)
+def test_what_holds_in_a_case_only_or_is_taken_back_is_no_definition(session: Session, body: str) -> None:
+    outcome = only(session, document("q", body))
+    assert outcome.status is Status.NOT_CHECKED, outcome.detail
+
+
+def test_extrema_are_taken_over_order_parameters_only(session: Session) -> None:
+    assert only(session, document("free-entropy", PHI.replace("VARIABLES", r"q,\hat q"))).status is Status.VERIFIED
+    outcome = only(session, document("free-entropy", PHI.replace("VARIABLES", r"\alpha")))
+    assert outcome.status is Status.NOT_CHECKED
+    assert "a parameter of the model" in outcome.detail
+
+
+def test_a_map_gives_a_letter_one_meaning(session: Session) -> None:
+    body = rf"\[ q = {I} \]"
+    with pytest.raises(SpecError, match="one letter stands for one quantity"):
+        only(session, document("q", body, "% spinodal-symbols: a = alpha, a = kappa\n"))
+    assert only(session, document("q", body, "% spinodal-symbols: a = alpha, k = kappa\n")).status is Status.VERIFIED
