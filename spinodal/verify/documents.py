@@ -55,8 +55,15 @@ _CLAUSE_END = re.compile(
 _WITHDRAWING = re.compile(
     r"\b(?:for(?!\s+(?:all|any|every|each|brevity|convenience|simplicity|short)\b)|if|when|whenever|otherwise|unless|"
     r"except|only|provided|up\s+to|plus|minus|times|divided|multiplied|apart\s+from|approximately|roughly|nearly|"
-    r"as\s+long\s+as|in\s+the\s+limit|to\s+leading|at\s+leading|not|wrong|incorrect|corrections?)\b",
+    r"as\s+long\s+as|in\s+the\s+limit|(?:to|at)\s+(?:the\s+)?(?:leading|lowest|first|second)|not|wrong|incorrect|corrections?)\b",
     re.I,
+)
+#: A condition in brackets after a formula.
+_BRACKET = re.compile(r"\s*\(\s*\$[^$]*(?:[=<>]|\\(?:leq?|geq?|neq?|ll|gg)(?![A-Za-z]))")
+#: The same after a display, whose sentence goes on with them.
+_AFTER_DISPLAY = re.compile(
+    r"(?:\\\]|\$\$|\\end\{[^{}]*\})?\s*(?P<words>if|when|whenever|unless|otherwise|except|only|provided|up\s+to|plus|minus|times|"
+    r"\(?for\s+\$[^$]*(?:[=<>]|\\(?:leq?|geq?|neq?|ll|gg)(?![A-Za-z])))(?![A-Za-z])"
 )
 #: Words before a formula with which the text does not say that it holds.
 _SUPPOSING = re.compile(r"\b(?:if|suppose|unless|not|instead\s+of|rather\s+than|unlike|except)\b", re.I)
@@ -370,11 +377,18 @@ def _equation(visible: str, start: int, stop: int, display: bool, macros: Mappin
         body = flattened(visible[start:stop])
         gaps = [start + gap.start() for gap in _GAP.finditer(body)]
         tokens = separated(tokenize(body, start, macros=macros), gaps)
-        condition = conditional(tokens) or (None if display else _condition_around(visible, start, stop))
+        around = _condition_after if display else _condition_around
+        condition = conditional(tokens) or around(visible, start, stop)
         found = tuple(split(tokens))
         return Equation(start, stop, display, found, remarks=tuple(remarks(tokens)), condition=condition)
     except UnreadableError as error:
         return Equation(start, stop, display, (), (error.reason, error.offset if error.offset is not None else start))
+
+
+def _condition_after(visible: str, start: int, stop: int) -> tuple[str, int] | None:
+    """What the sentence that goes on after a display says to withdraw it or to make it conditional, and where."""
+    found = _AFTER_DISPLAY.match(visible, max(start, stop))
+    return (" ".join(found.group("words").split()), found.start("words")) if found is not None else None
 
 
 def _condition_around(visible: str, start: int, stop: int) -> tuple[str, int] | None:
@@ -386,6 +400,8 @@ def _condition_around(visible: str, start: int, stop: int) -> tuple[str, int] | 
     after = _WITHDRAWING.search(visible, high, end.start() if end else len(visible))
     if after is not None:
         return " ".join(after.group().split()), after.start()
+    if bracket := _BRACKET.match(visible, high):
+        return "a condition in brackets", bracket.start()
     bounds = [m.end() for m in _CLAUSE_END.finditer(visible, max(0, low - 200), low)]
     before = _SUPPOSING.search(visible, bounds[-1] if bounds else max(0, low - 200), low)
     before = before or _IN_CASE.search(visible[:low], max(0, low - 200))

@@ -229,8 +229,10 @@ class _Written:
     def condition(self) -> tuple[str, int] | None:
         """What is said beside it that is not read: a condition, a remark; it is no definition for all cases then."""
         own = self.scope == "own"
-        if self.equation.condition is not None:
-            return self.equation.condition
+        condition = self.equation.condition
+        # what the text after the claim's own display restricts is the claim
+        if condition is not None and not (own and condition[1] >= self.equation.end):
+            return condition
         if own:  # what stands in the claim's own display is looked at with the claim
             return None
         if self.equation.display and self.equation.remarks:
