@@ -231,7 +231,11 @@ class _Written:
         own = self.scope == "own"
         condition = self.equation.condition
         # what the text after the claim's own display restricts is the claim
-        if condition is not None and not (own and condition[1] >= self.equation.end):
+        after = condition is not None and condition[1] >= self.equation.end
+        bounded = any(set(statement.relations) & _BOUNDS for statement in self.equation.statements)
+        # a value that it gives to a parameter is where the claim is compared
+        value = condition is not None and condition[0].lower() in ("for", "if", "when") and not bounded
+        if condition is not None and not (own and (after or value)):
             return condition
         if own:  # what stands in the claim's own display is looked at with the claim
             return None
