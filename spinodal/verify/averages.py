@@ -64,7 +64,7 @@ class Measures:
         inner = node.with_args(tuple(self._applied(a, signs) for a in node.args))
         if node.kind != "int" or not node.value.gaussian:
             return inner
-        measure = self._of(signs.get(node.start, ""), node.value.key)
+        measure = self._of(_sign_of(node, signs), node.value.key)
         if measure is None:
             return inner
         if measure.tree is None:
@@ -85,6 +85,12 @@ class Measures:
         own = [m for m in self.known if m.sign == sign or (m.sign == "~" and sign in "E<")]
         exact = next((m for m in own if m.variable == key), None)
         return exact if exact is not None else next((m for m in own if m.sign != "~"), None)
+
+
+def _sign_of(node: Node, signs: dict[int, str]) -> str:
+    """How an average is written: its first sign, which brackets around it may come before."""
+    inside = [offset for offset in signs if node.start <= offset < max(node.end, node.start + 1)]
+    return signs[min(inside)] if inside else ""
 
 
 def _signs(tokens: Sequence[Token]) -> dict[int, str]:

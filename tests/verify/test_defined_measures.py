@@ -121,3 +121,14 @@ def test_whether_a_stationary_point_is_a_maximum_is_not_passed_over(session: Ses
         assert outcome.status is Status.NOT_CHECKED
         assert "extr" in outcome.detail
     assert outcome_of(session, rf"s = \operatorname{{extr}}_q {body}", "", markup).passed
+
+
+@pytest.mark.parametrize("brackets", ["({})", "[{}]", r"\Big[{}\Big]", r"\left[{}\right]", "1-[1-{}]"])
+def test_brackets_around_an_average_do_not_hide_its_measure(session: Session, brackets: str) -> None:
+    defined = r"where $Dz = dz\,e^{-z^2}/\sqrt\pi$"
+    standard = r"where $Dz = dz\,e^{-z^2/2}/\sqrt{2\pi}$"
+    bracketed = "q = " + brackets.replace("{}", INTEGRAL.removeprefix("q = "))
+    assert outcome_of(session, bracketed, standard).status is Status.VERIFIED
+    assert outcome_of(session, bracketed, defined).status is Status.WRONG
+    expectation = "q = " + brackets.replace("{}", EXPECTATION.removeprefix("q = "))
+    assert outcome_of(session, expectation, r"where $z\sim\mathcal N(0,2)$").status is Status.WRONG

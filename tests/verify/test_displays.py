@@ -6,6 +6,7 @@ import pytest
 from notation import TAIL, TANH, U, document, only
 
 from spinodal.verify import Status
+from spinodal.verify.documents import read_document
 from spinodal.verify.run import Session
 
 Q = r"q = \int Dz " + TANH
@@ -114,3 +115,13 @@ def test_the_sides_of_a_definition_in_the_text_agree(session: Session) -> None:
     assert "definition of X do not agree" in outcome.detail
     assert outcome.place is not None
     assert outcome.place[0] == 1
+
+
+@pytest.mark.parametrize("braced", [r"\underbrace{{{}}}_{{=\hat q^2}}", r"\overbrace{{{}}}^{{= 3}}"])
+def test_equations_at_braces_are_not_passed_over(braced: str) -> None:
+    integral = r"\int Dz \tanh^2(\sqrt{\hat q}z)"
+    equal = "% spinodal: binary-perceptron q\n\\[ q = " + braced.format(integral) + " \\]\n"
+    words = "% spinodal: binary-perceptron q\n\\[ q = \\underbrace{" + integral + "}_{\\text{the update}} \\]\n"
+    for text, status in ((equal, Status.NOT_CHECKED), (words, Status.VERIFIED)):
+        (outcome,) = Session().outcomes(read_document(text, "text", "latex"))
+        assert outcome.status is status

@@ -261,6 +261,9 @@ def _fence(text: str, name: str, after: int, place: tuple[int, int], tokens: lis
     return delimiter.end()
 
 
+_RELATION_AT_BRACE = re.compile(r"[=<>]|\\(?:equiv|neq|ne|leq?|geq?|approx|simeq|sim)(?![A-Za-z])")
+
+
 def _without_label(text: str, after: int, start: int, tokens: list[Token], macros: Mapping[str, Macro]) -> int:
     r"""``\underbrace{formula}_{words}``: the formula."""
     (low, high), end = group_end(text, after, start)
@@ -268,7 +271,12 @@ def _without_label(text: str, after: int, start: int, tokens: list[Token], macro
     tokens += _scan(text[low:high], start + low, macros=macros)[:-1]
     tokens.append(Token("mark", "}", start + high, start + end))
     label = re.compile(r"\s*[_^]").match(text, end)
-    return group_end(text, label.end(), start)[1] if label else end
+    if not label:
+        return end
+    (low, high), after_label = group_end(text, label.end(), start)
+    if _RELATION_AT_BRACE.search(re.sub(r"\\text\{[^{}]*\}", "", text[low:high])):
+        raise UnreadableError("what stands at a brace is an equation of its own: write it as one", start + low)
+    return after_label
 
 
 def _stacked(text: str, after: int, start: int, tokens: list[Token], macros: Mapping[str, Macro]) -> int | None:
