@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinodal.numeric.neighbours import Walk
 from spinodal.numeric.origins import NO_REFERENCE, SATURATED, begins_inside, from_largest_margin, from_origin
@@ -126,9 +127,11 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings, walk: Wa
             break
         chosen = overlaps if sweep % 2 == 0 else ~overlaps
         start = np.where(chosen & np.isfinite(f), start - f, start)
-    origins = None
-    if "alpha_T" in module.PARAMETERS:
-        origins = lambda rows: _on_few_patterns(system, origin[rows], overlaps, settings)  # noqa: E731 - an argument with a name
+
+    def elsewhere(rows: NDArray[np.int64]) -> Roots:
+        return _on_few_patterns(system, origin[rows], overlaps, settings)
+
+    origins = elsewhere if "alpha_T" in module.PARAMETERS else None
     return follow(system, best, origin, p, overlaps, settings, origins=origins)
 
 

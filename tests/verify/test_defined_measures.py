@@ -21,11 +21,6 @@ BLOCK = (
 )
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
-
-
 def outcome_of(session: Session, equation: str, text: str, markup: str = "binary-perceptron q") -> Outcome:
     (outcome,) = session.outcomes(read_document(f"% spinodal: {markup}\n\\[ {equation} \\]\n{text}\n", "text", "latex"))
     return outcome

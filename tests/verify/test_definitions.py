@@ -11,17 +11,11 @@ from spinodal.verify.run import Session
 
 Q = r"\[ q = \int Dz \tanh^2(\sqrt{A}z) \]"
 GAMMA = r"\[ q = \Gamma \]"
-I = rf"\int Dz {TANH}"  # noqa: E741
+UPDATE = rf"\int Dz {TANH}"
 PHI = (
     r"\[ \phi = \mathop{\mathrm{extr}}_{VARIABLES}\left[-\frac12\hat q(1-q)+\int Dz\ln2\cosh(\sqrt{\hat q}z)"
     r"+\alpha\int Dz\ln H\left(\frac{\kappa-\sqrt q z}{\sqrt{1-q}}\right)\right] \]"
 )
-
-
-@pytest.fixture(scope="module")
-def session() -> Session:
-    """Models and states shared by the tests of this module."""
-    return Session()
 
 
 TRUE = [
@@ -33,11 +27,11 @@ TRUE = [
     r"\[ q = \int Dz \tanh^2(\sqrt{A}z), \quad A = \hat q \]" + "\n\n" + r"\section{Other} Here $A = 2\hat q$.",
     # words that take nothing back
     Q + r" where $A = \hat q$ and $z$ is Gaussian, for all $\kappa$.",
-    GAMMA + rf"\[ \Gamma = {I} \] for the overlap of two replicas.",
+    GAMMA + rf"\[ \Gamma = {UPDATE} \] for the overlap of two replicas.",
     Q + r" where $A = \hat q$ denotes the conjugate.",
-    GAMMA + rf"\[ \Gamma = {I}, \qquad \forall z \]",
-    GAMMA + rf"\[ \Gamma = {I} \quad (3) \]",
-    GAMMA + rf"\[ \Gamma = \frac{{1}}{{\alpha}}{I} \quad\cdot\quad \alpha \]",
+    GAMMA + rf"\[ \Gamma = {UPDATE}, \qquad \forall z \]",
+    GAMMA + rf"\[ \Gamma = {UPDATE} \quad (3) \]",
+    GAMMA + rf"\[ \Gamma = \frac{{1}}{{\alpha}}{UPDATE} \quad\cdot\quad \alpha \]",
 ]  # fmt: skip
 
 
@@ -75,17 +69,17 @@ CASES = [
     Q + r" For $\kappa = 0$ we have $A = \hat q$.",
     Q + r" where $A = \hat q$ ($\kappa > 0$).",
     Q + r" where $A = \hat q$ to first order.",
-    GAMMA + rf" where $\Gamma = {I}$ plus 3",
-    GAMMA + rf"\[ \Gamma = {I} \] if $\kappa>0$.",
-    GAMMA + rf"\[ \Gamma = {I} \] up to a factor of two.",
-    GAMMA + rf"\[ \Gamma = {I} \quad\text{{for }} \kappa>0, \]",
-    GAMMA + rf"\[ \Gamma = {I} \quad(\kappa>0) \]",
-    GAMMA + rf"\[ \Gamma = {I} \quad\text{{up to a factor }} 2 \]",
-    GAMMA + rf"\[ \Gamma = {I} \quad\text{{plus corrections}} \]",
-    GAMMA + rf"\[ \Gamma = {I} \qquad \text{{if }} \kappa>0, \qquad \Gamma = 7 \quad\text{{otherwise}} \]",
-    GAMMA + rf"\[ \Gamma = \frac{{1}}{{\kappa}}{I} \quad \kappa > 0 \]",
-    GAMMA + rf"\[ \Gamma = \frac{{1}}{{\alpha}}{I} \qquad \alpha \]",
-    rf"\[ q = \frac{{1}}{{\alpha}}{I} \qquad \alpha \]",
+    GAMMA + rf" where $\Gamma = {UPDATE}$ plus 3",
+    GAMMA + rf"\[ \Gamma = {UPDATE} \] if $\kappa>0$.",
+    GAMMA + rf"\[ \Gamma = {UPDATE} \] up to a factor of two.",
+    GAMMA + rf"\[ \Gamma = {UPDATE} \quad\text{{for }} \kappa>0, \]",
+    GAMMA + rf"\[ \Gamma = {UPDATE} \quad(\kappa>0) \]",
+    GAMMA + rf"\[ \Gamma = {UPDATE} \quad\text{{up to a factor }} 2 \]",
+    GAMMA + rf"\[ \Gamma = {UPDATE} \quad\text{{plus corrections}} \]",
+    GAMMA + rf"\[ \Gamma = {UPDATE} \qquad \text{{if }} \kappa>0, \qquad \Gamma = 7 \quad\text{{otherwise}} \]",
+    GAMMA + rf"\[ \Gamma = \frac{{1}}{{\kappa}}{UPDATE} \quad \kappa > 0 \]",
+    GAMMA + rf"\[ \Gamma = \frac{{1}}{{\alpha}}{UPDATE} \qquad \alpha \]",
+    rf"\[ q = \frac{{1}}{{\alpha}}{UPDATE} \qquad \alpha \]",
 ]  # fmt: skip
 
 
@@ -103,7 +97,7 @@ def test_extrema_are_taken_over_order_parameters_only(session: Session) -> None:
 
 
 def test_a_map_gives_a_letter_one_meaning(session: Session) -> None:
-    body = rf"\[ q = {I} \]"
+    body = rf"\[ q = {UPDATE} \]"
     with pytest.raises(SpecError, match="one letter stands for one quantity"):
         only(session, document("q", body, "% spinodal-symbols: a = alpha, a = kappa\n"))
     assert only(session, document("q", body, "% spinodal-symbols: a = alpha, k = kappa\n")).status is Status.VERIFIED

@@ -15,12 +15,6 @@ PRIOR_OF = r", \quad G_S(\hat q) = \int Dz \ln 2\cosh(\sqrt{\hat q} z)"
 F = r", \quad F = " + ENTROPY
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    """Models and states shared by the tests of this module."""
-    return Session()
-
-
 #: Quantity, equation, what an error replaces, and by what.
 CLAIMS = [
     ("q_hat", r"\hat q = -2\alpha\,\partial_q G_E" + ENERGY, r"-2\alpha", r"2\alpha"),

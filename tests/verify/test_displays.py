@@ -15,12 +15,6 @@ ODD = r"q = \int Dz \tanh(\sqrt{\hat q}z)"
 X = r"X = " + U
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    """Models and states shared by the tests of this module."""
-    return Session()
-
-
 def rows(*lines: str) -> str:
     r"""Lines of an ``aligned``."""
     return r"\begin{aligned} " + r" \\ ".join(line.replace(" =", " &=", 1) for line in lines) + r"\end{aligned}"

@@ -17,11 +17,6 @@ PHI = (
 )
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
-
-
 def outcome_of(session: Session, left: str, right: str = PHI, markup: str = "binary-perceptron free-entropy") -> Outcome:
     text = f"% spinodal: {markup}\n\\[ {left} = {right} \\]\n"
     (outcome,) = session.outcomes(read_document(text, "text", "latex"))

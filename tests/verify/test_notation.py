@@ -8,13 +8,6 @@ from notation import ENTROPY, TAIL, TANH, Paper, U, document, only
 from spinodal.verify.results import Status
 from spinodal.verify.run import Session
 
-
-@pytest.fixture(scope="module")
-def session() -> Session:
-    """Models and states shared by the tests of this module."""
-    return Session()
-
-
 BOTH = r"q &= \int Dz " + TANH + r",\\ \hat q &= " + TAIL
 COLUMNS = r"q &=& \int Dz " + TANH + r",\\ \hat q &=& " + TAIL
 HALF = (r"\frac{\alpha}{1-q}", r"\frac{\alpha}{2(1-q)}")

@@ -155,12 +155,6 @@ PROVED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    """Models and states shared by the tests of this module."""
-    return Session()
-
-
 def outcome_of(session: Session, model: str, quantity: str, equation: str) -> Outcome:
     """The outcome of the only claim of a text."""
     (outcome,) = session.outcomes(read_document(f"% spinodal: {model} {quantity}\n\\[ {equation} \\]\n", "text", "latex"))

@@ -17,12 +17,6 @@ DOCUMENTS: dict[str, tuple[Planted, ...]] = {"published.tex": TYPICAL, "atypical
 CASES = [(name, index) for name, planted in DOCUMENTS.items() for index in range(len(planted))]
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    """Models and reference states shared by the tests of this module."""
-    return Session()
-
-
 def text_of(name: str) -> str:
     """A document."""
     return (FOLDER / name).read_text(encoding="utf-8")

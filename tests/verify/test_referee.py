@@ -9,12 +9,6 @@ from spinodal.verify.results import Outcome
 from spinodal.verify.run import Session
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    """Models and states shared by the tests of this module."""
-    return Session()
-
-
 def outcome_of(session: Session, markup: str, equation: str) -> Outcome:
     """The outcome of the only claim of a text."""
     (outcome,) = session.outcomes(read_document(f"% spinodal: {markup}\n\\[ {equation} \\]\n", "text", "latex"))

@@ -13,12 +13,6 @@ from spinodal.verify.run import Session
 Q = r"q = \int Dz " + TANH
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    """Models and states shared by the tests of this module."""
-    return Session()
-
-
 def outcome_of(session: Session, markup: str, equation: str, text: str = "") -> Outcome:
     (outcome,) = session.outcomes(read_document(f"{text}\n% spinodal: {markup}\n\\[ {equation} \\]\n", "text", "latex"))
     return outcome

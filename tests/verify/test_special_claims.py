@@ -14,11 +14,6 @@ CAPACITY = rf"\left[{INVERSE}\right]^{{-1}}"
 SPHERICAL, BINARY = "spherical-perceptron capacity", "binary-perceptron capacity"
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
-
-
 def outcome_of(session: Session, markup: str, equation: str) -> Outcome:
     (outcome,) = session.outcomes(read_document(f"% spinodal: {markup}\n\\[ {equation} \\]\n", "text", "latex"))
     return outcome

@@ -57,11 +57,6 @@ alpha = 3.0
 
 
 @pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("specs")
     for name, text in SPECS.items():

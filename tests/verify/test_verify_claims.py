@@ -15,12 +15,6 @@ from spinodal.verify.results import Outcome
 from spinodal.verify.run import Session
 
 
-@pytest.fixture(scope="module")
-def session() -> Session:
-    """Models and states shared by the tests of this module."""
-    return Session()
-
-
 def check(session: Session, text: str, form: str = "latex") -> Outcome:
     """The outcome of the only claim of a text."""
     (outcome,) = session.outcomes(read_document(text, "text", form))
