@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .quadrature import Rule, gauss_legendre
+from .shared_nodes import FEWEST, shared_nodes
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Function: TypeAlias = Callable[[FloatArray], FloatArray]
@@ -51,7 +52,72 @@ def _legendre(n: int) -> tuple[FloatArray, FloatArray]:
     return 0.5 * (s + 1.0), 0.5 * weights
 
 
-class _Measure:
+class _Weights:
+    """Normalised weights on nodes: what cumulants are taken of.
+
+    x and its deviations from the mean ``centred``, the weights ``p`` are [..., nodes]; ``mean``, ``log_total`` and
+    ``empty`` of the batch shape.
+    """
+
+    x: FloatArray
+    p: FloatArray
+    centred: FloatArray
+    mean: FloatArray
+    log_total: FloatArray
+    empty: NDArray[np.bool_]
+
+    def cumulants(self, order: int) -> list[FloatArray]:
+        """Cumulants 1 to order of x."""
+        c = self.centred
+        out = [self.mean]
+        if order >= 2:
+            squares = c * c
+            out.append(np.vecdot(self.p, squares))
+        if order >= 3:
+            weighted = self.p * squares
+            out.append(np.vecdot(weighted, c))
+        if order >= 4:
+            out.append(np.vecdot(weighted, squares) - 3.0 * out[1] * out[1])
+        return out
+
+    def joint(self, g: FloatArray, order: int) -> list[FloatArray]:
+        """The average of g [..., nodes] and its joint cumulants with 1 to order (<= 3) copies of x."""
+        g = np.where(self.p > 0.0, g, 0.0)
+        c = self.centred
+        average = (self.p * g).sum(-1)
+        weighted = self.p * (g - average[..., None])
+        out = [average]
+        if order >= 1:
+            out.append((weighted * c).sum(-1))
+        if order >= 2:
+            out.append((weighted * c * c).sum(-1))
+        if order >= 3:
+            out.append((weighted * c * c * c).sum(-1) - 3.0 * out[1] * (self.p * c * c).sum(-1))
+        return out
+
+
+class _Shared(_Weights):
+    """Rows [b, n] of fields that share their nodes [b, m] and the weights of f on them."""
+
+    def __init__(self, x: FloatArray, logs: FloatArray) -> None:
+        mass, top, total = np.empty_like(x), np.empty((*x.shape[:2], 1)), np.empty((*x.shape[:2], 1))
+        for row, exponent in enumerate(mass):  # a row at a time stays in the processor's cache
+            np.multiply(x[row], x[row], out=exponent)
+            exponent *= -0.5
+            exponent += logs[row]
+            exponent.max(-1, keepdims=True, out=top[row])
+            exponent -= top[row]
+            np.exp(exponent, out=exponent)
+            exponent.sum(-1, keepdims=True, out=total[row])
+            exponent /= total[row]
+        self.x, self.p = x, mass
+        self.log_total = (top + np.log(total))[..., 0]
+        mean = np.vecdot(mass, x)
+        self.mean, self.centred = mean, x - mean[..., None]
+        self.empty = np.zeros(mean.shape, dtype=bool)
+
+
+class _Measure(_Weights):
     """Normalised weights on the nodes of all panels; arrays [..., nodes].
 
     The exponent is phi(x) = log_part(x) + x (slope + curvature x/2); log_part maps arrays [..., m] to arrays of that
@@ -182,34 +248,6 @@ class _Measure:
             found.append(np.minimum(_first_outside(rungs, finer > floor)[1][..., 0], room))
         return found
 
-    def cumulants(self, order: int) -> list[FloatArray]:
-        """Cumulants 1 to order of x."""
-        c = self.centred
-        out = [self.mean]
-        if order >= 2:
-            squares = c * c
-            out.append((self.p * squares).sum(-1))
-        if order >= 3:
-            out.append((self.p * squares * c).sum(-1))
-        if order >= 4:
-            out.append((self.p * squares * squares).sum(-1) - 3.0 * out[1] * out[1])
-        return out
-
-    def joint(self, g: FloatArray, order: int) -> list[FloatArray]:
-        """The average of g [..., nodes] and its joint cumulants with 1 to order (<= 3) copies of x."""
-        g = np.where(self.p > 0.0, g, 0.0)
-        c = self.centred
-        average = (self.p * g).sum(-1)
-        weighted = self.p * (g - average[..., None])
-        out = [average]
-        if order >= 1:
-            out.append((weighted * c).sum(-1))
-        if order >= 2:
-            out.append((weighted * c * c).sum(-1))
-        if order >= 3:
-            out.append((weighted * c * c * c).sum(-1) - 3.0 * out[1] * (self.p * c * c).sum(-1))
-        return out
-
 
 def _first_outside(ladder: FloatArray, inside: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
     """The last rung inside and the one beyond: conservative where inside is not monotonic."""
@@ -232,7 +270,10 @@ def _edges(splits: Sequence[ArrayLike], bound: FloatArray) -> FloatArray:
 
 def _gaussian_measure(
     log_f: Function, omega: ArrayLike, variance: ArrayLike, splits: Sequence[ArrayLike], nodes: int
-) -> tuple[_Measure, FloatArray, FloatArray]:
+) -> tuple[_Weights, FloatArray, FloatArray]:
+    shared = _on_shared_nodes(log_f, np.asarray(omega, dtype=np.float64), variance, splits, nodes)
+    if shared is not None:
+        return shared
     middle, spread, *positions = np.broadcast_arrays(
         *(np.asarray(part, dtype=np.float64) for part in (omega, variance, *splits))
     )
@@ -244,7 +285,28 @@ def _gaussian_measure(
     return measure, middle, sigma
 
 
-def _field_derivatives(measure: _Measure, sigma: FloatArray, order: int) -> tuple[FloatArray, ...]:
+def _on_shared_nodes(
+    log_f: Function, omega: FloatArray, variance: ArrayLike, splits: Sequence[ArrayLike], nodes: int
+) -> tuple[_Weights, FloatArray, FloatArray] | None:
+    """The measures of rows [b, n] of fields whose variance and splits are those of the row; None where they are not."""
+    if omega.ndim != 2 or omega.shape[1] < FEWEST:
+        return None
+    of_rows = [np.atleast_1d(np.asarray(part, dtype=np.float64)) for part in (variance, *splits)]
+    if any(part.shape[-1] != 1 or part.ndim > 2 for part in of_rows):
+        return None
+    spread, *positions = (np.broadcast_to(part, (len(omega), 1)) for part in of_rows)
+    sigma = np.sqrt(spread)
+    found = shared_nodes(log_f, omega, sigma, positions, nodes)
+    if found is None:
+        return None
+    h, logs = found
+    # from the row's own origin, so that what is near stays exact where the fields are far out
+    origin = omega[:, :1]
+    x = ((h - origin) / sigma)[:, None, :] - ((omega - origin) / sigma)[..., None]
+    return _Shared(x, logs - np.log(sigma)), omega, np.broadcast_to(sigma, omega.shape)
+
+
+def _field_derivatives(measure: _Weights, sigma: FloatArray, order: int) -> tuple[FloatArray, ...]:
     out = [np.asarray(measure.log_total - _HALF_LOG_2PI)]
     cumulants = measure.cumulants(order) if order else []
     if order >= 2:

@@ -1,0 +1,152 @@
+"""Nodes that many Gaussian fields of one variance share: a row of inner averages for the cost of a few exponentials each.
+
+An inner average log E exp(log_f(h)), h ~ N(omega, V), is wanted at a hundred omega of an outer rule, for one V and one
+label. Searching a peak for each (:mod:`spinodal.numeric.tilted`) costs more than the average. Here the line is cut once
+for all of them: at the declared splits, into panels no longer than the Gaussian is wide, and these again where log f is
+not resolved by a panel's polynomial. Where a panel begins or ends at a split its nodes crowd there, so that powers such
+as h^(3/2) are integrated as well as smooth functions.
+
+Rows for which this would need too many nodes, whose labels are themselves integrated in the row, or whose mass may lie
+outside what the panels cover, are declined; the search serves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .quadrature import gauss_legendre
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+FEWEST = 24  # fields in a row, below which searching costs no more
+_WIDTH = 1.5  # of a panel, in standard deviations: 12 nodes integrate the Gaussian on it to 1e-15
+_NODES = 12
+_REACH = 9.5  # standard deviations beyond the outermost fields: exp(-45) of the density
+_DROP = 45.0
+_OUTSIDE = 38.0  # how far the exponent has dropped at both ends
+_MOST_PANELS = 160
+_ROUNDS = 10
+_RESOLVED = 1e-6  # last coefficients of log f on a panel: a Gauss rule sees their square
+_STEEPEST = 8.0  # of the variation of a measure's exponent on a panel, where it is felt in the twelfth digit
+_FELT = 28.0
+_SAMPLES = 12
+_LARGEST = 1e4  # of |log f|, where its rounding would be felt
+
+
+def shared_nodes(
+    log_f: Callable[[FloatArray], FloatArray],
+    omega: FloatArray,
+    sigma: FloatArray,
+    splits: Sequence[FloatArray],
+    nodes: int,
+) -> tuple[FloatArray, FloatArray] | None:
+    """Nodes h [b, m] and log of f times their weights [b, m] for fields omega [b, n] of standard deviations sigma [b, 1].
+
+    log_f maps [b, 1, m] to log-weights (-inf allowed); splits are [b, 1]; nodes is what the search would use on a panel,
+    to which the nodes of panels here are scaled. None: the row is declined.
+    """
+    low, high = omega.min(-1, keepdims=True), omega.max(-1, keepdims=True)
+    if not (np.all(np.isfinite(low)) and np.all(np.isfinite(high)) and np.all(sigma > 0.0)):
+        return None
+    for reach in (_REACH, 2.0 * _REACH):
+        found = _cover(log_f, omega, sigma, splits, low - reach * sigma, high + reach * sigma, nodes)
+        if found is None or found[2]:
+            return None if found is None else found[:2]
+    return None
+
+
+def _cover(
+    log_f: Callable[[FloatArray], FloatArray],
+    omega: FloatArray,
+    sigma: FloatArray,
+    splits: Sequence[FloatArray],
+    low: FloatArray,
+    high: FloatArray,
+    nodes: int,
+) -> tuple[FloatArray, FloatArray, bool] | None:
+    """Nodes and log-weights between two ends, and whether no mass lies at them; None where panels would be too many."""
+    panels = int(np.ceil(((high - low) / (_WIDTH * sigma)).max()))
+    if panels > _MOST_PANELS // 2:
+        return None
+    cuts = [low + (high - low) * np.linspace(0.0, 1.0, panels + 1)]
+    inside = [np.where((split > low) & (split < high), split, high) for split in splits]
+    for split in inside:
+        cuts += [split, *(np.minimum(np.maximum(split + side * 0.5 * sigma, low), high) for side in (-1.0, 1.0))]
+    edges = np.sort(np.concatenate([np.broadcast_to(cut, (len(low), cut.shape[1])) for cut in cuts], 1), 1)
+    sample = np.sort(omega, 1)[:, np.linspace(0, omega.shape[1] - 1, _SAMPLES).astype(int), None]
+    count = round(_NODES * max(1.0, nodes / 80.0) ** 0.5)
+    for _ in range(_ROUNDS):
+        if edges.shape[1] - 1 > _MOST_PANELS:
+            return None
+        h, weights = _nodes_of(edges, inside, count)
+        values = np.asarray(log_f(h.reshape(len(h), 1, -1)), dtype=np.float64)
+        if values.shape[1:] != (1, h.shape[1] * count):
+            return None
+        logs = np.broadcast_to(np.where(np.isnan(values), -np.inf, values)[:, 0], (len(h), values.shape[2]))
+        logs = logs.reshape(h.shape)
+        flat = h.reshape(len(h), 1, -1)
+        exponent = logs.reshape(len(h), 1, -1) - 0.5 * ((flat - sample) / sigma[..., None]) ** 2
+        top = exponent.max(-1, keepdims=True)
+        if np.any(np.isneginf(top)):
+            return None
+        felt = (exponent > top - _DROP).any(1).reshape(h.shape)
+        if np.abs(logs[felt]).max() > _LARGEST:
+            return None
+        by_panel = exponent.reshape(*exponent.shape[:2], *h.shape[1:])
+        heard = by_panel > (top - _FELT)[..., None]
+        spread = np.where(heard, by_panel, -np.inf).max(-1) - np.where(heard, by_panel, np.inf).min(-1)
+        begin, end = _at_splits(edges, inside)
+        steep = spread.max(1) > np.where(begin | end, _STEEPEST / 3.0, _STEEPEST)  # a cube has three times the degree
+        coarse = felt.any(-1) & (steep | ~_resolved(logs, count)) & (weights.sum(-1) > 0.0)
+        if not coarse.any():
+            with np.errstate(divide="ignore"):
+                logs = logs + np.log(weights)
+            ends = exponent[..., [0, -1]].max(-1, keepdims=True)
+            free = bool(np.all(ends < top - _OUTSIDE))
+            keep = felt.any(-1).any(0)  # panels that some row feels
+            return h[:, keep].reshape(len(h), -1), logs[:, keep].reshape(len(h), -1), free
+        middle = np.where(coarse, 0.5 * (edges[:, 1:] + edges[:, :-1]), edges[:, -1:])
+        edges = np.sort(np.concatenate([edges, middle], 1), 1)
+        edges = edges[:, : edges.shape[1] - int((~coarse).sum(1).min())]
+    return None
+
+
+def _nodes_of(edges: FloatArray, splits: Sequence[FloatArray], count: int) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights [b, panels, count]; those of a panel crowd at its ends that are splits."""
+    t, weights = gauss_legendre(count)
+    t, weights = 0.5 * (t + 1.0), 0.5 * weights
+    left, length = edges[:, :-1, None], np.diff(edges, axis=1)[..., None]
+    first, last = (at[..., None] for at in _at_splits(edges, splits))
+    both, slope = t**3 * (10.0 + t * (6.0 * t - 15.0)), 30.0 * (t * (1.0 - t)) ** 2
+    place = np.where(first & last, both, np.where(first, t**3, np.where(last, 1.0 - (1.0 - t) ** 3, t)))
+    speed = np.where(first & last, slope, np.where(first, 3.0 * t**2, np.where(last, 3.0 * (1.0 - t) ** 2, 1.0)))
+    return left + length * place, length * weights * speed
+
+
+def _at_splits(edges: FloatArray, splits: Sequence[FloatArray]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which panels begin, and which end, at a split."""
+    at = np.zeros(edges.shape, dtype=bool)
+    for split in splits:
+        at |= edges == split
+    return at[:, :-1], at[:, 1:]
+
+
+@cache
+def _last_coefficients(count: int) -> FloatArray:
+    """Values on Gauss-Legendre nodes to the last two coefficients of their polynomial, up to a factor near 1."""
+    t, weights = gauss_legendre(count)
+    return np.asarray(np.polynomial.legendre.legvander(t, count - 1)[:, -2:] * weights[:, None] * (count - 0.5))
+
+
+def _resolved(logs: FloatArray, count: int) -> NDArray[np.bool_]:
+    """Whether the last two Legendre coefficients on each panel are small; where f vanishes there is nothing to resolve."""
+    finite = np.isfinite(logs)
+    tails = np.abs(np.where(finite, logs, 0.0) @ _last_coefficients(count)).max(-1)
+    empty = ~finite.any(-1)
+    smooth: NDArray[np.bool_] = empty | (finite.all(-1) & (tails < _RESOLVED))
+    return smooth
