@@ -138,12 +138,18 @@ def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: flo
         if "r" in module.ORDER_PARAMETERS:  # where r grows first, q follows as its square
             one = start[None]
             aligned = [complete_start(system, one, {"q": 2.0 * size**2, "r": float(size)})[0] for size in sizes]
-        candidates = np.array([*starts, *aligned])
-        points = np.broadcast_to(start, (len(candidates), len(p)))
-        roots = newton(system, candidates, points, NewtonSettings(patience=5))
-        change = np.max(np.abs(roots.x - x)[:, overlaps], axis=1)
-        good = np.flatnonzero(roots.converged & (change > 1e-4) & (change < _CONTINUOUS) & (roots.determinant_sign == 1.0))
-        if good.size == 0:
+        # small departures first: the others are not tried where these lead to the state
+        for candidates in (starts[:4], aligned[:2], starts[4:], aligned[2:]):
+            if not candidates:
+                continue
+            points = np.broadcast_to(start, (len(candidates), len(p)))
+            roots = newton(system, np.array(candidates), points, NewtonSettings(patience=5))
+            change = np.max(np.abs(roots.x - x)[:, overlaps], axis=1)
+            near = (change > 1e-4) & (change < _CONTINUOUS)
+            good = np.flatnonzero(roots.converged & near & (roots.determinant_sign == 1.0))
+            if good.size:
+                break
+        else:
             continue
         first = roots.x[good[np.argmin(change[good])]][None]
         path = follow(system, first, start[None], p[None], overlaps, NewtonSettings(tolerance=1e-7))
@@ -230,7 +236,8 @@ def _describe_end(system: Bound, p: Array, reached: float, x: Array, folds: Fold
     beyond[module.PARAMETERS.index("alpha")] = alpha * 1.001
     last = p.copy()
     last[module.PARAMETERS.index("alpha")] = alpha
-    unmoved = np.max(np.abs(module.residual(x[None], beyond[None]))) < 1e-10  # a state that alpha does not move
+    here, there = (np.max(np.abs(module.residual(x[None], at[None]))) for at in (last, beyond))
+    unmoved = there < 1e-10 + 2.0 * here  # a state that alpha does not move
     if unmoved or _goes_on(system, x, last):
         return f"{_AT_BRANCH_POINT} near alpha = {alpha:.6g}"
     fold = _known_fold(system, x, last, module.PARAMETERS.index("alpha"), folds)

@@ -15,6 +15,12 @@ from spinodal.numeric.rows import Array, Inside, Mask, Row, System, Tangent, run
 Origins = Callable[[NDArray[np.int64]], Roots]
 #: Unknowns smaller than this vanish.
 _VANISHES = 1e-14
+#: The shortest step towards a zero of det J, as a part of what is left of its bracket.
+_SHORTEST_PART = 1e-3
+#: At the secant's zero itself, where det J is linear, no tangent exists.
+_SHORT_OF = 0.98
+#: Relative changes of a state that errors of quadrature may make.
+_UNMOVED = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,43 @@ def follow(
     return Path(roots, reached, origin.converged & ~converged)
 
 
+@dataclass(frozen=True, slots=True)
+class _Zero:
+    """A zero of det J at which a branch goes on (a branch point), bracketed by a step that passed it.
+
+    Attributes:
+        beyond: where that step ended.
+        x: the state there [n].
+        jacobian: dF/dx there.
+        accepted: whether the last step ended before the zero.
+    """
+
+    beyond: float
+    x: Array
+    jacobian: Array
+    accepted: bool
+
+    def step(self, s: float, jacobian: Array) -> float:
+        """The next step from s: to the secant's zero, or past it if the last step fell short, so that both ends close in."""
+        part = self._part(jacobian)
+        part = min(2.0 * part, 0.9) if self.accepted else _SHORT_OF * part
+        return max(part, _SHORTEST_PART) * (self.beyond - s)
+
+    def between(self, s: float, root: Root) -> tuple[Root, float] | None:
+        """The secant's zero, if the state hardly moves across the bracket: errors of quadrature may leave no root in it."""
+        move = self.x - root.x
+        if float((np.abs(move) / (1.0 + np.abs(root.x))).max()) > _UNMOVED:
+            return None
+        part = self._part(root.jacobian)
+        return replace(root, x=root.x + part * move), s + part * (self.beyond - s)
+
+    def _part(self, jacobian: Array) -> float:
+        """Where in the bracket det J vanishes, were it linear."""
+        _, logs = np.linalg.slogdet(np.array([jacobian, self.jacobian]))
+        with np.errstate(over="ignore"):
+            return float(1.0 / (1.0 + np.exp(logs[1] - logs[0])))
+
+
 def prediction(linear: Array, quadratic: Array | None) -> Array:
     """The change of a state from the first and second term of its Taylor series.
 
@@ -172,7 +215,11 @@ class _Walk:
         yield here
         tangent, sign, curvature = np.nan_to_num(here.tangent), here.sign, None
         s, h, refused, iterations, rough = 0.0, 1.0, False, root.iterations, True
+        failed = False  # whether the last step led nowhere: at a singular Jacobian Newton makes none
+        zero: _Zero | None = None  # of det J, which lies between s and a state of the same branch beyond it
         for _ in range(settings.steps):
+            if zero is not None:
+                h = min(zero.step(s, root.jacobian), h if failed else np.inf)
             if s >= 1.0 or h <= settings.smallest:
                 break
             target = min(1.0, s + h)
@@ -190,10 +237,20 @@ class _Walk:
                 ahead = Tangent(found.x, there, change, found.jacobian)
                 yield ahead
                 crossed = ahead.sign != sign
-                if careful and not crossed and length > settings.unseen:
-                    crossed = unstable_directions(found.jacobian) != unstable_directions(root.jacobian)
-                if crossed or not self._reproduced(root.x, found.x, 0.5 * length * (tangent + ahead.tangent)):
+                unseen = careful and not crossed and length > settings.unseen
+                if unseen:
+                    unseen = unstable_directions(found.jacobian) != unstable_directions(root.jacobian)
+                same = self._reproduced(root.x, found.x, 0.5 * length * (tangent + ahead.tangent))
+                if crossed and same and ahead.sign != 0.0:
+                    zero, failed = _Zero(target, found.x, found.jacobian, accepted=False), False
+                    continue
+                if crossed or unseen or not same:
                     ahead = None
+            failed = ahead is None
+            if ahead is None and zero is not None:
+                end = zero.between(s, root)
+                if end is not None:
+                    return end
             if ahead is None:
                 h = 0.45 * length
                 if refused and rough:  # a second time: the root's own error may be what the step does not reproduce
@@ -216,6 +273,8 @@ class _Walk:
             # the first step after a refusal gets no longer: a longer one has just been refused
             h = length * min(max(growth, 0.5), 1.0 if refused else 3.0)
             refused = False
+            if zero is not None:
+                zero = replace(zero, accepted=True)
         return root, s
 
     def _near(self, found: Array, x: Array) -> bool:

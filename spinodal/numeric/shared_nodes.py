@@ -24,17 +24,18 @@ from .quadrature import gauss_legendre
 FloatArray: TypeAlias = NDArray[np.float64]
 
 FEWEST = 24  # fields in a row, below which searching costs no more
-_WIDTH = 1.5  # of a panel, in standard deviations: 12 nodes integrate the Gaussian on it to 1e-15
-_NODES = 12
+_WIDTH = 3.0  # of a panel, in standard deviations: the nodes integrate the Gaussian on it to 1e-15
+_NODES = 20
 _REACH = 9.5  # standard deviations beyond the outermost fields: exp(-45) of the density
 _DROP = 45.0
 _OUTSIDE = 38.0  # how far the exponent has dropped at both ends
-_MOST_PANELS = 160
-_ROUNDS = 10
+_MOST_PANELS = 80
+_ROUNDS, _DOUBTS = 10, 3
 _RESOLVED = 1e-6  # last coefficients of log f on a panel: a Gauss rule sees their square
-_STEEPEST = 8.0  # of the variation of a measure's exponent on a panel, where it is felt in the twelfth digit
+_STEEPEST = 10.0  # of the variation of a measure's exponent on a panel, where it is felt in the twelfth digit
 _FELT = 28.0
-_SAMPLES = 12
+_SAMPLES = 8
+_FINE = np.linspace(0.0, 1.0, 25)  # of a panel, where its polynomial is looked at
 _LARGEST = 1e4  # of |log f|, where its rounding would be felt
 
 
@@ -80,35 +81,46 @@ def _cover(
     edges = np.sort(np.concatenate([np.broadcast_to(cut, (len(low), cut.shape[1])) for cut in cuts], 1), 1)
     sample = np.sort(omega, 1)[:, np.linspace(0, omega.shape[1] - 1, _SAMPLES).astype(int), None]
     count = round(_NODES * max(1.0, nodes / 80.0) ** 0.5)
-    for _ in range(_ROUNDS):
+    t, weights = _on_unit_interval(count)
+    between = _interpolation(count)
+    for turn in range(_ROUNDS):
         if edges.shape[1] - 1 > _MOST_PANELS:
             return None
-        h, weights = _nodes_of(edges, inside, count)
+        h, speed = _place(edges, inside, t)
         values = np.asarray(log_f(h.reshape(len(h), 1, -1)), dtype=np.float64)
         if values.shape[1:] != (1, h.shape[1] * count):
             return None
         logs = np.broadcast_to(np.where(np.isnan(values), -np.inf, values)[:, 0], (len(h), values.shape[2]))
         logs = logs.reshape(h.shape)
-        flat = h.reshape(len(h), 1, -1)
-        exponent = logs.reshape(len(h), 1, -1) - 0.5 * ((flat - sample) / sigma[..., None]) ** 2
-        top = exponent.max(-1, keepdims=True)
-        if np.any(np.isneginf(top)):
+        # a well may be narrow enough to fall between nodes, though log f is a polynomial that they know
+        resolved, most = _resolved(logs, count), logs.max(-1, keepdims=True)
+        finite = np.isfinite(logs).all(-1, keepdims=True)
+        fine = np.where(finite, np.where(finite, logs, 0.0) @ between, most)
+        between_nodes = fine
+        fine = np.where(resolved[..., None], fine, np.minimum(fine, most))  # beside a pole it oscillates
+        places = _place(edges, inside, _FINE)[0]
+        distance = (places[:, None] - sample[..., None]) / sigma[..., None, None]
+        exponent = fine[:, None] - 0.5 * distance * distance  # [b, samples, panels, fine]
+        highest = exponent.max(-1)
+        top = highest.max(-1, keepdims=True)
+        if not np.all(np.isfinite(top)):
             return None
-        felt = (exponent > top - _DROP).any(1).reshape(h.shape)
-        if np.abs(logs[felt]).max() > _LARGEST:
+        felt = (highest > top - _DROP).any(1)
+        if turn < _DOUBTS:  # what nodes do not show may still be there
+            doubtful = between_nodes.max(-1)[:, None] - 0.5 * (distance * distance).min(-1) > top - _DROP
+            felt |= doubtful.any(1) & ~resolved
+        if np.abs(fine[(exponent > top[..., None] - _DROP).any(1)]).max() > _LARGEST:
             return None
-        by_panel = exponent.reshape(*exponent.shape[:2], *h.shape[1:])
-        heard = by_panel > (top - _FELT)[..., None]
-        spread = np.where(heard, by_panel, -np.inf).max(-1) - np.where(heard, by_panel, np.inf).min(-1)
+        lowest = np.maximum(exponent.min(-1), top - _FELT)
         begin, end = _at_splits(edges, inside)
-        steep = spread.max(1) > np.where(begin | end, _STEEPEST / 3.0, _STEEPEST)  # a cube has three times the degree
-        coarse = felt.any(-1) & (steep | ~_resolved(logs, count)) & (weights.sum(-1) > 0.0)
+        steepest = np.where(begin | end, _STEEPEST / 3.0, _STEEPEST)  # a cube has three times the degree
+        steep = ((highest > top - _FELT) & (highest - lowest > steepest[:, None])).any(1)
+        coarse = felt & (steep | ~resolved) & (edges[:, 1:] > edges[:, :-1])
         if not coarse.any():
             with np.errstate(divide="ignore"):
-                logs = logs + np.log(weights)
-            ends = exponent[..., [0, -1]].max(-1, keepdims=True)
-            free = bool(np.all(ends < top - _OUTSIDE))
-            keep = felt.any(-1).any(0)  # panels that some row feels
+                logs = logs + np.log(weights * speed)
+            free = bool(np.all(exponent[..., [0, -1], [0, -1]] < top - _OUTSIDE))
+            keep = felt.any(0)  # panels that some row feels
             return h[:, keep].reshape(len(h), -1), logs[:, keep].reshape(len(h), -1), free
         middle = np.where(coarse, 0.5 * (edges[:, 1:] + edges[:, :-1]), edges[:, -1:])
         edges = np.sort(np.concatenate([edges, middle], 1), 1)
@@ -116,16 +128,29 @@ def _cover(
     return None
 
 
-def _nodes_of(edges: FloatArray, splits: Sequence[FloatArray], count: int) -> tuple[FloatArray, FloatArray]:
-    """Nodes and weights [b, panels, count]; those of a panel crowd at its ends that are splits."""
+@cache
+def _on_unit_interval(count: int) -> tuple[FloatArray, FloatArray]:
     t, weights = gauss_legendre(count)
-    t, weights = 0.5 * (t + 1.0), 0.5 * weights
+    return 0.5 * (t + 1.0), 0.5 * weights
+
+
+@cache
+def _interpolation(count: int) -> FloatArray:
+    """Values at Gauss-Legendre nodes to those of their polynomial at ``_FINE`` [count, fine]."""
+    t, weights = gauss_legendre(count)
+    degrees = np.arange(count)
+    coefficients = np.polynomial.legendre.legvander(t, count - 1) * weights[:, None] * (degrees + 0.5)
+    return np.asarray(coefficients @ np.polynomial.legendre.legvander(2.0 * _FINE - 1.0, count - 1).T)
+
+
+def _place(edges: FloatArray, splits: Sequence[FloatArray], t: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Where t in [0, 1] lies in each panel, and dh/dt there [b, panels, len(t)]; points crowd at ends that are splits."""
     left, length = edges[:, :-1, None], np.diff(edges, axis=1)[..., None]
     first, last = (at[..., None] for at in _at_splits(edges, splits))
     both, slope = t**3 * (10.0 + t * (6.0 * t - 15.0)), 30.0 * (t * (1.0 - t)) ** 2
     place = np.where(first & last, both, np.where(first, t**3, np.where(last, 1.0 - (1.0 - t) ** 3, t)))
     speed = np.where(first & last, slope, np.where(first, 3.0 * t**2, np.where(last, 3.0 * (1.0 - t) ** 2, 1.0)))
-    return left + length * place, length * weights * speed
+    return left + length * place, length * speed
 
 
 def _at_splits(edges: FloatArray, splits: Sequence[FloatArray]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

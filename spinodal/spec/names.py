@@ -17,8 +17,8 @@ CONSTRAINED = {"real-replicas": "q1", "franz-parisi": "t"}
 #: The size of the inner blocks of copies, as a scheme's equations call it.
 BLOCK_SIZE = {"1rsb": "m", "real-replicas": "y"}
 
-_RS = ("q", "q_d", "q_hat", "q_d_hat")
-_PROJECTED = ("p", "p_d", "p_hat", "p_d_hat")
+_RS, _GROUND = ("q", "q_d", "q_hat", "q_d_hat"), ("q", "dq", "q_hat", "dq_hat")
+_PROJECTED, _GROUND_PROJECTED = ("p", "p_d", "p_hat", "p_d_hat"), ("p", "dp", "p_hat", "dp_hat")
 _TEACHER = ("r", "r_hat")
 
 
@@ -33,7 +33,8 @@ def order_parameters(scheme: str, *, random_features: bool, teacher: bool, groun
     """
     if scheme not in ("replica-symmetric", "bayes-optimal"):
         return (ORDER_PARAMETERS | ({SCALED_SIZE} if ground else set())) - {CONSTRAINED.get(scheme, "")}
-    return frozenset((*_RS, *(_PROJECTED if random_features else ()), *(_TEACHER if teacher else ())))
+    own, projected = (_GROUND, _GROUND_PROJECTED) if ground else (_RS, _PROJECTED)
+    return frozenset((*own, *(projected if random_features else ()), *(_TEACHER if teacher else ())))
 
 
 #: Observables that derivations define themselves.

@@ -135,7 +135,7 @@ def _build(
             chosen.scheme,
             random_features=student.features == "random",
             teacher=teacher is not None,
-            ground=chosen.scheme == "1rsb" and is_ground(loss),
+            ground=is_ground(loss),
         ),
     )
     known = {parameter.name for parameter in parameters}
@@ -167,7 +167,10 @@ def _refuse_others_order_parameters(spec: Spec, origin: Origin) -> None:
         SpecError: about the first.
     """
     known = order_parameters(
-        spec.ansatz.scheme, random_features=spec.student.features == "random", teacher=spec.teacher is not None
+        spec.ansatz.scheme,
+        random_features=spec.student.features == "random",
+        teacher=spec.teacher is not None,
+        ground=is_ground(spec.loss),
     )
     for observable in spec.observables:
         unknown = sorted(ast.names(observable.formula.root) - known - set(spec.parameter_names()))

@@ -16,6 +16,7 @@ import sympy as sp
 from spinodal.symbolic.averages import average, planted_measure
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import kinks, sample_points
+from spinodal.symbolic.functions import Tail
 
 _DIGITS = 30
 
@@ -39,10 +40,12 @@ def activation_moments(activation: sp.Expr, x: sp.Symbol, at: Mapping[sp.Symbol,
     Raises:
         DerivationError: if the variance is zero or does not exist.
     """
-    exact = [gaussian_expectation(f, x, at) for f in (activation, x * activation, activation**2)]
+    known = activation.replace(Tail, lambda y: (1 - sp.erf(y / sp.sqrt(2))) / 2)
+    exact = [gaussian_expectation(f, x, at) for f in (known, x * known, known**2)]
     method = "closed form"
     if any(value is None for value in exact):
         method = "quadrature"
+        activation = activation.replace(Tail, lambda y: sp.erfc(y / sp.sqrt(2)) / 2)  # log H(x) needs its tail
         exact = [_numerical_expectation(f, x, at) for f in (activation, x * activation, activation**2)]
     mean, linear, second = (sp.sympify(value) for value in exact)
     nonlinear = sp.simplify(second - mean**2 - linear**2) if method == "closed form" else second - mean**2 - linear**2
@@ -131,6 +134,8 @@ def _piece(expression: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp
             else:
                 return None
         total += coefficient * sp.exp(rate**2 / 2) * _truncated_moment(power, rate, low - rate, high - rate)
+    if total.has(sp.I):  # of a phase, cos(x + c), conjugate terms do not cancel by themselves
+        total = sp.re(sp.expand(total, complex=True))
     return sp.simplify(total)
 
 

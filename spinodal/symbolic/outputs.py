@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import sympy as sp
 
@@ -32,6 +32,8 @@ _NEAR_POLE = 1e-8
 _DEEP = -1e4
 #: Planted variables at which the kinks of an energy are sought: no value that anyone declares.
 _GENERIC_LABELS = (0.7307, -1.3719, 2.9143)
+#: Standard deviations of fields and noise at which the order of a constraint's bounds is looked at.
+_LABEL_FIELDS = (-8.5, -1.0, 0.0, 1.0, 8.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,27 @@ def _student_tag(value: sp.Expr) -> str:
     return "student_y_" + str(value).replace("-", "m").replace("/", "_over_").replace(".", "_")
 
 
+def _at_labels(gap: sp.Expr, label: sp.Expr, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
+    """The distance between two edges of a constraint: as it is, or at labels of large and small fields and noise.
+
+    Raises:
+        DerivationError: if at the defaults the edges change their order with the label.
+    """
+    planted = sorted(gap.free_symbols & label.free_symbols - at.keys(), key=str)
+    if not planted:
+        return [gap]
+    corners = [dict(zip(planted, point, strict=True)) for point in product(_LABEL_FIELDS, repeat=len(planted))]
+    for corner in corners:
+        if not float(sp.N(gap.subs(corner).subs(at))) > 0.0:
+            y = float(sp.N(label.subs({s: corner.get(s, 0.0) for s in label.free_symbols - at.keys()}).subs(at)))
+            raise DerivationError(
+                f"the constraint's bounds change their order with the label (at y = {y:.3g})",
+                place="loss.constraint",
+                cure="for such labels other fields, or none, meet it: write bounds that keep their order for every label",
+            )
+    return [gap.subs(corner) for corner in corners]
+
+
 def _same_leaf(first: Leaf, second: Leaf) -> bool:
     def body(leaf: Leaf) -> tuple[object, ...]:
         return (leaf.kind, leaf.edges, leaf.log_levels, leaf.quadratic, leaf.log_weight, leaf.smoothing)
@@ -251,8 +274,9 @@ class _LossLeaves:
             )
         zero = (sp.Integer(0),) * len(intervals)
         ends = [e for i in intervals for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)]
-        domain = tuple((sp.simplify(b - a), "the constraint's edges") for a, b in pairwise(ends))
-        domain = tuple((expression, text) for expression, text in domain if not expression.is_positive)
+        gaps = [sp.simplify(b - a) for a, b in pairwise(ends)]
+        gaps = [kept for gap in gaps for kept in _at_labels(gap, label, self.at)]
+        domain = tuple((gap, "the constraint's edges") for gap in dict.fromkeys(gaps) if not gap.is_positive)
         half = len(intervals) == 1 and (intervals[0].lower == -sp.oo) != (intervals[0].upper == sp.oo)
         return Leaf(
             tag, "half-line" if half else "intervals", H, label=label, edges=intervals, log_levels=zero, domain=domain

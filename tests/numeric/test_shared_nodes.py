@@ -60,6 +60,18 @@ def test_steep_sigmoids_need_no_declared_splits(slope):
         np.testing.assert_allclose([part[0, i] for part in got], expected, rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.parametrize("centre", [0.5, 6.0, 74.0])
+def test_wells_that_fall_between_nodes_are_found(centre):
+    """Log f is a polynomial that few nodes know, f is not: at y = 74 its wells are a hundredth wide."""
+    omega = 0.01 * ROW
+    got = shared(lambda h: -5.0 * (centre - h * h) ** 2, omega, np.ones((1, 1)), (), 2)
+    wells = [sign * centre**0.5 for sign in (-1, 1)]
+    edges = [well + side * width for well in wells for width in (0.1, 0.4) for side in (-1, 1)]
+    for i in (0, 20):
+        expected = moments_of(lambda h: -5 * (centre - h * h) ** 2, omega[0, i], 1.0, [*wells, *edges])
+        np.testing.assert_allclose([part[0, i] for part in got], expected, rtol=1e-9, atol=1e-10)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.floats(-1.0, 1.0), st.floats(-1.5, 1.0), st.floats(-20.0, 20.0))
 def test_square_losses_in_closed_form(log_beta, log_variance, origin):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from declared import declare
+from scipy.optimize import brentq
 from scipy.stats import norm
 
-from spinodal import Model, SpecError
+from spinodal import Model, SpecError, load
 
 POINT = {"alpha": 0.6, "kappa": -0.3, "T": 0.5}
 
@@ -94,3 +96,75 @@ def test_constraints_on_error_functions_are_margins(constraint: str) -> None:
         for text in (constraint, f"y*h >= {float(norm.isf(0.3))!r}")
     ]
     assert states[0]["free_entropy"] == pytest.approx(states[1]["free_entropy"], abs=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("label", "values"),
+    [("step(u) - 2*step(u-1)", (0, 1, -1)), ("step(u) - step(u-1)", (0, 1, 0)), ("sign(u) + 2*sign(u-1)", (-3, -1, 3))],
+)
+def test_ridge_regression_of_labels_with_three_values_in_closed_form(label: str, values: tuple[float, ...]) -> None:
+    """At T = 1/2 the loss (y-h)^2 is noise of variance D = 1/4: linear response, of which only E[u y] and E[y^2] matter."""
+    model = declare(
+        "three", weights="gaussian", teacher={"weights": "gaussian", "label": label},
+        loss={"energy": "(y-h)**2", "temperature": 0.5}, alpha=1.4,
+    )  # fmt: skip
+    state = model.solve()
+    noise, alpha = 0.25, 1.4
+    variance = brentq(lambda v: v * (1 + alpha / (v + noise)) - 1, 1e-6, 1, xtol=1e-15)
+    below, between, above = values
+    slope = (between - below) * norm.pdf(0) + (above - between) * norm.pdf(1)
+    square = below**2 / 2 + between**2 * (norm.cdf(1) - 0.5) + above**2 * norm.sf(1)
+    r, gain = variance * alpha * slope / (variance + noise), alpha * variance**2 / (variance + noise) ** 2
+    q = (r * r + gain * (square - 2 * slope * r)) / (1 - gain)
+    found = [float(state[name]) for name in ("q", "r", "q_d")]
+    assert found == pytest.approx([q, r, q + variance], abs=1e-10)
+    student = square - 2 * slope * r + q
+    assert float(state["generalization_error_barycentre"]) == pytest.approx(student, abs=1e-10)
+
+
+def test_bounds_that_a_bounded_label_keeps_in_order_are_a_constraint() -> None:
+    """Of bounds that no field meets, h <= 5, only the other one is felt: |tanh(u)| < 1."""
+    teacher = {"weights": "gaussian", "label": "tanh(u)"}
+    both, one = (
+        declare("bounds", weights="spherical", teacher=teacher, loss={"constraint": constraint}, alpha=0.4, eps=0.8)
+        for constraint in ("y - h <= eps and h <= 9", "y - h <= eps")
+    )
+    assert phi(both) == pytest.approx(phi(one), abs=1e-10)
+
+
+def test_bounds_that_change_their_order_with_the_label_are_refused_with_the_label() -> None:
+    model = declare(
+        "bounds", weights="spherical", teacher={"weights": "gaussian", "label": "u"},
+        loss={"constraint": "y - h <= eps and h <= 1.5"}, alpha=0.4, eps=0.8,
+    )  # fmt: skip
+    with pytest.raises(SpecError) as caught:
+        model.solve()
+    assert "the constraint's bounds change their order with the label (at y = 8.5); for such labels other fields" in str(
+        caught.value
+    )
+
+
+def test_observables_of_ground_states_are_formulas_in_their_order_parameters(tmp_path: Path) -> None:
+    path = tmp_path / "ground.toml"
+    path.write_text(
+        """
+format = 1
+[student]
+weights = "spherical"
+features = { map = "random", activation = "tanh(x)" }
+[loss]
+energy = "max(0, kappa - y*h)**2/2"
+temperature = 0
+[parameters]
+alpha = 2.5
+alpha_T = 1.5
+kappa = 0.4
+[observables]
+stiffness = "kappa/dq + dp"
+"""
+    )
+    state = load(path).solve()
+    assert float(state["stiffness"]) == pytest.approx(0.4 / float(state["dq"]) + float(state["dp"]), rel=1e-12)
+    path.write_text(path.read_text().replace("kappa/dq + dp", "q_d"))
+    with pytest.raises(SpecError, match="q_d: not an order parameter of this model; use dp, dp_hat, dq, dq_hat, p, "):
+        load(path)

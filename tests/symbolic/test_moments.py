@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import generic_values
+from spinodal.symbolic.functions import Tail
 from spinodal.symbolic.moments import activation_moments
 
 X = sp.Symbol("x", real=True)
@@ -43,6 +44,11 @@ ACTIVATIONS = {
     "clipped": (sp.Min(1, sp.Max(-1, X)), lambda z: min(1, max(-1, z)), (-1, 1)),
     "bump": (sp.exp(-(X**2)) * X, lambda z: mpmath.exp(-(z**2)) * z, ()),
     "swish": (X / (1 + sp.exp(-X)), lambda z: z / (1 + mpmath.exp(-z)), ()),
+    "a cosine with a phase": (sp.cos(3 * X + 1), lambda z: mpmath.cos(3 * z + 1), ()),
+    "phases that meet": (X + sp.sin(X) * sp.cos(2 * X - 1), lambda z: z + mpmath.sin(z) * mpmath.cos(2 * z - 1), ()),
+    "tail": (Tail(X), lambda z: mpmath.ncdf(-z), ()),
+    "shifted tail": (Tail(3 * X - 1), lambda z: mpmath.ncdf(1 - 3 * z), ()),
+    "log of a tail": (sp.log(Tail(X)), lambda z: mpmath.log(mpmath.ncdf(-z)), ()),
     "three levels": (sp.sign(X - 1) + sp.sign(X + 1), lambda z: mpmath.sign(z - 1) + mpmath.sign(z + 1), (-1, 1)),
 }
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import version
 
 import sympy as sp
 
 from spinodal.codegen.ir import Call, Inner, Kernel, Program
+from spinodal.codegen.numpy_target.leaves import rule_argument
 from spinodal.codegen.numpy_target.printer import name_of, source
 
 #: Nodes for each step of an integrand, in averages and in averages of averages.
@@ -65,16 +66,23 @@ COSTLY = {_is_costly(program)}  # three variables, or averages inside averages""
 def _is_costly(program: Program) -> bool:
     """Whether three variables, or passes inside passes, multiply the cost of an average: then it gets fewer nodes.
 
-    A result whose error estimate exceeds the tolerance is solved again with twice as many.
+    The field that a leaf without a closed form is averaged over is a variable like the others. A result whose error
+    estimate exceeds the tolerance is solved again with twice as many.
     """
     kernels = [stage for routine in program.routines for stage in routine.stages if isinstance(stage, Kernel)]
     nested = any(isinstance(item, Inner) for kernel in kernels for item in kernel.body)
-    called = any(isinstance(item, Call) for kernel in kernels if _is_threefold(kernel) for item in kernel.body)
+    numerical = {leaf.tag for leaf in program.leaves if rule_argument(leaf)}
+    called = any(
+        _variables(kernel, item, numerical) > 2 for kernel in kernels for item in kernel.body if isinstance(item, Call)
+    )
     return nested or (called and bool(program.leaves))
 
 
-def _is_threefold(kernel: Kernel) -> bool:
-    return kernel.z is not None and len(kernel.planted) > 1
+def _variables(kernel: Kernel, call: Call, numerical: Collection[str]) -> int:
+    """How many variables are integrated where a function is called; none where no rule places them."""
+    if kernel.z is None:
+        return 0
+    return 1 + len(kernel.planted) + (call.function == "primitive" and call.tag[0] in numerical)
 
 
 def _symmetric_lines(program: Program) -> str:
