@@ -31,7 +31,8 @@ class PathSettings:
         overlap_error: largest difference between an overlap's change and the trapezoid rule of its two tangents.
         relative_error: the same for conjugates, relative to their size.
         overlap_change: largest change of an overlap in one step.
-        smallest: the step (in units of the whole path) below which the branch is said to end.
+        smallest: the step, as a part of the path up to it, below which the branch is said to end (of the whole path, when none
+            has been taken: its square).
         steps: steps tried at most: only where the equations are not resolved do steps stay short without shrinking.
         corrections: Newton iterations allowed per step.
         reach: how far (scaled) a prediction may be from the root: farther ones are refused after one evaluation.
@@ -220,7 +221,7 @@ class _Walk:
         for _ in range(settings.steps):
             if zero is not None:
                 h = min(zero.step(s, root.jacobian), h if failed else np.inf)
-            if s >= 1.0 or h <= settings.smallest:
+            if s >= 1.0 or h <= settings.smallest * max(s, settings.smallest):
                 break
             target = min(1.0, s + h)
             length = target - s

@@ -288,60 +288,6 @@ def half_normal_nodes(splits: Sequence[Any], n: int) -> tuple[Array, Array]:
     return s, weight * np.exp(-s * s / 2.0) * np.sqrt(2.0 / np.pi)
 
 
-def density_nodes(log_density: Callable[[Array], Array], splits: Sequence[Any], n: int) -> tuple[Array, Array]:
-    """Gauss rule of a probability density on the line, [b or 1, K] nodes and weights, K about n/4.
-
-    The density is sampled on panels wherever its mass lies (scales 1e-6 to 1e6), and its recurrence coefficients follow
-    by the Lanczos process (Gautschi, Orthogonal Polynomials, 2004, section 2.2): what is averaged is smooth even where the
-    density is not. ``log_density`` maps [b, 1, m] (or [1, 1, m]) to log-densities; weights are normalised to 1.
-    """
-    t = np.linspace(-28.0, 28.0, 449)
-    edges = np.sinh(t) * 1e-6
-    count = max([1, *(np.asarray(s).size for s in splits)])
-    cuts = [np.broadcast_to(edges, (count, edges.size))]
-    cuts += [np.broadcast_to(np.asarray(s, dtype=float).reshape(-1, 1), (count, 1)) for s in splits]
-    grid = np.sort(np.concatenate(cuts, axis=1), axis=1)
-    nodes, weights = _legendre(12)
-    lengths = np.diff(grid, axis=1)[..., None]
-    points = (grid[:, :-1, None] + lengths * nodes).reshape(count, -1)
-    with np.errstate(all="ignore"):
-        sampled = np.asarray(log_density(points[:, None, :]))
-    logs = np.broadcast_to(sampled, (max(count, len(sampled)), 1, points.shape[1]))[:, 0, :]
-    points = np.broadcast_to(points, logs.shape)
-    mass = np.broadcast_to((lengths * weights).reshape(count, -1), logs.shape)
-    logs = np.where(np.isnan(logs) | (mass <= 0.0), -np.inf, logs)
-    with np.errstate(all="ignore"):
-        mass = mass * np.exp(logs)
-    if len(logs) > 1 and np.all(logs == logs[0]) and np.all(points == points[0]):
-        points, mass = points[:1], mass[:1]
-    rules = [_gauss_of_masses(p, m, max(8, n // 4)) for p, m in zip(points, mass, strict=True)]
-    return np.stack([rule[0] for rule in rules]), np.stack([rule[1] for rule in rules])
-
-
-def _gauss_of_masses(points: Array, mass: Array, size: int) -> tuple[Array, Array]:
-    """The Gauss rule of a discrete measure with many points (Lanczos with full reorthogonalisation)."""
-    kept = mass > mass.max() * 1e-40
-    points, mass = points[kept], mass[kept] / mass[kept].sum()
-    basis = [np.sqrt(mass)]
-    diagonal, off = [], []
-    for _ in range(size):
-        vector = points * basis[-1]
-        diagonal.append(float(vector @ basis[-1]))
-        for _again in range(2):
-            for known in basis:
-                vector = vector - (vector @ known) * known
-        norm = float(np.sqrt(vector @ vector))
-        if norm < 1e-13 * (1.0 + abs(diagonal[-1])):
-            break
-        off.append(norm)
-        basis.append(vector / norm)
-    from scipy.linalg import eigh_tridiagonal  # imported here: loading it costs more than most modules that are loaded
-
-    k = len(diagonal)
-    values, vectors = eigh_tridiagonal(np.array(diagonal), np.array(off[: k - 1]))
-    return np.asarray(values, dtype=float), np.asarray(vectors[0], dtype=float) ** 2
-
-
 def plant(b: int, nodes: Array, density: Array, *others: Any) -> tuple[Array, ...]:
     """Pair every row with every planted node: returns node and weight columns [b K, 1] and the other columns repeated."""
     columns_of = [np.asarray(other, dtype=float).reshape(-1, 1) for other in others]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from scipy.special import sici
 
-from spinodal.numeric import runtime
+from spinodal.numeric import densities, runtime
 
 
 def test_ratio_of_nothing_to_nothing_is_nothing() -> None:
@@ -60,9 +61,9 @@ def test_half_normal_nodes() -> None:
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 def test_density_nodes_find_the_mass(scale: float) -> None:
-    z, w = runtime.density_nodes(lambda x: -np.abs(x) / scale, [np.zeros((1, 1))], 100)
+    z, w = densities.density_nodes(lambda x: -np.abs(x) / scale, [np.zeros((1, 1))], 100)
     assert float(np.sum(w * z**2)) == pytest.approx(2 * scale**2, rel=1e-9)
-    z, w = runtime.density_nodes(lambda x: -((x / scale - 3.0) ** 2) / 2, [], 100)
+    z, w = densities.density_nodes(lambda x: -((x / scale - 3.0) ** 2) / 2, [], 100)
     assert float(np.sum(w * z)) == pytest.approx(3 * scale, rel=1e-9)
     assert float(np.sum(w * np.cos(z / scale))) == pytest.approx(np.cos(3.0) * np.exp(-0.5), rel=1e-8)
 
@@ -71,3 +72,26 @@ def test_differences_are_accurate() -> None:
     at = np.array([[0.7, 2.0], [1.3, -1.0]])
     found = runtime.difference(lambda p: np.sin(p[:, 0]) * np.exp(p[:, 1]), at, 1)
     np.testing.assert_allclose(found, np.sin(at[:, 0]) * np.exp(at[:, 1]), rtol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_what_changes_fast_beside_the_kink_of_a_density_is_averaged_to_all_digits(scale: float) -> None:
+    """E 1/(1 + x^2/s^2) over e^-x: s (Ci(s) sin s + (pi/2 - Si(s)) cos s); one Gauss rule has 1e-2 at s = 0.3."""
+    errors = []
+    for n in (60, 120, 240):
+        z, w = densities.density_nodes(lambda x: -np.abs(x) / scale, [np.zeros((1, 1))], n)
+        for s in (0.3, 1.0):
+            sine, cosine = sici(s)
+            exact = s * (cosine * np.sin(s) + (np.pi / 2 - sine) * np.cos(s))
+            errors.append(abs((w / (1.0 + (z / (s * scale)) ** 2)).sum() - exact))
+    wide = np.array(errors).reshape(3, 2)
+    assert np.all(wide[0] < 2e-4)
+    assert np.all(wide[1] < 2e-8)
+    assert np.all(wide[2] < 1e-13)
+
+
+def test_intervals_of_a_density_meet_between_two_of_its_splits() -> None:
+    ends = [np.full((1, 1), -1.0), np.full((1, 1), 1.0)]
+    z, w = densities.density_nodes(lambda x: np.where(np.abs(x) < 1, 0.0, -np.inf), ends, 60)
+    assert (w * np.exp(z)).sum() == pytest.approx(np.sinh(1.0), abs=1e-9)
+    assert (w * np.cosh(3 * z)).sum() == pytest.approx(np.sinh(3.0) / 3, abs=1e-6)

@@ -210,5 +210,5 @@ def teacher_density_function(program: Program) -> str:
         f"def _teacher_density(nodes{names}):\n"
         f'    """Nodes and weights of the teacher\'s weight density."""\n'
         f"    splits = [{', '.join(source(s) for s in splits)}]\n{_deepen(parameters)}"
-        f"    return runtime.density_nodes(lambda {w}: {source(log_density)} + 0.0*{w}, splits, nodes)"
+        f"    return densities.density_nodes(lambda {w}: {source(log_density)} + 0.0*{w}, splits, nodes)"
     )

@@ -11,7 +11,7 @@ from sympy.printing.numpy import NumPyPrinter
 
 #: Names that generated code uses itself. The derivation's own symbols begin with an underscore, which no parameter may.
 _TAKEN = frozenset({"np", "special", "interval", "pieces", "tilted", "nested", "bivariate", "quadrature", "runtime"})
-_TAKEN |= {"partitions", "takeovers", "label"}
+_TAKEN |= {"densities", "partitions", "takeovers", "label"}
 _TAKEN |= {
     "x",
     "p",
