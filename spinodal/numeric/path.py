@@ -31,8 +31,8 @@ class PathSettings:
         overlap_error: largest difference between an overlap's change and the trapezoid rule of its two tangents.
         relative_error: the same for conjugates, relative to their size.
         overlap_change: largest change of an overlap in one step.
-        smallest: the step, as a part of the path up to it, below which the branch is said to end (of the whole path, when none
-            has been taken: its square).
+        smallest: the step, as a part of the path up to it, below which the branch is said to end (before the first step its
+            square, of the whole path).
         steps: steps tried at most: only where the equations are not resolved do steps stay short without shrinking.
         corrections: Newton iterations allowed per step.
         reach: how far (scaled) a prediction may be from the root: farther ones are refused after one evaluation.
