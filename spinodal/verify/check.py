@@ -156,7 +156,9 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
                 raise UnreadableError(
                     f"neither side names the {task.claim.quantity}: nothing is claimed about it", left.start
                 )
-            outcomes.append(_compared(task, target, _balanced(left, right), notes, letters.meaning))
+            used = used_names(left) | used_names(right)
+            said = (*notes, *(note for name, note in letters.notes.items() if name in used))
+            outcomes.append(_compared(task, target, _balanced(left, right), said, letters.meaning))
     order = [Status.WRONG, Status.OFF_BY_FACTOR, Status.NOT_CHECKED, Status.SADDLE_POINT_ONLY, Status.VERIFIED]
     worst = min(outcomes, key=lambda o: order.index(o.status))
     if not worst.passed:

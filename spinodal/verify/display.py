@@ -156,6 +156,8 @@ class Surroundings:
     # ---- other statements
 
     def _examined(self, statement: Statement) -> Outcome | None:
+        if statement.start in self.letters.understood:
+            return None
         if self.reader.condition(statement) or self._is_measure(statement):
             return None
         if statement.remark and not self.reader.conditions(statement.remark):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from spinodal.spec import FormulaError, parse_formula
 from spinodal.spec import ast as formula
@@ -18,6 +18,7 @@ from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.meaning import FREE_ENTROPY, Definition, Meaning
+from spinodal.verify.sizes import SizeReader, Stated, rescalings
 from spinodal.verify.statements import Statement, symbol_alone
 from spinodal.verify.symbols import default_name, difference_keys, plain
 from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, substituted, sym
@@ -28,10 +29,19 @@ _FUNCTIONS = {"H": "tail", "step": "step", "sign": "sign"}
 
 @dataclass(frozen=True)
 class Letters:
-    """How one claim's mathematics is read: what the parser must know, and what the letters mean."""
+    """How one claim's mathematics is read: what the parser must know, and what the letters mean.
+
+    Attributes:
+        declared: what the parser must know.
+        meaning: what the letters mean.
+        understood: the starts of statements that say what sizes are, and nothing else.
+        notes: by parameter, what is assumed of the sizes that the document defines it by.
+    """
 
     declared: Declared
     meaning: Meaning
+    understood: frozenset[int] = frozenset()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def shown(self, name: str) -> str:
         """A name of the model as the symbol map writes it, else as it is called here."""
@@ -211,9 +221,50 @@ def read_letters(
     }
     for key, (reason, place) in refused.items():
         definitions[key] = Definition(key, None, None, reason, place)
-    return Letters(
-        declared, Meaning(author, names, derived, definitions, potentials, constants, conventions or {}, controls)
+    reader = SizeReader(controls, author, declared, definitions)
+    sizes = reader.read(_stated(document, claimed, claims, scopes))
+    for key, definition in definitions.items():
+        if definition.body is not None and (united := reader.in_units(definition.body)) is not None:
+            definitions[key] = replace(definition, body=united)
+    declared_at = _declared_at(document)
+    lines = ((s, document.position(s.start)[0]) for equation in document.equations for s in equation.statements)
+    rescaled = rescalings(lines, names, offset, declared_at)
+    meaning = Meaning(
+        {**author, **sizes.author},
+        names,
+        derived,
+        definitions,
+        potentials,
+        constants,
+        conventions or {},
+        controls,
+        refused={**sizes.refused, **rescaled},
     )
+    notes = {str(default_name(key, controls)): note for key, note in sizes.notes.items()}
+    return Letters(declared, meaning, frozenset(sizes.read), notes)
+
+
+def _stated(document: Document, claimed: Statement | None, claims: Collection[int], scopes: _Scopes) -> list[Stated]:
+    """The statements of a document that no markup claims, as seen from a claim."""
+    found = []
+    for equation in document.equations:
+        for statement in equation.statements:
+            if statement is not claimed and statement.start not in claims:
+                scope = scopes.of(equation, statement)
+                condition = _Written(statement, None, scope, equation).condition
+                found.append(Stated(statement, scope, condition, document.position(statement.start)[0]))
+    return found
+
+
+def _declared_at(document: Document) -> dict[str, int]:
+    """The last place at which a symbol map declares each key."""
+    found: dict[str, int] = {}
+    for place, left, _ in document.symbols:
+        with suppress(UnreadableError):
+            key = symbol_alone([t for t in tokenize(left, macros=document.macros) if t.kind != "end"])
+            if key is not None:
+                found[key] = max(place, found.get(key, -1))
+    return found
 
 
 @dataclass(frozen=True)

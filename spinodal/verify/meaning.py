@@ -59,6 +59,7 @@ class Meaning:
         constants: those of the derived names that no order parameter enters.
         conventions: what letters stand for that nothing else gives a meaning.
         controls: those of the names that are parameters.
+        refused: letters of which the document says what cannot be told, with the reason and its place.
         touched: the keys of the definitions that have been used so far.
     """
 
@@ -70,6 +71,7 @@ class Meaning:
     constants: Collection[str] = ()
     conventions: Mapping[str, Node] = field(default_factory=dict)
     controls: Collection[str] = ()
+    refused: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set, compare=False)
 
     def resolve(self, tree: Node) -> Node:
@@ -94,7 +96,13 @@ class Meaning:
                 raise UnreadableError(reason, node.start)
 
     def name_of(self, key: str) -> str | None:
-        """The model name that a key alone stands for, if it is one."""
+        """The model name that a key alone stands for, if it is one.
+
+        Raises:
+            UnreadableError: for a letter of which the document says what cannot be told.
+        """
+        if key in self.refused:
+            raise UnreadableError(*self.refused[key])
         mapped = self.author.get(key)
         if mapped is not None:
             return str(mapped.value)[1:] if mapped.kind == "sym" else None
@@ -199,6 +207,8 @@ class Meaning:
         key = node.value
         if str(key).startswith("@"):
             return node
+        if key in self.refused:
+            raise UnreadableError(*self.refused[key])
         if key in self.author:
             return placed(self.author[key], node.start, node.end)
         name = default_name(key, self.names)

@@ -14,6 +14,7 @@ from spinodal.spec.names import BLOCK_SIZE
 from spinodal.verify.check import SYNONYMS, Task, check
 from spinodal.verify.documents import SUFFIXES, Claim, Document, Equation, read_document
 from spinodal.verify.letters import symbol_map
+from spinodal.verify.meaning import used_names
 from spinodal.verify.reference import Reference
 from spinodal.verify.results import Outcome, Report
 from spinodal.verify.statements import Statement
@@ -223,6 +224,8 @@ def _mentioned(document: Document, models: Sequence[Model]) -> frozenset[str]:
         found |= {name for name in parameters if name in right}
     for equation in document.equations:
         for statement in equation.statements:
+            if not equation.display and statement.relations == ("to",):  # a limit in the text
+                continue
             for side in statement.sides:
                 texts = {token.text for token in side}
                 found |= {name for name in parameters if name.partition("_")[0] in texts}
@@ -284,7 +287,7 @@ def _matching(document: Document, claim: Claim, statements: list[Statement]) -> 
         if key is None:
             continue
         mapped = author.get(key)
-        if (mapped is not None and mapped.value == f"@{quantity}") or (mapped is None and default_name(key, names)):
+        if (mapped is not None and quantity in used_names(mapped)) or (mapped is None and default_name(key, names)):
             return statement
         if mapped is None:
             unknown.append(statement)
