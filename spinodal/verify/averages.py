@@ -19,10 +19,15 @@ from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.parser import Parser
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.quadrature import ROOT_2PI
-from spinodal.verify.tree import Bound, Node, add, fn, free_symbols, mul, num, sym
+from spinodal.verify.symbols import plain
+from spinodal.verify.tree import Bound, Node, add, bound_here, fn, free_symbols, mul, num, sym, walk, with_variable
 
 #: Where an integrand belongs in a definition; no document can contain it.
 _HERE = "the integrand"
+#: Signs of averages that name their variable but not its measure: expectations, brackets, probabilities.
+_AVERAGES = frozenset("E<P")
+#: Letters that papers give to standard normal variables; weights, signals, labels and fields have others.
+_NORMAL = frozenset(["z", "t", "u", "v", "g", "xi", "zeta", "eta", "nu", "Z"])
 #: Where a weight is compared with the normal density.
 _PLACES = (Fraction(-5, 2), Fraction(-1), Fraction(-1, 3), Fraction(0), Fraction(1, 2), Fraction(2), Fraction(4))
 
@@ -37,6 +42,7 @@ class Measure:
         tree: the integral; None where it cannot be read.
         reason: why not.
         offset: where it stands.
+        is_template: whether the tree is any formula with marks (``(1-\rho) f(0) + \rho f(1)``, a ratio of integrals).
     """
 
     sign: str
@@ -44,13 +50,22 @@ class Measure:
     tree: Node | None
     reason: str = ""
     offset: int = 0
+    is_template: bool = False
 
 
 @dataclass(frozen=True)
 class Measures:
-    """The definitions that count at a place of a document, the closest first."""
+    """The definitions that count at a place of a document, the closest first.
+
+    Attributes:
+        known: those that are not the standard normal one.
+        normal: variables that the document says to be standard normal.
+        usual: ``E`` and ``<``, where the document says that they are standard normal averages.
+    """
 
     known: tuple[Measure, ...] = ()
+    normal: frozenset[str] = frozenset()
+    usual: frozenset[str] = frozenset()
 
     def applied(self, tree: Node, tokens: Sequence[Token]) -> Node:
         """A tree that was parsed from tokens, its averages taken with the measures that the document defines.
@@ -58,17 +73,21 @@ class Measures:
         Raises:
             UnreadableError: where a measure is defined by what cannot be read.
         """
-        return self._applied(tree, _signs(tokens)) if self.known else tree
+        return self._applied(tree, _signs(tokens))
 
     def _applied(self, node: Node, signs: dict[int, str]) -> Node:
         inner = node.with_args(tuple(self._applied(a, signs) for a in node.args))
         if node.kind != "int" or not node.value.gaussian:
             return inner
-        measure = self._of(_sign_of(node, signs), node.value.key)
+        sign = _sign_of(node, signs)
+        measure = self._of(sign, node.value.key)
         if measure is None:
+            self._normal(node, sign)
             return inner
         if measure.tree is None:
             raise UnreadableError(f"its measure is defined by what cannot be read: {measure.reason}", measure.offset)
+        if measure.is_template:
+            return self._written_out(measure, measure.tree, inner)
         own, key = measure.tree, node.value.key
         body, low, high = inner.args
         weighted = _filled(_renamed(own.args[0], measure.variable, key), body)
@@ -79,9 +98,31 @@ class Measures:
             return found if outer is None else Measures((outer,))._applied(found, {node.start: "D"})
         return found
 
+    def _normal(self, node: Node, sign: str) -> None:
+        """Refuse an average over what is no normal variable by habit, and of which the document does not say that it is."""
+        key = str(node.value.key)
+        if sign not in _AVERAGES or key in self.normal or sign in self.usual or _is_normal_letter(key, sign):
+            return
+        shown = plain(key)
+        raise UnreadableError(
+            f"over what {shown} is averaged is not said: write {shown}\\sim\\mathcal{{N}}(0,1) if it is standard normal, "
+            f"else define the average, as in \\mathbb{{E}}_{{{shown}}} f({shown}) = \\frac12 f(1) + \\frac12 f(-1)",
+            node.start,
+        )
+
+    def _written_out(self, measure: Measure, template: Node, inner: Node) -> Node:
+        key = inner.value.key
+        if key != measure.variable:
+            what = f"the document defines the average over {plain(measure.variable)}, not that over {plain(key)}"
+            raise UnreadableError(what, inner.start)
+        if any(m.sign == "D" for m in self.known) and any(n.kind == "int" and n.value.gaussian for n in walk(template)):
+            raise UnreadableError("its measure is defined by another one that has its own definition", measure.offset)
+        return placed(_put_in(template, key, inner.args[0]), inner)
+
     def _of(self, sign: str, key: str) -> Measure | None:
         if not sign:
             return None
+        sign = "E" if sign == "P" else sign
         own = [m for m in self.known if m.sign == sign or (m.sign == "~" and sign in "E<")]
         exact = next((m for m in own if m.variable == key), None)
         return exact if exact is not None else next((m for m in own if m.sign != "~"), None)
@@ -98,9 +139,11 @@ def _signs(tokens: Sequence[Token]) -> dict[int, str]:
     found: dict[int, str] = {}
     for index, token in enumerate(tokens):
         sign = {"int": "D", "iint": "D", "iiint": "D", "mathbb": "E", "E": "E", "langle": "<"}.get(token.text)
+        if token.text == "mathbb" and any(t.text == "P" for t in tokens[index + 1 : index + 3]):
+            sign = "P"
         if sign is None or token.start in found:
             continue
-        if sign == "E" and any(t.text == "sim" for t in _subscript(tokens, index)):
+        if sign in ("E", "P") and any(t.text == "sim" for t in _subscript(tokens, index)):
             sign = ""
         found[token.start] = sign
     return found
@@ -134,7 +177,7 @@ def defined_measure(left: Sequence[Token], relation: str, right: Sequence[Token]
         if not any(t.text in ("d", "D") for t in right):
             return None
         return _guarded("D", variable, start, lambda: _weight(variable, right, declared))
-    if left[0].text in ("langle", "mathbb", "E") and any(t.text in ("int", "langle") for t in right):
+    if left[0].text in ("langle", "mathbb", "E"):
         return _average(left, right, declared)
     return None
 
@@ -217,9 +260,19 @@ def _average(left: Sequence[Token], right: Sequence[Token], declared: Declared) 
     if shown.kind != "int" or shown.args[0].kind not in ("call", "sym") or shown.args[0].value == shown.value.key:
         return None
     variable, argument = shown.value.key, shown.args[0]
+    if not any(t.text in ("int", "langle", argument.value) for t in right):
+        return None
+    try:
+        whole = Parser([*right, _end(right)], own).whole()
+    except UnreadableError as error:
+        return Measure(sign, variable, None, error.reason, error.offset if error.offset is not None else start)
+    template = _template(whole, argument)
+    written_out = Measure(sign, variable, template, offset=start, is_template=True) if template != whole else None
+    if written_out is not None and (whole.kind != "int" or argument.kind == "sym"):
+        return written_out
 
     def tree() -> Node:
-        found = Parser([*right, _end(right)], own).whole()
+        found = whole
         if found.kind != "int":
             raise UnreadableError("no single integral", right[0].start)
         inside = _renamed(found.args[0], found.value.key, variable)
@@ -229,7 +282,46 @@ def _average(left: Sequence[Token], right: Sequence[Token], declared: Declared) 
             raise UnreadableError("the function that is averaged is no factor of the integrand", right[0].start)
         return Node("int", Bound(variable, found.value.gaussian), (marked, *found.args[1:]), start, start)
 
-    return _guarded(sign, variable, start, tree)
+    measure = _guarded(sign, variable, start, tree)
+    return written_out if measure.tree is None and written_out is not None else measure
+
+
+def _template(tree: Node, argument: Node) -> Node:
+    """A formula with a mark wherever the function that is averaged stands, at whatever value.
+
+    A function that is written with its argument knows nothing of the variables of the formula, whose names are changed; one
+    that is written without depends on them.
+    """
+    if argument.kind == "sym":
+        return _replaced(tree, argument)
+    args = tuple(_template(a, argument) for a in tree.args)
+    if tree.kind == "call" and tree.value == argument.value and len(args) == 1:
+        return Node("call", _HERE, args)
+    found = tree.with_args(args)
+    for key in sorted(bound_here(found)):
+        if found.kind in ("int", "sum"):
+            found = with_variable(found, key, f"{key} of the average")
+    return found
+
+
+def _put_in(template: Node, key: str, body: Node) -> Node:
+    if template.kind == "sym" and template.value == _HERE:
+        return body
+    args = tuple(_put_in(a, key, body) for a in template.args)
+    if template.kind == "call" and template.value == _HERE:
+        return Node("let", (key,), (*args, body))
+    return template.with_args(args)
+
+
+def placed(tree: Node, at: Node) -> Node:
+    """A tree whose outermost node stands at another one's place."""
+    return replace(tree, start=at.start, end=at.end)
+
+
+def _is_normal_letter(key: str, sign: str) -> bool:
+    """Whether a letter is one of those that papers give to standard normal variables."""
+    base = key.partition("_")[0].partition("^")[0]
+    return base in _NORMAL or (sign == "P" and key == "x")
 
 
 def _replaced(tree: Node, argument: Node) -> Node:
@@ -257,7 +349,7 @@ def _filled(tree: Node, body: Node) -> Node:
 def is_standard(measure: Measure) -> bool:
     """Whether a measure is the standard normal one, which averages have without a definition."""
     tree = measure.tree
-    if tree is None:
+    if tree is None or measure.is_template:
         return False
     key = tree.value.key
     weight = _filled(tree.args[0], num(1))

@@ -370,7 +370,7 @@ def _weights(
 
 def _averages(
     document: Document, claimed: Statement | None, offset: int, claims: Collection[int], declared: Declared
-) -> Measures | None:
+) -> Measures:
     """The measures that the document defines and that are not the standard ones, the closest first."""
     found: list[tuple[tuple[int, int], Measure]] = []
     for equation in document.equations:
@@ -386,7 +386,9 @@ def _averages(
     # a standard one stays where another variable has one that is not
     signs = {measure.sign for measure in closest.values() if not is_standard(measure)}
     kept = tuple(measure for measure in closest.values() if measure.sign in signs)
-    return Measures(kept) if kept else None
+    standard = [measure for measure in closest.values() if is_standard(measure)]
+    normal = declared.drawn | {measure.variable for measure in standard if measure.sign == "~"}
+    return Measures(kept, normal, frozenset(measure.sign for measure in standard if measure.sign in "E<"))
 
 
 def _rank(equation: Equation, statement: Statement, claimed: Statement | None, offset: int) -> tuple[int, int]:

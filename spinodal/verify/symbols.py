@@ -104,4 +104,5 @@ def _scripts(text: str) -> str:
     head, _, superscript = text.partition("^")
     subscript = head.removeprefix("_")
     subscript = rf"\{subscript}" if subscript in GREEK or subscript == "star" else subscript
+    superscript = r"\star" if superscript == "star" else superscript
     return (f"_{{{subscript}}}" if subscript else "") + (f"^{{{superscript}}}" if superscript else "")

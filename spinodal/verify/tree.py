@@ -151,7 +151,7 @@ def substituted(node: Node, key: str, value: Node) -> Node:
         fresh = f"{name} renamed"
         while fresh in free_symbols(value) or fresh in free_symbols(node):
             fresh += "'"
-        node = _renamed(node, name, fresh)
+        node = with_variable(node, name, fresh)
     body = len(node.args) - 1 if node.kind == "let" else 0
     here = bound_here(node)
     return node.with_args(
@@ -159,7 +159,7 @@ def substituted(node: Node, key: str, value: Node) -> Node:
     )
 
 
-def _renamed(node: Node, name: str, fresh: str) -> Node:
+def with_variable(node: Node, name: str, fresh: str) -> Node:
     """A node that binds a variable, with another name for it."""
     body = len(node.args) - 1 if node.kind == "let" else 0
     args = tuple(substituted(a, name, sym(fresh)) if k == body else a for k, a in enumerate(node.args))

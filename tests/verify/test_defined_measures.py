@@ -127,3 +127,82 @@ def test_brackets_around_an_average_do_not_hide_its_measure(session: Session, br
     assert outcome_of(session, bracketed, defined).status is Status.WRONG
     expectation = "q = " + brackets.replace("{}", EXPECTATION.removeprefix("q = "))
     assert outcome_of(session, expectation, r"where $z\sim\mathcal N(0,2)$").status is Status.WRONG
+
+
+#: Gyorgyi 1990: the overlap with a teacher of +-1 weights, whose average is over their two values.
+TEACHER = r"r = \mathbb{E}_{w^\star}\int Dz\, w^\star\tanh\left(\sqrt{\hat q}z+\hat r w^\star\right)"
+TWO_VALUES = r"\mathbb{E}_{w^\star} f(w^\star) = "
+NOT_SAID = (
+    r"over what w^{\star} is averaged is not said: write w^{\star}\sim\mathcal{N}(0,1) if it is standard normal, else define the "
+    r"average, as in \mathbb{E}_{w^{\star}} f(w^{\star}) = \frac12 f(1) + \frac12 f(-1)"
+)
+
+
+def test_an_average_over_a_weight_is_never_taken_for_a_normal_one(session: Session) -> None:
+    outcome = outcome_of(session, TEACHER, "", "binary-teacher-student r")
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail == NOT_SAID
+
+
+@pytest.mark.parametrize(
+    "average", [r"\left\langle X \right\rangle_{x_0}", r"\mathbb{E}_x X", r"\mathbb{E}_{S} X", r"\mathbb{E}_y X"]
+)
+def test_neither_is_one_over_a_signal_or_a_label(session: Session, average: str) -> None:
+    outcome = outcome_of(session, "q = " + average.replace("X", r"\tanh^2(\hat q)"), "")
+    assert outcome.status is Status.NOT_CHECKED
+    assert "is averaged is not said" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        r"\tfrac12 f(1)+\tfrac12 f(-1)",
+        r"\frac12\sum_{t=\pm1} f(t)",
+        r"\int Dt\, f(\operatorname{sign}(t))",
+    ],
+)
+def test_an_average_over_values_that_the_document_defines_is_taken_over_them(session: Session, definition: str) -> None:
+    outcome = outcome_of(session, TEACHER, f"where ${TWO_VALUES}{definition}$", "binary-teacher-student r")
+    assert outcome.status is Status.VERIFIED, outcome.detail
+
+
+@pytest.mark.parametrize("definition", [r"f(1)+f(-1)", r"\frac23 f(1)+\frac13 f(-2)"])
+def test_an_error_in_the_values_of_an_average_is_caught(session: Session, definition: str) -> None:
+    outcome = outcome_of(session, TEACHER, f"where ${TWO_VALUES}{definition}$", "binary-teacher-student r")
+    assert outcome.status in (Status.WRONG, Status.OFF_BY_FACTOR), outcome.detail
+
+
+def test_a_signal_that_is_said_to_be_normal_is_averaged_over_as_one(session: Session) -> None:
+    equation = r"q = \mathbb{E}_{x_0} \tanh^2(\sqrt{\hat q} x_0)"
+    assert outcome_of(session, equation, r"where $x_0\sim\mathcal N(0,1)$").status is Status.VERIFIED
+
+
+def test_a_tilted_average_over_the_inner_field_is_written_as_a_ratio(session: Session) -> None:
+    """Replicas in blocks: an average at a given outer field; the weight cosh^0 of blocks of no size leaves the plain one."""
+    text = r"\[ \langle f\rangle_{z_0} = \frac{\int Dz_1 f \cosh^{k} h}{\int Dz_1 \cosh^{k} h}, \quad h = \sqrt{\hat q/2}(z_0 + z_1) \]"
+    equation = r"q = \int Dz_0 \left\langle \tanh^2 h \right\rangle_{z_0}"
+    assert outcome_of(session, equation, text.replace("{k}", "0")).status is Status.VERIFIED
+    assert outcome_of(session, equation, text.replace("{k}", "2")).status is Status.WRONG
+
+
+def test_the_variables_of_a_definition_catch_none_of_the_integrand(session: Session) -> None:
+    r"""The average over +-1 is written with t, which is also the Gaussian variable of what it is applied to."""
+    equation = TEACHER.replace("Dz", "Dt").replace("z+", "t+")
+    text = r"where $\mathbb{E}_{w^\star} f(w^\star) = \frac12\sum_{t=\pm1} f(t)$"
+    assert outcome_of(session, equation, text, "binary-teacher-student r").status is Status.VERIFIED
+    turned = equation.replace(r"\mathbb{E}_{w^\star}\int Dt\,", r"\int Dt\,\mathbb{E}_{w^\star}")
+    assert outcome_of(session, turned, text, "binary-teacher-student r").status is Status.VERIFIED
+
+
+def test_a_superscript_in_the_subscript_of_an_average_is_refused(session: Session) -> None:
+    outcome = outcome_of(session, TEACHER.replace(r"w^\star", "w^0"), "", "binary-teacher-student r")
+    assert (
+        outcome.detail
+        == "the superscript of w, which is averaged over, is read as a power elsewhere: write it as a subscript"
+    )
+
+
+def test_the_average_over_another_letter_is_not_the_one_that_is_defined(session: Session) -> None:
+    text = r"where $\mathbb{E}_{s} f(s) = \tfrac12 f(1)+\tfrac12 f(-1)$"
+    outcome = outcome_of(session, TEACHER, text, "binary-teacher-student r")
+    assert outcome.detail == r"the document defines the average over s, not that over w^{\star}"

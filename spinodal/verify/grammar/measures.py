@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.core import Core
 from spinodal.verify.grammar.cursor import show
-from spinodal.verify.symbols import GREEK
+from spinodal.verify.symbols import GREEK, plain
 from spinodal.verify.tree import Bound, Node, add, fn, mul, neg, num, power, sym
 
 _BELOW = {("mark", "<"), ("command", "leq"), ("command", "lt")}
@@ -52,6 +52,7 @@ class Measures(Core):
         r"""``z``, ``z,t`` or ``z\sim\mathcal{N}(0,q)`` in a subscript."""
         if not self.at("mark", "{"):
             return [Drawn(self._single_symbol())]
+        opening = self.peek()
         self.take()
         found: list[Drawn] = []
         keys: list[str] = []
@@ -62,10 +63,17 @@ class Measures(Core):
                 mean, variance = self._law()
                 found += [Drawn(key, mean, variance) for key in keys]
                 keys = []
+            if self.at("mark", "^"):
+                reason = f"the superscript of {plain(keys[-1])}, which is averaged over, is read as a power elsewhere"
+                raise UnreadableError(f"{reason}: write it as a subscript", self.peek().start)
             if not self.at("mark", ",", ";"):
                 break
             self.take()
-        self.expect("}")
+        if not self.at("mark", "}"):
+            raise UnreadableError(
+                "the subscript of an average names its variables, and their normal law, alone", opening.start
+            )
+        self.take()
         return [*found, *(Drawn(key) for key in keys)]
 
     def _law(self) -> tuple[Node, Node]:
@@ -76,7 +84,11 @@ class Measures(Core):
         except UnreadableError:
             key = ""
         if key not in ("N@cal", "N") or not self.at("mark", "("):
-            raise UnreadableError("only normal variables are averaged over", place)
+            raise UnreadableError(
+                "only normal variables are averaged over: define the average, as in "
+                r"\mathbb{E}_{s} f(s) = \frac12 f(1) + \frac12 f(-1)",
+                place,
+            )
         opening = self.take()
         mean = self.expression()
         self.expect(",")
