@@ -387,7 +387,22 @@ def _factors(target: Target, names: dict[str, Array], one: Array) -> list[tuple[
         for text, values in ((name, names[name]), (f"(1-{name})", 1.0 - names[name])):
             if np.all(values > 0) and np.ptp(values) > 1e-6:
                 inner += [(t, values**power) for power, t in _powers(text)]
-    return [(f"{a} {b}".strip(), u * v) for b, v in inner for a, u in outer]
+    return [(_product(a, b), u * v) for b, v in inner for a, u in outer]
+
+
+def _product(one: str, other: str) -> str:
+    """Two powers beside each other, with one bar for what is divided by.
+
+    >>> _product("1/alpha", "r_hat"), _product("alpha", "1/(1-q)"), _product("1/alpha", "1/q")
+    ('r_hat/alpha', 'alpha/(1-q)', '1/(alpha q)')
+    """
+    if not one or not other:
+        return one or other
+    above = " ".join(text for text in (one, other) if not text.startswith("1/")) or "1"
+    below = " ".join(text[2:] for text in (one, other) if text.startswith("1/"))
+    if not below:
+        return above
+    return f"{above}/({below})" if " " in below else f"{above}/{below}"
 
 
 def _powers(text: str) -> tuple[tuple[float, str], ...]:

@@ -21,7 +21,7 @@ from spinodal.verify.meaning import Definition, used_names
 from spinodal.verify.points import PointReader
 from spinodal.verify.reference import Array, Points, Reference
 from spinodal.verify.results import Outcome, Status
-from spinodal.verify.statements import Statement, symbol_alone, symbol_at
+from spinodal.verify.statements import Statement, signed, symbol_alone, symbol_at
 from spinodal.verify.symbols import plain
 from spinodal.verify.tree import Node, substituted, sym
 
@@ -167,6 +167,8 @@ class Surroundings:
         if any(relation != "=" for relation in statement.relations):
             self._relation(statement)
             return None
+        if self._is_used_in_parts(statement):
+            return None
         key = self._key(statement)
         definition = self.letters.meaning.definitions.get(key) if key is not None else None
         if key is not None and definition is not None and definition.offset == statement.start:
@@ -184,6 +186,18 @@ class Surroundings:
             return True
         left, right = statement.sides
         return defined_measure(left, statement.relations[0], right, self.letters.declared) is not None
+
+    def _is_used_in_parts(self, statement: Statement) -> bool:
+        r"""Whether a statement defines both letters of ``x_\pm`` or a function's value at a number, which the claim uses."""
+        meaning = self.letters.meaning
+        for each in signed(statement):
+            key = each.at_value()
+            found = meaning.definitions.get(key[0] if key is not None else self._key(each) or "")
+            if found is None or found.key not in meaning.touched:
+                continue
+            if statement.start in found.places or (each is not statement and found.offset == statement.start):
+                return True
+        return False
 
     @staticmethod
     def _key(statement: Statement) -> str | None:
@@ -270,6 +284,8 @@ class Surroundings:
         others = everywhere - {*names, *self.reference.all_names}
         if candidates and not others:
             return self._further(statement, candidates)
+        if others and all(":" in name for name in others):  # the stationarity of the free entropy, in which variable it is
+            return self._further(statement, tuple(names))
         if others:
             return self._further(statement, tuple(sorted(n for n in others if ":" not in n)))
         raise self._unread(statement, reason)

@@ -7,7 +7,7 @@ is defined as. What else stands on a left side is evaluated as it stands, or ref
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -59,7 +59,10 @@ class LeftSides:
 
     def names_quantity(self, statement: Statement, index: int) -> bool:
         """Whether a further side of a chain is the logarithm of a volume, which has no other meaning."""
-        return self.quantity in _LOGARITHMIC and _LOG_VOLUME in {t.text for t in self._prepared(statement.sides[index])}
+        if self.quantity not in _LOGARITHMIC:
+            return False
+        texts = {t.text for t in self._prepared(statement.sides[index])}
+        return _LOG_VOLUME in texts and not texts & {"int", "sum"}  # under an integral it is a function
 
     def read(self, statement: Statement, index: int = 0) -> tuple[Node, tuple[str, ...]]:
         """A side in bound variables and model names, the quantity's among them; and what was assumed.
@@ -198,7 +201,10 @@ class LeftSides:
             return []
         found = _without_limits(list(tokens))
         if self.quantity in _LOGARITHMIC:
-            found = _with_log_volume(found)
+            helpers = [
+                k for k, d in self.letters.meaning.definitions.items() if d.parameters is not None and d.body is not None
+            ]
+            found = _with_log_volume(found, helpers)
         return self._without_arguments(found)
 
     def _without_arguments(self, tokens: list[Token]) -> list[Token]:
@@ -274,14 +280,17 @@ def _without_limits(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-def _with_log_volume(tokens: list[Token]) -> list[Token]:
-    r"""``\langle\ln V\rangle``, ``\mathbb{E}_\xi \ln Z``, ``\overline{\ln Z}``, ``\ln\Omega`` as one word."""
+def _with_log_volume(tokens: list[Token], helpers: Collection[str]) -> list[Token]:
+    r"""``\langle\ln V\rangle``, ``\mathbb{E}_\xi \ln Z``, ``\overline{\ln Z}``, ``\ln\Omega`` as one word.
+
+    Functions that the document writes out (``\mathcal{Z}(x) = ..``) are no volumes.
+    """
     for at, token in enumerate(tokens):
         if token.kind not in ("command", "word") or token.text != "log" or at + 1 >= len(tokens):
             continue
         padded = [*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)]
         key, width = symbol_at(padded, at + 1)
-        if key is None or key.partition("_")[0].partition("^")[0].partition("@")[0] not in _VOLUMES:
+        if key is None or key in helpers or key.partition("_")[0].partition("^")[0].partition("@")[0] not in _VOLUMES:
             continue
         stop = at + 1 + width
         bracket = _closing(tokens, stop)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from spinodal.spec import FormulaError, parse_formula
 from spinodal.spec import ast as formula
@@ -18,8 +19,9 @@ from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.meaning import FREE_ENTROPY, Definition, Meaning
-from spinodal.verify.sizes import SizeReader, Stated, rescalings
-from spinodal.verify.statements import Statement, symbol_alone
+from spinodal.verify.restated import contradictions, rescalings
+from spinodal.verify.sizes import SizeReader, Stated
+from spinodal.verify.statements import Statement, signed, symbol_alone
 from spinodal.verify.symbols import default_name, difference_keys, plain
 from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, substituted, sym
 
@@ -166,8 +168,9 @@ def read_letters(
     drawn: set[str] = set()
     found: dict[str, list[_Written]] = {}
     scopes = _Scopes(document, claimed, offset, claims)
+    points: dict[str, list[tuple[Fraction, _Written]]] = {}
     for equation in document.equations:
-        for statement in equation.statements:
+        for statement in (each for whole in equation.statements for each in _each(whole, claimed)):
             drawn |= statement.standard()
             if statement is claimed or statement.start in claims or statement.relations[0] != "=":
                 continue
@@ -177,6 +180,11 @@ def read_letters(
                     measures[measured[0]] = (measured[1], statement, rank)
                 continue
             header = statement.header()
+            if header is None and (pointed := statement.at_value()) is not None:
+                if pointed[0] not in author and default_name(pointed[0], names) is None:
+                    written = _Written(statement, None, scopes.of(equation, statement), equation)
+                    points.setdefault(pointed[0], []).append((pointed[1], written))
+                continue
             square = statement.squared() if header is None else None
             if header is None and square is None:
                 continue
@@ -204,7 +212,7 @@ def read_letters(
     ]
     declared = Declared(
         frozenset([*author, *refused, *differences, *alone]),
-        frozenset(key for key, (_, arguments) in headers.items() if arguments is not None),
+        frozenset([*points, *(key for key, (_, arguments) in headers.items() if arguments is not None)]),
     )
     declared = replace(
         declared,
@@ -219,10 +227,13 @@ def read_letters(
         key: _with_rivals(_definition(key, s, arguments, declared), s, found[key], declared)
         for key, (s, arguments) in headers.items()
     }
+    for key, values in points.items():
+        definitions.setdefault(key, _by_values(key, values, declared))
     for key, (reason, place) in refused.items():
         definitions[key] = Definition(key, None, None, reason, place)
     reader = SizeReader(controls, author, declared, definitions)
-    sizes = reader.read(_stated(document, claimed, claims, scopes))
+    stated = _stated(document, claimed, claims, scopes)
+    sizes = reader.read(stated)
     for key, definition in definitions.items():
         if definition.body is not None and (united := reader.in_units(definition.body)) is not None:
             definitions[key] = replace(definition, body=united)
@@ -240,8 +251,33 @@ def read_letters(
         controls,
         refused={**sizes.refused, **rescaled},
     )
+    if contradicted := contradictions(stated, meaning, declared):
+        meaning = replace(meaning, refused={**contradicted, **meaning.refused})
     notes = {str(default_name(key, controls)): note for key, note in sizes.notes.items()}
     return Letters(declared, meaning, frozenset(sizes.read), notes)
+
+
+def _each(statement: Statement, claimed: Statement | None) -> tuple[Statement, ...]:
+    """What a statement defines: two letters where its signs are double."""
+    return (statement,) if statement is claimed else signed(statement)
+
+
+def _by_values(key: str, written: Sequence[tuple[Fraction, _Written]], declared: Declared) -> Definition:
+    """A function of which the document says the values at some numbers."""
+    values: dict[Fraction, Node] = {}
+    places = tuple(one.statement.start for _, one in written)
+    for number, one in written:
+        if one.condition is not None:
+            text, place = one.condition
+            return Definition(key, ("",), None, f"beside it stands {text!r}, which is not read", place)
+        body = _definition(key, one.statement, None, declared)
+        if body.body is None:
+            return body
+        if body.others:
+            return Definition(key, ("",), None, "more than one side for its value", one.statement.start)
+        if values.setdefault(number, body.body) != body.body:
+            return Definition(key, ("",), None, f"its value at {number} is said twice, differently", one.statement.start)
+    return Definition(key, ("",), None, offset=places[0], values=tuple(values.items()), places=places)
 
 
 def _stated(document: Document, claimed: Statement | None, claims: Collection[int], scopes: _Scopes) -> list[Stated]:
@@ -415,7 +451,8 @@ def _definition(key: str, statement: Statement, arguments: tuple[str, ...] | Non
             unread = unread or error
             continue
         # of the square: letters are positive where nothing else is said
-        bodies.append(fn("sqrt", body) if statement.header() is None else body)
+        squared = statement.header() is None and statement.squared() is not None
+        bodies.append(fn("sqrt", body) if squared else body)
     if bodies:
         return Definition(key, arguments, bodies[0], offset=statement.start, others=tuple(bodies[1:]))
     assert unread is not None

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from spinodal.verify.derivatives import derivative
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.extrema import STATIONARY
 from spinodal.verify.symbols import default_name, plain
-from spinodal.verify.tree import Node, add, bound_here, free_symbols, mul, num, substituted, sym, walk
+from spinodal.verify.tree import Node, add, bound_here, free_symbols, mul, num, number_of, substituted, sym, walk
 
 MAX_NODES = 20_000
 #: Extrema that claim more than that something is stationary.
@@ -35,6 +36,8 @@ class Definition:
         offset: where it stands.
         others: further sides of the same statement, which must agree with the body.
         rivals: what else the document says that it is, with the places; None for what is not read.
+        values: of a function that is given at some numbers only: the numbers and its values there.
+        places: where these stand.
     """
 
     key: str
@@ -44,6 +47,8 @@ class Definition:
     offset: int = 0
     others: tuple[Node, ...] = ()
     rivals: tuple[tuple[Node | None, int], ...] = ()
+    values: tuple[tuple[Fraction, Node], ...] = ()
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,9 @@ class Meaning:
             return self._let(node, bound, stack)
         if node.kind == "diff":
             return self._slope(node, bound, stack)
+        if node.kind == "sum" and self._is_listed(node.args[0]):
+            body, *values = node.args
+            return self._resolve(add(*(substituted(body, node.value, value) for value in values)), bound, stack)
         if node.kind in ("int", "sum"):
             body = self._resolve(node.args[0], bound | bound_here(node), stack)
             return node.with_args((body, *(self._resolve(a, bound, stack) for a in node.args[1:])))
@@ -185,6 +193,8 @@ class Meaning:
         chain = None
         if key in bound:
             variable = key
+        elif self._is_own(key):
+            return self._slope_in_own(node, bound, stack)
         else:
             symbol = self._symbol(sym(key, node.start, node.end), bound, stack)
             if len(names := used_names(symbol)) != 1 or any(not str(k).startswith("@") for k in free_symbols(symbol)):
@@ -202,6 +212,29 @@ class Meaning:
             if chain is not None:
                 body = Node("div", None, (body, chain))
         return placed(body, node.start, node.end)
+
+    def _is_own(self, key: str) -> bool:
+        """Whether a letter is one that the document defines and that names nothing of the model."""
+        definition = self.definitions.get(key)
+        known = key in self.author or key in self.refused or default_name(key, self.names) is not None
+        return not known and definition is not None and definition.parameters is None and definition.body is not None
+
+    def _slope_in_own(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
+        """A derivative in a letter that the document defines, taken at its value.
+
+        Raises:
+            UnreadableError: where what it acts on contains variables of the letter's definition besides the letter itself.
+        """
+        key, order = node.value
+        value = self._symbol(sym(key, node.start, node.end), bound, stack)
+        body = self._resolve(node.args[0], bound | {key}, stack)
+        shared = {k for k in free_symbols(body).keys() & free_symbols(value).keys() if not k.startswith("@")}
+        if shared:
+            reason = f"{plain(key)}, in which this is differentiated, is defined by {plain(min(shared))}"
+            raise UnreadableError(f"{reason}, which stands beside it: write the formula in one of them", node.start)
+        for _ in range(order):
+            body = derivative(body, key)
+        return self._let(Node("let", (key,), (value, body), node.start, node.end), bound, stack)
 
     def _symbol(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
         key = node.value
@@ -255,8 +288,20 @@ class Meaning:
         self.touched.add(definition.key)
         return self._resolve(definition.body, bound, (*stack, definition.key))
 
+    def _is_listed(self, tree: Node) -> bool:
+        """Whether a function that is given at some numbers only stands in a tree."""
+        return any(n.kind == "call" and (d := self.definitions.get(n.value)) is not None and d.values for n in walk(tree))
+
     def _call(self, node: Node, bound: frozenset[str], stack: tuple[str, ...]) -> Node:
         definition = self.definitions.get(node.value)
+        if definition is not None and definition.values:
+            number = number_of(node.args[0]) if len(node.args) == 1 else None
+            body = next((value for at, value in definition.values if at == number), None)
+            if body is None:
+                given = ", ".join(str(at) for at, _ in definition.values)
+                raise UnreadableError(f"{plain(node.value)} is defined at {given} only", node.start)
+            self.touched.add(definition.key)
+            return self._resolve(body, bound, (*stack, definition.key))
         if definition is None or definition.parameters is None:
             raise UnreadableError(f"the function {node.value} is not defined", node.start)
         if len(definition.parameters) != len(node.args):

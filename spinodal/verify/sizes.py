@@ -130,10 +130,10 @@ class SizeReader:
         if not keys or statement.relations[0] not in _RELATIONS or not all(statement.sides[:2]):
             return
         left, right = (_without_limits(side) for side in statement.sides[:2])
-        alone = [key for side in (left, right) if (key := _alone(side)) in keys]
+        alone = [key for side in (left, right) if (key := alone_on(side)) in keys]
         if len(alone) == 1:
             key = alone[0]
-            other = right if _alone(left) == key else left
+            other = right if alone_on(left) == key else left
             one = self._definition(stated, key, keys[key], other)
             if one is not None:
                 yield key, one
@@ -288,43 +288,12 @@ class SizeReader:
         return tree
 
 
-def rescalings(
-    statements: Iterable[tuple[Statement, int]], names: Collection[str], offset: int, declared_at: Mapping[str, int]
-) -> dict[str, tuple[str, int]]:
-    r"""Letters of the model that the text before a claim rescales (``\hat q \to \alpha\hat q``), with reason and place.
-
-    Which side of such an arrow is the letter from there on is a matter of habit, so that what uses it is refused unless a
-    symbol map below the arrow says what the letter stands for.
-
-    Args:
-        statements: the document's, with their lines.
-        names: order parameters and parameters.
-        offset: of the claim.
-        declared_at: the place of the last entry of the symbol map for each key.
-    """
-    found = {}
-    for statement, line in statements:
-        if statement.relations not in (("to",), ("mapsto",)) or statement.start > offset or not all(statement.sides):
-            continue
-        key = _alone(statement.sides[0])
-        right = statement.sides[1]
-        if key is None or _alone(right) is not None or key not in _symbols_in(right):
-            continue
-        name = default_name(key, names)
-        if (name is None and key not in declared_at) or declared_at.get(key, -1) > statement.start:
-            continue
-        shown = plain(key)
-        example = f"'% spinodal-symbols: {shown} = {name or 'NAME'}'"
-        reason = f"{shown} is rescaled in line {line}: say below it what {shown} stands for from there on, as in {example}"
-        found[key] = f"{reason} or with its factor", statement.start
-    return found
-
-
 def _symbols(statement: Statement) -> set[str]:
-    return {key for side in statement.sides[:2] for key in _symbols_in(side)}
+    return {key for side in statement.sides[:2] for key in symbols_in(side)}
 
 
-def _symbols_in(side: Sequence[Token]) -> set[str]:
+def symbols_in(side: Sequence[Token]) -> set[str]:
+    """The keys of the symbols of a side."""
     if not side:
         return set()
     padded = [*side, Token("end", "", side[-1].end, side[-1].end)]
@@ -337,7 +306,7 @@ def _symbols_in(side: Sequence[Token]) -> set[str]:
     return found
 
 
-def _alone(side: Sequence[Token]) -> str | None:
+def alone_on(side: Sequence[Token]) -> str | None:
     """The key of the only symbol of a side; None if there is more."""
     if not side:
         return None

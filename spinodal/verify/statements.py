@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.parser import Declared, Parser
 from spinodal.verify.grammar.tokens import Token
-from spinodal.verify.tree import Node, num
+from spinodal.verify.tree import Node, num, number_of
 
 _RELATIONS = frozenset(["approx", "propto", "sim", "leq", "geq", "to", "neq", "ll", "gg", "in", "mapsto"])
 _CONTINUES = frozenset("+-*/")
 _SEPARATING_WORDS = frozenset(("and where with for if when or while otherwise here both then so that is by").split())
+#: Signs between two statements of which both are claimed.
+_IMPLIES = frozenset(["Rightarrow", "Longrightarrow", "implies"])
 #: Words of text between formulas that neither withdraw nor weaken a claim.
 _NEUTRAL = frozenset(
     (
@@ -97,6 +100,22 @@ class Statement:
             return None
         return (key, tuple(arguments)) if parser.at("end") else None
 
+    def at_value(self) -> tuple[str, Fraction] | None:
+        """The key and the number if the left side is a function at a number, ``P(0)`` or ``P(-1)``."""
+        tokens = self.sides[0]
+        if not tokens:
+            return None
+        parser = Parser([*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)])
+        try:
+            key = parser.symbol_key()
+            parser.expect("(")
+            number = parser.expression()
+            parser.expect(")")
+        except UnreadableError:
+            return None
+        value = number_of(number)
+        return (key, value) if value is not None and parser.at("end") else None
+
     def squared(self) -> str | None:
         r"""The key of ``\sigma`` if the left side is its square, ``\sigma^2``."""
         tokens = self.sides[0]
@@ -157,6 +176,22 @@ class Statement:
             raise UnreadableError("a side of the equation is empty", self.end)
         last = tokens[-1].end
         return Parser([*tokens, Token("end", "", last, last)], declared).measure(variable)
+
+
+def signed(statement: Statement) -> tuple[Statement, ...]:
+    r"""Both statements of ``x_\pm = \pm a``, upper signs and lower signs; the statement itself if its left side has none."""
+    if not any(t.kind == "command" and t.text == "pm" for t in statement.sides[0]):
+        return (statement,)
+    found = []
+    for signs in ({"pm": "+", "mp": "-"}, {"pm": "-", "mp": "+"}):
+        sides = tuple(
+            tuple(
+                Token("mark", signs[t.text], t.start, t.end) if t.kind == "command" and t.text in signs else t for t in side
+            )
+            for side in statement.sides
+        )
+        found.append(Statement(sides, statement.relations, statement.remark))
+    return tuple(found)
 
 
 def parsed(tokens: Sequence[Token], declared: Declared) -> Node:
@@ -372,6 +407,8 @@ def _top_level(tokens: Sequence[Token]) -> list[Token]:
 def _separates(token: Token) -> bool:
     if token.kind == "mark":
         return token.text in (",", ";")
+    if token.kind == "command" and token.text in _IMPLIES:
+        return True
     return token.kind == "prose" or (token.kind == "word" and token.text.lower() in _SEPARATING_WORDS)
 
 

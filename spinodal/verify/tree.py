@@ -92,6 +92,16 @@ def power(base: Node, exponent: Node) -> Node:
     return Node("pow", None, (base, exponent), base.start, exponent.end)
 
 
+def number_of(node: Node) -> Fraction | None:
+    """The value of a number with or without a sign; None for anything else."""
+    if node.kind == "neg":
+        value = number_of(node.args[0])
+        return None if value is None else -value
+    if node.kind == "add" and len(node.args) == 1:
+        return number_of(node.args[0])
+    return Fraction(node.value) if node.kind == "num" else None
+
+
 def walk(node: Node) -> Iterator[Node]:
     """Every node, parents first."""
     stack = [node]

@@ -101,3 +101,41 @@ def test_a_map_gives_a_letter_one_meaning(session: Session) -> None:
     with pytest.raises(SpecError, match="one letter stands for one quantity"):
         only(session, document("q", body, "% spinodal-symbols: a = alpha, a = kappa\n"))
     assert only(session, document("q", body, "% spinodal-symbols: a = alpha, k = kappa\n")).status is Status.VERIFIED
+
+
+#: Aubin, Perkins and Zdeborova 2019: patterns inside a window, between two edges of opposite signs.
+WINDOW = r"\[ q = \int Dz \left[\frac{e^{x_+} - e^{x_-}}{e^{x_+} + e^{x_-}}\right]^2, \quad x_\pm = \pm\sqrt{\hat q}\,z \]"
+
+
+@pytest.mark.parametrize("lower", [r"x_\pm", r"x_{\pm}"])
+def test_double_signs_define_two_letters(session: Session, lower: str) -> None:
+    outcome = only(session, document("q", WINDOW.replace(r"x_\pm", lower)))
+    assert outcome.status is Status.VERIFIED, outcome.detail
+    both = WINDOW.replace(r"\pm\sqrt", r"\frac12\pm\sqrt")  # the common shift drops out of the ratio
+    assert only(session, document("q", both)).status is Status.VERIFIED
+    assert only(session, document("q", WINDOW.replace(r"\pm\sqrt", r"\mp2\sqrt"))).status is Status.WRONG
+
+
+#: The prior of +-1 weights, by its values; tanh^2 is the same at both.
+VALUES = (
+    r"\[ q = \sum_{s\in\{-1,0,1\}} P_0(s) \int Dz \tanh^2(\sqrt{\hat q}z + 0 s), \quad P_0(0) = A, \quad P_0(\pm1) = B \]"
+)
+
+
+def test_a_function_is_defined_by_its_values(session: Session) -> None:
+    right = VALUES.replace("A", "1 - r").replace("B", r"\frac{r}{2}") + " where $r = \\alpha$."
+    assert only(session, document("q", right)).status is Status.VERIFIED
+    twice = only(session, document("q", right.replace("1 - r", "1 - 2r")))
+    assert twice.status is Status.OFF_BY_FACTOR
+    assert only(session, document("q", right.replace("-1,0,1", "-1,0,1,2"))).detail == "P_{0} is defined at 0, 1, -1 only"
+    differs = only(session, document("q", right + " Here $P_0(1) = r$."))
+    assert "its value at 1 is said twice, differently" in differs.detail
+
+
+def test_a_partition_function_that_the_document_writes_out_is_no_volume(session: Session) -> None:
+    equation = (
+        r"\[ \phi = -\frac{\hat q}{2}(1-q) + \int Dz\ln\mathcal{Z}(\sqrt{\hat q}z) + \alpha\int Dz\ln H\left(X\right), \quad "
+        r"\mathcal{Z}(x) = 2\cosh x, \quad X = \frac{\kappa-\sqrt q z}{\sqrt{1-q}} \]"
+    )
+    assert only(session, document("free-entropy", equation)).status is Status.VERIFIED
+    assert not only(session, document("free-entropy", equation.replace(r"2\cosh", r"\cosh"))).passed

@@ -29,6 +29,10 @@ CLAIMS = [
     ("q", r"q = 1-\int Dz \left.\frac{\partial^2\ln\cosh(x)}{\partial x^2}\right|_{x=\sqrt{\hat q}z}", r"\hat q", "q"),
     ("q_hat", r"\hat q = \frac{\alpha}{1-q}\int Dz \left[\left.\partial_x \ln H(x)\right|_{x=" + U + r"}\right]^2", r"\right]^2",
      r"\right]^4"),
+    # in a letter that the document defines, at its value
+    ("q_hat", r"\hat q = \alpha\int Dz \left[\frac{d}{dh}\ln H\left(\frac{\kappa-h}{\sqrt{1-q}}\right)\right]^2, \quad h = \sqrt q z",
+     r"\sqrt q z", "q z"),
+    ("q_hat", r"\hat q = \frac{\alpha}{1-q}\int Dz \left[\partial_X \ln H(X)\right]^2, \quad X = " + U, r"\partial_X", r"\partial_X^2"),
     ("q_hat", r"\frac{\partial\phi}{\partial q}=0", r"{\partial\phi}", r"{\partial\phi^2}"),
     ("q_hat", r"\partial_q\phi(q,\hat q)=0", r"=0", r"=\hat q"),
     ("q_hat", r"\frac{\partial F}{\partial q}=0" + F, r"\alpha\int", r"2\alpha\int"),
@@ -84,3 +88,11 @@ def test_a_quantity_whose_dependence_is_not_written_is_not_differentiated(sessio
     outcome = only(session, text)
     assert outcome.status is Status.NOT_CHECKED
     assert "how M, Q depends on the others" in outcome.detail
+
+
+def test_a_derivative_beside_what_its_variable_is_made_of_is_refused(session: Session) -> None:
+    """d/dh at fixed z, or along h = sqrt(q) z: the formula does not say."""
+    equation = r"q = \int Dz \left[\frac{d}{dh}\ln\cosh(h + z)\right]^2, \quad h = \sqrt{\hat q}z"
+    outcome = only(session, document("q", rf"\[ {equation} \]"))
+    reason = "h, in which this is differentiated, is defined by z, which stands beside it: write the formula in one of them"
+    assert outcome.detail == reason

@@ -30,6 +30,8 @@ TRUE = [
     ("q", rf"{Q}, \quad Dz = \frac{{dz}}{{\sqrt{{2\pi}}}} e^{{-z^2/2}}, \quad N\to\infty"),
     ("q", rf"{Q}, \quad Q = q, \quad Q_d = 1"),
     ("q", rf"{Q} \quad\text{{for all}}\quad \alpha > 0"),
+    ("q", rf"\frac{{\partial\phi}}{{\partial\hat q}} = 0 \quad\Rightarrow\quad {Q}"),
+    ("q", rf"\partial_{{\hat q}}\phi = 0 \implies {Q}"),
     ("q", rf"{Q} \quad\text{{where}}\quad \kappa = 0.3"),
     ("q", r"q = f(\hat q), \quad f(x) = \int Dz \tanh^2(\sqrt x z) = 1 - \int Dz\, \operatorname{sech}^2(\sqrt x z)"),
     ("q_hat", r"\hat q = \frac{\alpha}{1-q}\int Dz M(X)^2, M(x) = \frac{G(x)}{H(x)} = -\frac{d}{dx}\ln H(x), " + X),
@@ -46,6 +48,8 @@ def test_a_display_that_says_more_that_is_true_verifies(session: Session, quanti
 
 FALSE = [
     # about the same quantity
+    ("q", rf"{ODD} \quad\Rightarrow\quad {Q}"),
+    ("q", rf"{Q} \quad\Rightarrow\quad {ODD}"),
     ("q", rf"{Q},\quad {ODD}"),
     ("q", rows(Q, ODD)),
     ("q", rows(Q, ODD.replace("q =", "1-q =", 1))),
@@ -119,3 +123,29 @@ def test_equations_at_braces_are_not_passed_over(braced: str) -> None:
     for text, status in ((equal, Status.NOT_CHECKED), (words, Status.VERIFIED)):
         (outcome,) = Session().outcomes(read_document(text, "text", "latex"))
         assert outcome.status is status
+
+
+@pytest.mark.parametrize("command", ["footnote", "footnotetext", "thanks", "marginpar", "todo"])
+def test_a_footnote_in_a_display_is_a_remark(session: Session, command: str) -> None:
+    outcome = only(session, document("q", rf"\[ {Q}\{command}{{up to a factor}} \]"))
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail == (
+        "a remark beside the equation is not read (up to a factor): it may withdraw what is claimed; put it into the text"
+    )
+    neutral = only(session, document("q", rf"\[ {Q}\{command}{{for the spherical student, we find}} \]"))
+    assert neutral.status is Status.VERIFIED, neutral.detail
+
+
+UNCLEAR = [
+    (r"q \equiv \frac1N\sum_i\langle w_i\rangle^2 = \int Dz " + TANH,
+     r"the values of what is summed over are not said: a sum over values is written \sum_{s=\pm1} or \sum_{s\in\{-1,0,1\}}"),
+    (r"q = \int Dz \left[\partial_h\ln\cosh(h)\right]^2_{h=\sqrt{\hat q}z}",
+     r"a subscript of brackets is not read: what is evaluated at a point is written \left. .. \right|_{x=a}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "message"), UNCLEAR)
+def test_what_is_not_read_says_how_to_write_it(session: Session, body: str, message: str) -> None:
+    outcome = only(session, document("q", rf"\[ {body} \]"))
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail == message

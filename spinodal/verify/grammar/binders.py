@@ -12,6 +12,10 @@ from spinodal.verify.grammar.measures import Drawn
 from spinodal.verify.symbols import ACCENTS, FONTS, GREEK
 from spinodal.verify.tree import Bound, Node, mul, neg, num, sym
 
+_NO_VALUES = (
+    r"the values of what is summed over are not said: a sum over values is written \sum_{s=\pm1} or \sum_{s\in\{-1,0,1\}}"
+)
+
 
 class Binders(Extrema):
     """Reads integrals, expectations and sums."""
@@ -223,7 +227,9 @@ class Binders(Extrema):
         if not self.at("mark", "_"):
             raise UnreadableError("a sum without its range", sign.start)
         self.take()
-        self.expect("{")
+        if not self.at("mark", "{"):
+            raise UnreadableError(_NO_VALUES, sign.start)
+        self.take()
         key = self.symbol_key()
         if self.at("mark", "="):
             self.take()
@@ -243,7 +249,7 @@ class Binders(Extrema):
                 raise UnreadableError("the list of the sum is not closed", self.peek().start)
             self.take()
         else:
-            raise UnreadableError("the range of the sum is not read", self.peek().start)
+            raise UnreadableError(_NO_VALUES, sign.start)
         self.expect("}")
         if self.at("mark", "^"):
             self.take()

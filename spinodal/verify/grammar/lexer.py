@@ -20,6 +20,7 @@ from spinodal.verify.grammar.spellings import (
     INVISIBLE,
     MATHEMATICAL,
     PLAIN_FONTS,
+    REMARKS,
     SIZES,
     SUPERSCRIPTS,
     SYNONYMS,
@@ -210,6 +211,10 @@ def _command(text: str, position: int, start: int, tokens: list[Token], macros: 
         return after_bracket(text, after)
     if name in DROPPED_WITH_ARGUMENT:
         return group_end(text, after_bracket(text, after), start)[1]
+    if name in REMARKS:
+        (low, high), stop = group_end(text, after_bracket(text, after), start)
+        tokens.append(Token("prose", text[low:high].strip(), at, start + stop))
+        return stop
     if name in COLOURS:
         return group_end(text, after_bracket(text, after), start)[1]
     if name in ("underbrace", "overbrace"):

@@ -172,6 +172,11 @@ class Parser(Functions):
                 node = power(node, exponent)
             elif self.at("mark", "!"):
                 raise UnreadableError("factorials are not read", self.peek().start)
+            elif self.at("mark", "_") and node.kind != "sym":
+                reason = (
+                    r"a subscript of brackets is not read: what is evaluated at a point is written \left. .. \right|_{x=a}"
+                )
+                raise UnreadableError(reason, self.peek().start)
             elif self.at("mark", "_") or self.at("mark", "'"):
                 raise UnreadableError(f"{show(self.peek())} has no meaning here", self.peek().start)
             else:

@@ -16,10 +16,11 @@ INVISIBLE = frozenset(
 #: Commands that disappear together with their argument, and with one in brackets before it.
 DROPPED_WITH_ARGUMENT = frozenset(
     (
-        "label tag hspace vspace phantom hphantom vphantom color eqref ref cref Cref autoref cite citep citet "
-        "footnote footnotetext index mspace thanks marginpar todo"
+        "label tag hspace vspace phantom hphantom vphantom color eqref ref cref Cref autoref cite citep citet index mspace"
     ).split()
 )
+#: Commands whose argument is a remark.
+REMARKS = frozenset("footnote footnotetext thanks marginpar todo".split())
 #: Commands that disappear with an argument in brackets at most.
 DROPPED = frozenset(["footnotemark", "displaybreak", "pagebreak", "nopagebreak", "linebreak", "nolinebreak"])
 #: Commands whose first argument is the look of the second.
