@@ -7,6 +7,7 @@ declared   formulas of the spec
 sites      what single-site symbols stand for
 ground     what is said where the temperature goes to 0
 jumps      terms that are infinite where a ground state jumps; convexity tells where none does
+markup     what its equations claim, for verify to check again
 steps      the steps of a derivation, each with its reason
 document   the whole of it: Markdown, LaTeX, what was checked
 """

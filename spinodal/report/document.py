@@ -12,6 +12,7 @@ from functools import cached_property
 import sympy as sp
 
 from spinodal.checks import Check, run_checks
+from spinodal.report.markup import address, claim, letters
 from spinodal.report.steps import Step, steps_of
 from spinodal.report.symbols import check_letters
 from spinodal.spec import Spec, SpecError
@@ -92,6 +93,8 @@ class Derivation:
     def to_markdown(self, symbols: Mapping[str, str] | None = None) -> str:
         r"""The derivation as Markdown with dollar mathematics, equations numbered.
 
+        Comments before equations say what they claim, so that ``spinodal verify`` checks a derivation that has been saved.
+
         Args:
             symbols: an author's letters, ``{"r": "R", "r_hat": r"\hat{R}"}``.
 
@@ -101,11 +104,14 @@ class Derivation:
         spec = self.derived.spec
         lines = [f"# {spec.name}: the {spec.ansatz.scheme} theory", ""]
         lines += [paragraph for text in (spec.description, self._warning) if text for paragraph in (text, "")]
+        place, named = address(spec), letters(self.derived, symbols)
+        lines += [f"<!-- {named} -->", ""] if place is not None and named else []
         count = 0
         for number, step in enumerate(self.steps_in(symbols), 1):
             lines += [f"## {number}. {step.title}", "", step.reason, ""]
-            for equation in step.equations:
+            for equation, quantity in zip(step.equations, step.claimed(), strict=True):
                 count += 1
+                lines += [f"<!-- {claim(place, quantity)} -->"] if place is not None and quantity else []
                 lines += ["$$", rf"{equation} \tag{{{count}}}", "$$", ""]
         lines += [
             "## What was checked",
@@ -121,6 +127,8 @@ class Derivation:
 
     def to_latex(self, symbols: Mapping[str, str] | None = None) -> str:
         """The derivation as a LaTeX document that compiles as it stands; what is too wide for a line is scaled to it.
+
+        Comments say what its equations claim, as in :meth:`to_markdown`.
 
         Args:
             symbols: as for :meth:`to_markdown`.
@@ -143,9 +151,12 @@ class Derivation:
             _text(spec.description),
             *(["", rf"\textbf{{{_text(self._warning)}}}"] if self._warning else []),
         ]
+        place, named = address(spec), letters(self.derived, symbols)
+        lines += [f"% {named}"] if place is not None and named else []
         for step in self.steps_in(symbols):
             lines += [rf"\section{{{_text(step.title)}}}", _text(step.reason)]
-            for equation in step.equations:
+            for equation, quantity in zip(step.equations, step.claimed(), strict=True):
+                lines += [f"% {claim(place, quantity)}"] if place is not None and quantity else []
                 lines += [r"\begin{equation}", rf"\fitted{{{equation}}}", r"\end{equation}"]
         lines += [r"\section{What was checked}", r"\begin{itemize}"]
         lines += [

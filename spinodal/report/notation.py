@@ -65,6 +65,11 @@ class _Mills(sp.Function):
         return rf"\operatorname{{Mills}}{power}\!\left({printer._print(self.args[0])}\right)"
 
 
+def is_renamed(name: str) -> bool:
+    r"""Whether the letter of a name is not the one that it looks like, as ``\lambda`` of ``lam``."""
+    return name in _NAMES
+
+
 def letter(name: str) -> str:
     r"""The letter of an order parameter, a parameter or a definition: ``q1_hat`` is ``\hat q_1``, ``q_ref`` ``\tilde q``."""
     if name in _NAMES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sympy as sp
@@ -11,6 +11,7 @@ import sympy as sp
 from spinodal.report import ground, sites
 from spinodal.report.declared import formula
 from spinodal.report.jumps import jumping, without_jumps
+from spinodal.report.markup import claimable
 from spinodal.report.notation import FIELD, VARIANCE, Scribe, relation, with_mills
 from spinodal.report.terms import plain, terms_of
 from spinodal.spec.ast import names
@@ -28,11 +29,24 @@ from spinodal.symbolic.symbols import ALPHA, KAPPA_1, KAPPA_STAR_SQ
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: a title, a one-line reason, and LaTeX equations."""
+    """One step: a title, a one-line reason, and LaTeX equations.
+
+    Attributes:
+        title: of its section.
+        reason: in a line.
+        equations: LaTeX.
+        claims: the quantities that the first equations are about, empty for those that are about none.
+    """
 
     title: str
     reason: str
     equations: tuple[str, ...]
+    claims: tuple[str, ...] = ()
+
+    def claimed(self) -> tuple[str, ...]:
+        """What each equation claims to be the model's, as ``spinodal verify`` names it; empty where it defines letters."""
+        named = (*self.claims, *("" for _ in self.equations[len(self.claims) :]))
+        return tuple(n if n and claimable(e) else "" for n, e in zip(named, self.equations, strict=True))
 
 
 #: The letters of the parts of the free entropy.
@@ -53,7 +67,8 @@ def steps_of(derived: Derived, symbols: Mapping[str, str] | None = None) -> list
     if derived.parts.block != 0:
         found.append(_block(derived, scribe))
     found.append(_part(output, "Output channel", "output", derived.parts.output, scribe))
-    found += [_free_entropy(derived, scribe), _saddle_point(derived, scribe)]
+    whole = all(name in _claims_of(found) for name in ("free_entropy_prior", "free_entropy_output"))
+    found += [_free_entropy(derived, scribe, whole=whole), _saddle_point(derived, scribe)]
     if "replicon" in derived.observables:
         found.append(_stability(derived, scribe))
     found.append(_observables(derived, scribe))
@@ -229,7 +244,7 @@ def _part(channel: Channel | ProbeChannel, title: str, name: str, value: sp.Expr
     value = plain(value)
     for peaked in sorted(value.atoms(Peaked), key=sp.default_sort_key):
         equations += _maximiser(peaked, value, scribe)
-    return Step(title, reason, _with_definitions(scribe, equations))
+    return Step(title, reason, _with_definitions(scribe, equations), (f"free_entropy_{name}",))
 
 
 def _block(derived: Derived, scribe: Scribe) -> Step:
@@ -238,7 +253,8 @@ def _block(derived: Derived, scribe: Scribe) -> Step:
         "matrix and the integral over them are determinants on the tree of replicas, per input, as n goes to 0. With the "
         "pairing of the projected weights' overlaps and their conjugates:"
     )
-    return Step("Feature block", reason, _with_definitions(scribe, [_equation(scribe, _PART["block"], derived.parts.block)]))
+    equations = [_equation(scribe, _PART["block"], derived.parts.block)]
+    return Step("Feature block", reason, _with_definitions(scribe, equations), ("free_entropy_block",))
 
 
 def _maximiser(peaked: Peaked, total: sp.Expr, scribe: Scribe) -> list[str]:
@@ -260,7 +276,12 @@ def _copies(channel: Channel) -> str:
     return reason
 
 
-def _free_entropy(derived: Derived, scribe: Scribe) -> Step:
+def _claims_of(steps: Iterable[Step]) -> frozenset[str]:
+    return frozenset(name for step in steps for name in step.claimed())
+
+
+def _free_entropy(derived: Derived, scribe: Scribe, *, whole: bool) -> Step:
+    """The free entropy, as the sum of its parts (a claim where these are read as a ``whole``) and written out."""
     prior, block, output = (_PART[name] for name in ("prior", "block", "output"))
     inputs = "" if derived.parts.block == 0 else rf" + {scribe.write(derived.parts.inputs_per_weight)}\, {block}"
     parts = rf"\phi = {prior}{inputs} + {scribe.write(ALPHA)}\, {output}"
@@ -269,7 +290,9 @@ def _free_entropy(derived: Derived, scribe: Scribe) -> Step:
     reason = "The sum of its parts, of which there are D/N and P/N per weight, as n goes to 0."
     if derived.ground:
         reason += f" {ground.ENTROPY}"
-    return Step("Free entropy", reason, _with_definitions(scribe, equations))
+    return Step(
+        "Free entropy", reason, _with_definitions(scribe, equations), ("free_entropy" if whole else "", "free_entropy")
+    )
 
 
 def _saddle_point(derived: Derived, scribe: Scribe) -> Step:
@@ -284,7 +307,12 @@ def _saddle_point(derived: Derived, scribe: Scribe) -> Step:
     elif derived.constrained:
         reason += f" The overlap {derived.constrained} is given; its equation determines its conjugate."
     equations = [_stationary(scribe, left, right) for left, right in derived.textbook]
-    return Step("Saddle-point equations", reason, _with_definitions(scribe, equations))
+    lefts = [str(left) for left, _ in derived.textbook]
+    others = [
+        name for name in derived.order_parameters if name not in lefts
+    ]  # whose equation has a given overlap on its left
+    claims = tuple(left if left in derived.order_parameters else others.pop(0) if others else "" for left in lefts)
+    return Step("Saddle-point equations", reason, _with_definitions(scribe, equations), claims)
 
 
 def _stability(derived: Derived, scribe: Scribe) -> Step:
@@ -301,7 +329,7 @@ def _stability(derived: Derived, scribe: Scribe) -> Step:
     )
     if derived.ground:
         reason = ground.REPLICON
-    return Step("Stability", reason, _with_definitions(scribe, equations))
+    return Step("Stability", reason, _with_definitions(scribe, equations), ("replicon",))
 
 
 def _observables(derived: Derived, scribe: Scribe) -> Step:
@@ -317,4 +345,7 @@ def _observables(derived: Derived, scribe: Scribe) -> Step:
     reason = "Averages in the same measure."
     if defined:
         reason += " A bracket is a mean in the measure of one site; f is its weight: exp(-energy/T), a constraint, ..."
-    return Step("Observables", reason, (*_with_definitions(scribe, equations), *defined))
+    # where copies are infinitely many, observables are limits of what their formulas contain
+    concentrated = any(isinstance(channel, Channel) and channel.concentrated for channel in derived.channels)
+    claims = () if concentrated else tuple(name for name in derived.observables if name != "replicon")
+    return Step("Observables", reason, (*_with_definitions(scribe, equations), *defined), claims)

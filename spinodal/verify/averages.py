@@ -28,6 +28,8 @@ _HERE = "the integrand"
 _AVERAGES = frozenset("E<P")
 #: Letters that papers give to standard normal variables; weights, signals, labels and fields have others.
 _NORMAL = frozenset(["z", "t", "u", "v", "g", "xi", "zeta", "eta", "nu", "Z"])
+#: Stands for the dot of an average of anything.
+_ANYTHING = "anything"
 #: Where a weight is compared with the normal density.
 _PLACES = (Fraction(-5, 2), Fraction(-1), Fraction(-1, 3), Fraction(0), Fraction(1, 2), Fraction(2), Fraction(4))
 
@@ -249,6 +251,7 @@ def _normal(key: str, right: Sequence[Token], declared: Declared) -> Node:
 def _average(left: Sequence[Token], right: Sequence[Token], declared: Declared) -> Measure | None:
     r"""``\langle f(z)\rangle_z = \int Dz\, w(z) f(z)``; None for what only looks like it."""
     sign, start = ("<" if left[0].text == "langle" else "E"), left[0].start
+    left, right = _with_letter(left), _with_letter(right)
     functions = frozenset(token.text for token, after in pairwise(left) if token.kind == "letter" and after.text == "(")
     own = replace(declared, functions=declared.functions | functions - {"E"}, averages=None)
     try:
@@ -284,6 +287,17 @@ def _average(left: Sequence[Token], right: Sequence[Token], declared: Declared) 
 
     measure = _guarded(sign, variable, start, tree)
     return written_out if measure.tree is None and written_out is not None else measure
+
+
+def _with_letter(tokens: Sequence[Token]) -> Sequence[Token]:
+    r"""Tokens with a letter for the dot of ``\langle\cdot\rangle_z``, ``(\cdot)``."""
+    found = []
+    pairs = {"langle": "rangle", "(": ")", "[": "]"}
+    for index, token in enumerate(tokens):
+        between = 0 < index < len(tokens) - 1 and pairs.get(tokens[index - 1].text) == tokens[index + 1].text
+        dot = between and token.kind == "mark" and token.text == "*"
+        found.append(Token("word", _ANYTHING, token.start, token.end) if dot else token)
+    return found
 
 
 def _template(tree: Node, argument: Node) -> Node:

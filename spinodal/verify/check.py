@@ -129,7 +129,7 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
         )
     letters = _letters(task, statement, reference, quantities)
     is_equation = quantity in reference.order_parameters
-    named = LeftSides(quantity, task.claim.quantity, letters, task.model.spec.loss)
+    named = LeftSides(quantity, task.claim.quantity, letters, task.model.spec.loss, quantities)
     lefts: list[tuple[Node, tuple[str, ...]]] = []
     rights: list[Node] = []
     for k in range(len(statement.sides)):

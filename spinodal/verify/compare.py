@@ -55,17 +55,20 @@ class Comparison:
         right: values [B].
         accuracy: the relative error estimate of the values.
         at: the points.
+        scale: what the values are compared relative to; None for the larger one.
     """
 
     left: Array
     right: Array
     accuracy: float
     at: Points
+    scale: Array | None = None
 
     @property
     def deviations(self) -> Array:
-        """|left - right| relative to the larger, [B]."""
-        return np.asarray(np.abs(self.left - self.right) / _scale(self.left, self.right))
+        """|left - right| relative to the larger, or to their terms where both vanish, [B]."""
+        scale = _scale(self.left, self.right) if self.scale is None else self.scale
+        return np.asarray(np.abs(self.left - self.right) / scale)
 
     @property
     def deviation(self) -> float:
@@ -151,12 +154,18 @@ class Target:
             evaluator.names[name] = self.reference.quantity(name, few)
         left, noise = evaluator(sides.left), evaluator.noise
         right, noise = evaluator(sides.right), noise + evaluator.noise
+        scale = _scale(left, right)
         if fine:
-            noise = noise + _ROUNDING * (_magnitude(sides.left, evaluator) + _magnitude(sides.right, evaluator))
+            terms = _magnitude(sides.left, evaluator) + _magnitude(sides.right, evaluator)
+            noise = noise + _ROUNDING * terms
+            # where both sides vanish (an error that is 1 - 1) that is known relative to their terms; elsewhere they must not
+            vanish = (np.maximum(np.abs(left), np.abs(right)) <= noise) & (noise <= ACCURACY * terms)
+            if np.any(vanish) and np.sum(~vanish) > 1:
+                scale = np.where(vanish, terms, scale)
         # relative to the larger side: a side that vanishes is known well if it is known to be small
         with np.errstate(invalid="ignore"):
-            error = float(np.max(noise / _scale(left, right)))
-        return Comparison(left, right, (error if np.isfinite(error) else np.inf) + 1e-13, few)
+            error = float(np.max(noise / scale))
+        return Comparison(left, right, (error if np.isfinite(error) else np.inf) + 1e-13, few, scale)
 
     def disagreement(self, sides: Sides, at: Points) -> float:
         """How much either side changes, relatively, under other rules: what their error estimates should be above."""

@@ -22,7 +22,7 @@ from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.grammar.macros import Macro, environments, macros_in, without_definitions
 from spinodal.verify.layout import ENVIRONMENTS, blank, flattened
-from spinodal.verify.statements import Statement, conditional, remarks, separated, split
+from spinodal.verify.statements import Statement, conditional, named, remarks, separated, split
 
 MAX_DOCUMENT = 2_000_000
 #: Stands for every character that is not typeset; no document that is read contains it.
@@ -376,7 +376,7 @@ def _equation(visible: str, start: int, stop: int, display: bool, macros: Mappin
     try:
         body = flattened(visible[start:stop])
         gaps = [start + gap.start() for gap in _GAP.finditer(body)]
-        tokens = separated(tokenize(body, start, macros=macros), gaps)
+        tokens = separated(named(tokenize(body, start, macros=macros)), gaps)
         around = _condition_after if display else _condition_around
         condition = conditional(tokens) or around(visible, start, stop)
         found = tuple(split(tokens))

@@ -48,10 +48,13 @@ class LeftSides:
         claimed: as the markup calls it.
         letters: what the author's letters mean.
         loss: the model's; its temperature tells a free energy from a free entropy.
+        others: the model's quantities, whose names in words are theirs.
     """
 
-    def __init__(self, quantity: str, claimed: str, letters: Letters, loss: Loss) -> None:
-        self.quantity, self.claimed, self.letters, self.loss = quantity, claimed, letters, loss
+    def __init__(
+        self, quantity: str, claimed: str, letters: Letters, loss: Loss, others: Collection[str] = frozenset()
+    ) -> None:
+        self.quantity, self.claimed, self.letters, self.loss, self.others = quantity, claimed, letters, loss, others
 
     @property
     def _itself(self) -> Node:
@@ -107,6 +110,9 @@ class LeftSides:
         meaning = self.letters.meaning
         if key in meaning.author or meaning.name_of(key) is not None or key == _LOG_VOLUME:
             return False
+        if key != self.quantity and key in self.others:
+            words = key.replace("_", " ")
+            raise UnreadableError(f"the left side names the {words}, and the claim is about the {self.claimed}", place)
         if what := self._other_meaning(key):
             raise UnreadableError(refusal(key, what, self.quantity), place)
         return not (self.quantity == "free_entropy" and _base(key) in _ENERGIES)

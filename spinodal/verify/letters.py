@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+import numpy as np
+
 from spinodal.spec import FormulaError, parse_formula
 from spinodal.spec import ast as formula
 from spinodal.spec.errors import did_you_mean
@@ -15,6 +17,7 @@ from spinodal.spec.types import Loss
 from spinodal.verify.averages import Measure, Measures, defined_measure, is_standard
 from spinodal.verify.documents import Document, Equation
 from spinodal.verify.errors import UnreadableError
+from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
@@ -23,7 +26,7 @@ from spinodal.verify.restated import contradictions, rescalings
 from spinodal.verify.sizes import SizeReader, Stated
 from spinodal.verify.statements import Statement, signed, symbol_alone
 from spinodal.verify.symbols import default_name, difference_keys, plain
-from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, substituted, sym
+from spinodal.verify.tree import Node, add, fn, free_symbols, mul, neg, num, power, substituted, sym
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _FUNCTIONS = {"H": "tail", "step": "step", "sign": "sign"}
@@ -223,6 +226,8 @@ def read_letters(
         names=frozenset(names),
     )
     declared = replace(declared, averages=_averages(document, claimed, offset, claims, declared))
+    usual = {key for key in headers if key in LETTER_FUNCTIONS and _is_usual(key, found[key], declared)}
+    declared = replace(declared, functions=declared.functions - usual)
     definitions = {
         key: _with_rivals(_definition(key, s, arguments, declared), s, found[key], declared)
         for key, (s, arguments) in headers.items()
@@ -301,6 +306,27 @@ def _declared_at(document: Document) -> dict[str, int]:
             if key is not None:
                 found[key] = max(place, found.get(key, -1))
     return found
+
+
+def _is_usual(key: str, written: Sequence[_Written], declared: Declared) -> bool:
+    r"""Whether a document defines a letter as the function that it is anyhow, ``H(x) = \int_x^\infty Dz``."""
+    for one in written:
+        if one.arguments is None or len(one.arguments) != 1 or one.condition is not None:
+            return False
+        definition = _definition(key, one.statement, one.arguments, declared)
+        if definition.body is None or definition.others:
+            return False
+        difference = add(definition.body, neg(fn(LETTER_FUNCTIONS[key], sym(one.arguments[0]))))
+        places = Node("let", one.arguments, (sym("@x"), difference))
+        try:
+            if free_symbols(places).keys() != {"@x"}:
+                return False
+            values = Evaluator({"x": np.array([-5.1, -1.3, -0.2, 0.4, 1.7, 4.3])})(places)
+        except UnreadableError:
+            return False
+        if not np.all(np.abs(values) < 1e-12):
+            return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ _NEUTRAL = frozenset(
 _CONDITIONAL = re.compile(
     r"\b(?:if|when|whenever|otherwise|unless|else|for(?!\s+(?:all|any|every|each)\b)(?!\w)(?=\s*$|\s+\w))\b", re.I
 )
+#: Words that may be the name of a quantity.
+_NAME = re.compile(r"[A-Za-z]+(?:\s+[A-Za-z0-9]+){1,3}")
 #: Commands after which a formula has to go on.
 _OPERATORS = frozenset("int sum prod lim frac sqrt log exp forall pm mp langle { left".split())
 _FENCES = frozenset("rangle } end at forall to".split())
@@ -261,6 +263,18 @@ def conditional(tokens: Sequence[Token]) -> tuple[str, int] | None:
         if token.kind in ("prose", "word") and (found := _CONDITIONAL.search(token.text)):
             return found.group(), token.start
     return None
+
+
+def named(tokens: Sequence[Token]) -> list[Token]:
+    r"""Tokens with words that stand alone on a left side, ``\text{training error} =``, as the name that they are."""
+    found: list[Token] = []
+    for index, token in enumerate(tokens):
+        before, after = (tokens[index - 1] if index else None), tokens[index + 1] if index + 1 < len(tokens) else None
+        begins = before is None or before.kind == "row" or (before.kind == "mark" and before.text in ",;")
+        if token.kind == "prose" and begins and after is not None and _is_relation(after) and _NAME.fullmatch(token.text):
+            token = Token("word", "_".join(token.text.split()), token.start, token.end)
+        found.append(token)
+    return found
 
 
 def separated(tokens: Sequence[Token], gaps: Sequence[int]) -> list[Token]:

@@ -20,7 +20,7 @@ from spinodal.report.document import _text
 from spinodal.report.symbols import check_letters
 from spinodal.spec import SpecError, shipped_models
 from spinodal.symbolic.functions import LogTwoCosh
-from spinodal.verify import Status
+from spinodal.verify import Status, verify_text
 from spinodal.verify.results import Outcome
 
 NEEDS_LATEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
@@ -393,3 +393,75 @@ def test_authors_letters_of_squares_and_of_minus_an_order_parameter() -> None:
     assert r"\delta \hat q" not in " ".join(equations_of(ground))
     assert r"\Lambda_{\text{weight}}(\omega; V)" not in ground, "V is the author's"
     assert "Q = Q" not in ground
+
+
+def claims_that_fail(text: str, form: str) -> tuple[list[str], list[str]]:
+    """The quantities that a derivation claims, and what verify says of those that it does not find true."""
+    outcomes = verify_text(text, form=form).outcomes
+    return [o.quantity for o in outcomes], [f"{o.quantity}: {o.detail}" for o in outcomes if not o.passed]
+
+
+@pytest.mark.parametrize("form", ["markdown", "latex"])
+@pytest.mark.parametrize(
+    ("name", "ansatz"),
+    [
+        ("binary-perceptron", None),
+        ("spherical-perceptron", None),
+        pytest.param("binary-teacher-student", None, marks=pytest.mark.slow),
+        ("binary-teacher-student", "bayes-optimal"),
+        pytest.param("random-features-binary", None, marks=pytest.mark.slow),
+        pytest.param("binary-perceptron", "1rsb", marks=pytest.mark.slow),
+    ],
+)
+def test_a_saved_derivation_verifies(name: str, ansatz: str | None, form: str) -> None:
+    derivation = spinodal.load(name, ansatz=ansatz).derive()
+    text = derivation.to_markdown() if form == "markdown" else derivation.to_latex()
+    quantities, failures = claims_that_fail(text, form)
+    assert failures == []
+    own = derivation.derived
+    assert set(quantities) >= {"free_entropy", *own.order_parameters, *own.observables}
+
+
+#: Declarations some of whose single-site functions have names only, which verify does not read: those claim nothing.
+NAMED: dict[str, dict[str, Any]] = {
+    "logistic, ground state": {
+        **GROUND,
+        "loss": {"energy": "log(1+exp(-y*h))", "temperature": 0, "regularization": "lam*w**2/2"},
+    },
+    "sparse": {"weights": {"values": [-1, 0, 1], "probabilities": ["rho/2", "1-rho", "rho/2"]}, "rho": 0.5, "kappa": 0.0},
+}
+
+
+@pytest.mark.parametrize("name", ["ridge", "ridge, ground state", "noisy real labels, Bayes-optimal", *NAMED])
+def test_a_saved_derivation_of_a_declared_model_verifies(name: str, tmp_path: Path) -> None:
+    spec = tmp_path / "model.toml"
+    spec.write_text(spec_text("m", **{"alpha": 0.5, **{**DECLARED, **NAMED}[name]}), encoding="utf-8")
+    quantities, failures = claims_that_fail(spinodal.load(spec).derive().to_markdown(), "markdown")
+    assert failures == []
+    assert {"sparse": "q_hat"}.get(name, "q") in quantities
+
+
+def test_a_derivation_in_an_authors_letters_verifies() -> None:
+    derivation = spinodal.load("binary-teacher-student", ansatz="bayes-optimal").derive()
+    text = derivation.to_markdown(author_symbols(r"R = q, \hat{R} = q_hat, a = alpha"))
+    assert r"<!-- spinodal-symbols: R = q, \hat{R} = q_hat, a = alpha -->" in text
+    assert claims_that_fail(text, "markdown")[1] == []
+
+
+def test_an_error_in_a_saved_derivation_is_found() -> None:
+    text = spinodal.load("binary-perceptron").derive().to_markdown()
+    wrong = text.replace(r"\hat q = \frac{\alpha}{V}", r"\hat q = \frac{2\alpha}{V}")
+    assert wrong != text
+    assert [failure.partition(":")[0] for failure in claims_that_fail(wrong, "markdown")[1]] == ["q_hat"]
+
+
+def test_a_spec_of_a_file_is_named_by_it_and_one_with_overridden_entries_claims_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "my model.toml"
+    path.write_text(spec_text("m", alpha=0.5, kappa=0.0), encoding="utf-8")
+    text = spinodal.load(path).derive().to_markdown()
+    assert f"<!-- spinodal: '{path}' q_hat -->" in text
+    assert claims_that_fail(text, "markdown")[1] == []
+    under = spinodal.load(path, ansatz="1rsb").derive().to_latex()
+    assert f"% spinodal: '{path}' q1_hat ansatz=1rsb" in under
+    changed = spinodal.load(path, overrides={"loss.constraint": "y*h >= 2*kappa"}).derive()
+    assert "spinodal:" not in changed.to_markdown()

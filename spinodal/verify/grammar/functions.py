@@ -67,6 +67,42 @@ class Functions(Binders):
             )
         return sym(key, start, end)
 
+    def _composed(self) -> Node | None:
+        r"""``(\log H)''(x)``: a derivative of the logarithm of a function; None where no such thing begins."""
+        save, first = self.next, self.take()
+        if self.at("command", "log"):
+            self.take()
+            key = self._function_key()
+            if key and self.at("mark", ")"):
+                self.take()
+                primes = 0
+                while self.at("mark", "'"):
+                    primes += 1
+                    self.take()
+                if primes and self.at("mark", "(", "["):
+                    return self._slope_of_log(key, primes, first.start)
+        self.next = save
+        return None
+
+    def _function_key(self) -> str:
+        """The key of the function whose name stands here; empty if none does."""
+        try:
+            key = self.symbol_key() if self._at_symbol() else ""
+        except UnreadableError:
+            return ""
+        return key if key in self.declared.functions or key in LETTER_FUNCTIONS else ""
+
+    def _slope_of_log(self, key: str, primes: int, start: int) -> Node:
+        arguments = self._arguments()
+        if len(arguments) != 1:
+            raise UnreadableError("a derivative of a function of several arguments", start)
+        variable = f"argument of log {key}"
+        inner = sym(variable, start, start)
+        name = LETTER_FUNCTIONS.get(key) if key not in self.declared.functions else None
+        body = Node("call", key, (inner,), start, start) if name is None else Node("fn", name, (inner,), start, start)
+        slope = Node("diff", (variable, primes), (Node("fn", "log", (body,), start, start),), start, start)
+        return Node("let", (variable,), (*arguments, slope), start, self.peek(-1).end)
+
     def _skip_letters(self, function: str, start: int) -> None:
         r"""Take the arguments of ``\phi(q, \hat q)``: letters of the model alone, else something else is meant."""
         opening = self.take()

@@ -18,6 +18,10 @@ _DEFINITION = re.compile(
 )
 
 
+#: Commands that put what they set into a box.
+_BOX = re.compile(r"\\(?:sbox|savebox|resizebox|scalebox|usebox)(?![A-Za-z])")
+
+
 @dataclass(frozen=True, slots=True)
 class Macro:
     """An author's command.
@@ -63,6 +67,8 @@ def _found(text: str) -> list[tuple[str, Macro, tuple[int, int]]]:
         body = text[low:high]
         if len(body) > _MAX_BODY:
             continue
+        if _BOX.search(body) and "#1" in body:  # sets its argument as it is, in another size
+            body = "#1"
         macro = Macro(0, rf"\operatorname{{{body}}}") if operator else Macro(
             int(count or len(hashes or "") // 2), body, default
         )  # fmt: skip

@@ -217,6 +217,8 @@ class Parser(Functions):
         if token.kind == "mark":
             if token.text == "{":
                 return self._braced()
+            if token.text == "(" and (composed := self._composed()) is not None:
+                return composed
             if token.text in "([":
                 return self._bracket(token.text)
             if token.text == "|":
