@@ -263,7 +263,10 @@ def _average(left: Sequence[Token], right: Sequence[Token], declared: Declared) 
     if shown.kind != "int" or shown.args[0].kind not in ("call", "sym") or shown.args[0].value == shown.value.key:
         return None
     variable, argument = shown.value.key, shown.args[0]
-    if not any(t.text in ("int", "langle", argument.value) for t in right):
+    texts = {t.text for t in right}
+    # a sum over values is one of any function, which is no letter and no function that the document writes out
+    anything = argument.kind == "call" and argument.value not in declared.functions and argument.value in texts
+    if not anything and not texts & {"int", "langle"}:
         return None
     try:
         whole = Parser([*right, _end(right)], own).whole()

@@ -184,7 +184,8 @@ def read_letters(
                 continue
             header = statement.header()
             if header is None and (pointed := statement.at_value()) is not None:
-                if pointed[0] not in author and default_name(pointed[0], names) is None:
+                taken = pointed[0] in author or pointed[0] in LETTER_FUNCTIONS or pointed[0] in potentials
+                if not taken and default_name(pointed[0], names) is None:
                     written = _Written(statement, None, scopes.of(equation, statement), equation)
                     points.setdefault(pointed[0], []).append((pointed[1], written))
                 continue
@@ -204,6 +205,7 @@ def read_letters(
                 rank = (1, statement.start) if statement.start <= offset else (1, offset + 1)
             if key not in headers or rank > ranks[key]:
                 headers[key], ranks[key] = (statement, arguments), rank
+    points = {key: values for key, values in points.items() if len(values) > 1}  # H(0) = 1/2 defines nothing
     differences = difference_keys([*names, *derived])
     # elsewhere G may be a free entropy; before a bracket it is a function unless the claim's own equation defines it
     # G(q), of order parameters, is also written G
@@ -444,7 +446,10 @@ def _averages(
                 found.append((_rank(equation, statement, claimed, offset), measure))
     closest: dict[tuple[str, str], Measure] = {}
     for _, measure in sorted(found, key=lambda pair: pair[0], reverse=True):
-        closest.setdefault((measure.sign, measure.variable), measure)
+        known = closest.setdefault((measure.sign, measure.variable), measure)
+        if known.tree != measure.tree and (known.is_template or measure.is_template):
+            twice = f"the average over {plain(measure.variable)} is defined twice, differently"
+            closest[measure.sign, measure.variable] = Measure(measure.sign, measure.variable, None, twice, measure.offset)
     # a standard one stays where another variable has one that is not
     signs = {measure.sign for measure in closest.values() if not is_standard(measure)}
     kept = tuple(measure for measure in closest.values() if measure.sign in signs)

@@ -258,8 +258,10 @@ def remarks(tokens: Sequence[Token]) -> list[tuple[str, int]]:
 
 
 def conditional(tokens: Sequence[Token]) -> tuple[str, int] | None:
-    r"""A word that makes what a body says conditional (``\text{if}``, ``\text{for}``), and its offset."""
+    r"""What makes what a body says conditional (``\text{if}``, ``\text{for}``, ``\Rightarrow``), and its offset."""
     for token in _top_level(tokens):
+        if token.kind == "command" and token.text in _IMPLIES:
+            return f"\\{token.text}", token.start
         if token.kind in ("prose", "word") and (found := _CONDITIONAL.search(token.text)):
             return found.group(), token.start
     return None

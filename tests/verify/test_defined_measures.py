@@ -206,3 +206,17 @@ def test_the_average_over_another_letter_is_not_the_one_that_is_defined(session:
     text = r"where $\mathbb{E}_{s} f(s) = \tfrac12 f(1)+\tfrac12 f(-1)$"
     outcome = outcome_of(session, TEACHER, text, "binary-teacher-student r")
     assert outcome.detail == r"the document defines the average over s, not that over w^{\star}"
+
+
+@pytest.mark.parametrize(
+    "text", [r"$\mathbb{E}_z[q] = q$", r"$\mathbb{E}_z f(z) = f(0)$ and $f(x) = x$", r"$\mathbb{E}_z z = 0$"]
+)
+def test_an_average_that_is_evaluated_is_no_definition(session: Session, text: str) -> None:
+    assert outcome_of(session, EXPECTATION, f"Here {text}.").passed
+
+
+def test_an_average_that_is_defined_twice_is_refused(session: Session) -> None:
+    text = rf"where ${TWO_VALUES}\tfrac12 f(1)+\tfrac12 f(-1)$, and ${TWO_VALUES}f(1)$"
+    outcome = outcome_of(session, TEACHER, text, "binary-teacher-student r")
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail.endswith(r"the average over w^{\star} is defined twice, differently")

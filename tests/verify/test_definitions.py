@@ -71,6 +71,8 @@ CASES = [
     Q + r" where $A = \hat q$ to first order.",
     GAMMA + rf" where $\Gamma = {UPDATE}$ plus 3",
     GAMMA + rf"\[ \Gamma = {UPDATE} \] if $\kappa>0$.",
+    GAMMA + rf"\[ \kappa = 0 \quad\Rightarrow\quad \Gamma = {UPDATE} \]",
+    rf"\[ q = \Gamma, \quad \kappa > 0 \Rightarrow \Gamma = {UPDATE} \]",
     GAMMA + rf"\[ \Gamma = {UPDATE} \] up to a factor of two.",
     GAMMA + rf"\[ \Gamma = {UPDATE} \quad\text{{for }} \kappa>0, \]",
     GAMMA + rf"\[ \Gamma = {UPDATE} \quad(\kappa>0) \]",
@@ -130,6 +132,13 @@ def test_a_function_is_defined_by_its_values(session: Session) -> None:
     assert only(session, document("q", right.replace("-1,0,1", "-1,0,1,2"))).detail == "P_{0} is defined at 0, 1, -1 only"
     differs = only(session, document("q", right + " Here $P_0(1) = r$."))
     assert "its value at 1 is said twice, differently" in differs.detail
+
+
+@pytest.mark.parametrize("value", [r"$H(0) = \frac12$", r"$\phi(0) = \ln 2$", "$f(0) = 1$"])
+def test_one_value_of_a_function_defines_nothing(session: Session, value: str) -> None:
+    equation = PHI.replace(r"\mathop{\mathrm{extr}}_{VARIABLES}", "")
+    outcome = only(session, document("free-entropy", equation, f"Here {value}.\n"))
+    assert outcome.status is Status.VERIFIED, outcome.detail
 
 
 def test_a_partition_function_that_the_document_writes_out_is_no_volume(session: Session) -> None:

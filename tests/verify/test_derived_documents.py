@@ -74,6 +74,9 @@ def test_a_command_that_sets_its_argument_into_a_box_is_its_argument(session: Se
     command = r"\newcommand{\fitted}[1]{\sbox0{$\displaystyle #1$}\resizebox{0.9\linewidth}{!}{\usebox0}}" + "\n"
     body = rf"\[ \fitted{{q = \int Dz {TANH}}} \]"
     assert only(session, document("q", body, command)).status is Status.VERIFIED
+    for more in ("2 #1", "#1 + 1"):
+        assert not only(session, document("q", body, command.replace("#1", more))).passed
+    assert not only(session, document("q", body.replace(")} ", ")} + 1 "), command)).passed
 
 
 def test_an_error_that_vanishes_at_some_points_is_compared_relative_to_its_terms(session: Session) -> None:

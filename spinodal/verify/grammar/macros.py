@@ -19,7 +19,13 @@ _DEFINITION = re.compile(
 
 
 #: Commands that put what they set into a box.
-_BOX = re.compile(r"\\(?:sbox|savebox|resizebox|scalebox|usebox)(?![A-Za-z])")
+_BOX = re.compile(r"\\(?:sbox|resizebox|scalebox)(?![A-Za-z])")
+#: Their argument, and whatever else stands in a command that does nothing but that.
+_ARGUMENT = re.compile(r"\{?\s*\$\s*(?:\\displaystyle)?\s*#1\s*\$\s*\}?|\{\s*#1\s*\}")
+_MOVES_INK = re.compile(
+    r"\\(?:sbox|usebox|wd)\s*\d|\d*\.?\d*\\(?:linewidth|textwidth|columnwidth|hsize)|\\scalebox\s*\{[\d.]+\}|"
+    r"\\(?:resizebox|ifdim|else|fi)(?![A-Za-z])|[{}!<>\s]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,8 @@ def _found(text: str) -> list[tuple[str, Macro, tuple[int, int]]]:
         body = text[low:high]
         if len(body) > _MAX_BODY:
             continue
-        if _BOX.search(body) and "#1" in body:  # sets its argument as it is, in another size
-            body = "#1"
+        if "#1" in body and _BOX.search(body) and not _MOVES_INK.sub("", _ARGUMENT.sub("", body)):
+            body = "#1"  # sets its argument as it is, in another size
         macro = Macro(0, rf"\operatorname{{{body}}}") if operator else Macro(
             int(count or len(hashes or "") // 2), body, default
         )  # fmt: skip
