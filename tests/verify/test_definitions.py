@@ -148,3 +148,14 @@ def test_a_partition_function_that_the_document_writes_out_is_no_volume(session:
     )
     assert only(session, document("free-entropy", equation)).status is Status.VERIFIED
     assert not only(session, document("free-entropy", equation.replace(r"2\cosh", r"\cosh"))).passed
+
+
+def test_a_conditional_density_is_a_function_of_two_arguments(session: Session) -> None:
+    r"""Tanh is the mean of a Gaussian of any width: the average over y of y p(y|u)."""
+    equation = (
+        r"q = \int Dz \left[\int dy\, y\, p(y|\sqrt{\hat q}z)\right]^2, \quad "
+        r"p(y|u) = \frac{1}{\sqrt{2\pi}} e^{-(y - \tanh|u|)^2/2}"
+    )
+    assert only(session, document("q", rf"\[ {equation} \]")).status is Status.VERIFIED
+    wrong = equation.replace("y, p(y|", "y, p(2y|").replace(r"y\, p(y|", r"y\, p(2y|")
+    assert not only(session, document("q", rf"\[ {wrong} \]")).passed

@@ -134,14 +134,25 @@ class Core(Names, ABC):
             values.append(self.expression())
         return tuple(values)
 
+    def _bars_ahead(self) -> int:
+        """How many bars stand in the bracket that has been opened, those in inner brackets apart."""
+        level = count = 0
+        for token in self.tokens[self.next :]:
+            level += token.text in ("(", "[", "{", "langle")
+            level -= token.text in (")", "]", "}", "rangle")
+            if level < 0:
+                break
+            count += level == 0 and token.kind == "mark" and token.text == "|"
+        return count
+
     def _arguments(self) -> tuple[Node, ...]:
         if self.at("command", "{"):
             return (self._curly(),)
         opening = self.take()
-        bars, self.bars = self.bars, 0
+        bars, self.bars = self.bars, int(self._bars_ahead() % 2)  # an odd one separates, as in p(y|u)
         arguments = [self.expression()]
         while self.at("mark", ",", ";", "|"):
-            self.take()
+            self.bars = 0 if self.take().text == "|" else self.bars
             arguments.append(self.expression())
         self.bars = bars
         self._close(opening.text, opening)
