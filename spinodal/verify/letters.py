@@ -22,7 +22,7 @@ from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.meaning import FREE_ENTROPY, Definition, Meaning
-from spinodal.verify.restated import contradictions, rescalings
+from spinodal.verify.restated import contradictions, inverted, rescalings
 from spinodal.verify.sizes import SizeReader, Stated
 from spinodal.verify.statements import Statement, signed, symbol_alone
 from spinodal.verify.symbols import default_name, difference_keys, plain
@@ -258,6 +258,8 @@ def read_letters(
         controls,
         refused={**sizes.refused, **rescaled},
     )
+    if related := inverted(stated, meaning, declared):
+        meaning = replace(meaning, definitions={**related, **definitions})
     if contradicted := contradictions(stated, meaning, declared):
         meaning = replace(meaning, refused={**contradicted, **meaning.refused})
     notes = {str(default_name(key, controls)): note for key, note in sizes.notes.items()}

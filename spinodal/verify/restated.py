@@ -1,7 +1,7 @@
 r"""What a document says of the model's own letters: ``\hat q \to \alpha\hat q``, ``T = 2/\beta``.
 
-A definition of another letter is honoured (``\beta = 2/T``). What is said of an order parameter or a parameter itself cannot
-change what the model has; where it contradicts how letters are read, what uses these letters is refused.
+A definition of another letter is honoured (``\beta = 2/T``, ``\hat q = 2\tilde q``). What is said of an order parameter or a
+parameter itself cannot change what the model has; where it contradicts how letters are read, what uses them is refused.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import numpy as np
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
-from spinodal.verify.meaning import Meaning, used_names
-from spinodal.verify.sizes import Stated, alone_on, symbols_in
+from spinodal.verify.meaning import Definition, Meaning, used_names
+from spinodal.verify.sizes import SIZES, Stated, alone_on, symbols_in
 from spinodal.verify.statements import Statement
 from spinodal.verify.symbols import default_name, plain
+from spinodal.verify.tree import Node, free_symbols, mul, neg, num, sym
 
 #: Where both sides of what is said of parameters are compared.
 _VALUES = (0.37, 1.21, 0.83, 1.57)
@@ -60,6 +61,69 @@ def contradictions(statements: Iterable[Stated], meaning: Meaning, declared: Dec
         reason = f"what line {stated.line} says of {said} is not so as {shown} is read: define {shown} itself"
         found |= dict.fromkeys((*read, *own), (reason, statement.start))
     return found
+
+
+def inverted(statements: Iterable[Stated], meaning: Meaning, declared: Declared) -> dict[str, Definition]:
+    r"""Letters that a document relates to the model's by a factor: ``\hat q = 2\tilde q`` says what ``\tilde q`` is.
+
+    Args:
+        statements: the document's.
+        meaning: of the letters that have one.
+        declared: how mathematics is parsed.
+    """
+    found: dict[str, Definition] = {}
+    for stated in statements:
+        statement = stated.statement
+        key = alone_on(statement.sides[0]) if statement.relations == ("=",) and all(statement.sides) else None
+        name = default_name(key, meaning.names) if key is not None else None
+        # of a parameter it is a condition, as in "at alpha = 2 alpha_c"
+        if key is None or stated.condition is not None or key in meaning.author or name is None or name in meaning.controls:
+            continue
+        try:
+            body = statement.parse(1, declared)
+        except UnreadableError:
+            continue
+        letters = free_symbols(body)
+        strange = [k for k in letters if _is_unknown(k, meaning)]
+        known = {default_name(k, meaning.controls) for k in letters if k not in strange}
+        if len(strange) != 1 or None in known or any(k in meaning.author for k in letters):
+            continue
+        base = strange[0].partition("_")[0].partition("^")[0]
+        if body.kind == "sym" or default_name(base, meaning.names) is not None:  # q = q_c, q = 2 q_c say where something is
+            continue
+        if (factor := _factor(body, strange[0])) is None:
+            continue
+        value = Node("div", None, (sym(key), factor), statement.start, statement.end)
+        own = Definition(strange[0], None, value, offset=statement.start)
+        earlier = found.setdefault(strange[0], own)
+        if earlier.body != own.body:
+            twice = f"it is related to the model's letters twice, differently (line {stated.line})"
+            found[strange[0]] = Definition(strange[0], None, None, twice, statement.start)
+    return found
+
+
+def _is_unknown(key: str, meaning: Meaning) -> bool:
+    named = default_name(key, [*meaning.names, *meaning.derived]) is not None
+    return not (
+        named or key in ("e", *meaning.author, *meaning.definitions, *meaning.conventions, *meaning.potentials, *SIZES)
+    )
+
+
+def _factor(body: Node, key: str) -> Node | None:
+    """What a letter is multiplied by, if that is all that is done with it."""
+    if body.kind == "sym":
+        return num(1) if body.value == key else None
+    if body.kind == "neg":
+        inner = _factor(body.args[0], key)
+        return None if inner is None else neg(inner)
+    if body.kind == "div" and key not in free_symbols(body.args[1]):
+        inner = _factor(body.args[0], key)
+        return None if inner is None else body.with_args((inner, body.args[1]))
+    if body.kind == "mul":
+        with_key = [k for k, a in enumerate(body.args) if key in free_symbols(a)]
+        inner = _factor(body.args[with_key[0]], key) if len(with_key) == 1 else None
+        return None if inner is None else mul(*(inner if k == with_key[0] else a for k, a in enumerate(body.args)))
+    return None
 
 
 def rescalings(

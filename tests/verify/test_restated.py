@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from notation import document, only
 
 from spinodal.verify import Status
 from spinodal.verify.documents import read_document
@@ -54,3 +55,49 @@ def test_what_contradicts_how_beta_is_read_is_refused(session: Session, tmp_path
     outcome = outcome_of(session, tmp_path, words, r"\beta")
     assert outcome.status is Status.NOT_CHECKED
     assert outcome.detail == r"what line 1 says of T and \beta is not so as \beta is read: define \beta itself"
+
+
+SCALED = r"\[ q = \int Dz \tanh^2(\sqrt{FACTOR\,\tilde q}z) \]"
+
+
+@pytest.mark.parametrize(
+    ("words", "factor"),
+    [
+        (r"We write $\hat q = 2\tilde q$.", "2"),
+        (r"We write $\hat q = \alpha\tilde q$.", r"\alpha"),
+        (r"We write $\hat q = \frac{\tilde q}{\alpha}$.", r"\frac{1}{\alpha}"),
+        (r"\[ \hat q = -\tilde q \]", "(-1)"),
+    ],
+)
+def test_a_letter_that_is_related_to_the_models_by_a_factor_is_defined(session: Session, words: str, factor: str) -> None:
+    outcome = only(session, document("q", SCALED.replace("FACTOR", factor), words))
+    assert outcome.status is Status.VERIFIED, outcome.detail
+    assert not only(session, document("q", SCALED.replace("FACTOR", "3"), words)).passed
+
+
+@pytest.mark.parametrize(
+    "words", [r"For $\kappa>0$, $\hat q = 2\tilde q$.", r"Here $\hat q = 2 + \tilde q$.", r"Here $\hat q = \tilde q^2$."]
+)
+def test_other_relations_define_no_letter(session: Session, words: str) -> None:
+    outcome = only(session, document("q", SCALED.replace("FACTOR", "2"), words))
+    assert outcome.status is Status.NOT_CHECKED
+    assert "the symbol tilde(q) has no meaning here" in outcome.detail
+
+
+@pytest.mark.parametrize("words", [r"At $\alpha = 2\alpha_c$.", r"At $\alpha = \alpha_c$.", r"At $\alpha = 2 a$."])
+def test_where_something_is_defines_no_letter(session: Session, words: str) -> None:
+    letter = words.rpartition("=")[2].strip("$. 2")
+    equation = rf"\hat q = \frac{{{letter}}}{{1-q}}\int Dz \left[\frac{{G(X)}}{{H(X)}}\right]^2, X=\frac{{\kappa-\sqrt q z}}{{\sqrt{{1-q}}}}"
+    assert not only(session, document("q_hat", rf"\[ {equation} \]", words)).passed
+
+
+def test_a_letter_that_is_related_twice_differently_is_refused(session: Session) -> None:
+    words = r"Here $\hat q = 2\tilde q$, and $\hat q = 3\tilde q$."
+    outcome = only(session, document("q", SCALED.replace("FACTOR", "2"), words))
+    assert "it is related to the model's letters twice, differently (line 1)" in outcome.detail
+
+
+def test_what_defines_a_letter_by_the_quantity_itself_claims_nothing_of_it(session: Session) -> None:
+    outcome = only(session, document("q_hat", r"\[ \hat q = 2\tilde q \]", r"Here $\hat q = 2\tilde q$."))
+    assert outcome.status is Status.NOT_CHECKED
+    assert "tautology" in outcome.detail
