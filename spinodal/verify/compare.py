@@ -362,6 +362,8 @@ def name_factor(value: float) -> str | None:
         if simple != 0 and abs(simple.numerator) <= 48 and abs(float(simple) / ratio - 1.0) < 1e-7:
             if not text:
                 return str(simple)
+            if text.startswith("1/") and abs(simple.numerator) == 1 and simple.denominator > 1:
+                return f"{'-' if simple < 0 else ''}1/({simple.denominator} {text[2:]})"
             lead = {1: "", -1: "-"}.get(simple, f"{simple} ")  # type: ignore[call-overload]
             return f"{lead}{text}"
     return None

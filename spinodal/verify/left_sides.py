@@ -207,10 +207,10 @@ class LeftSides:
             return []
         found = _without_limits(list(tokens))
         if self.quantity in _LOGARITHMIC:
-            helpers = [
+            written_out = [
                 k for k, d in self.letters.meaning.definitions.items() if d.parameters is not None and d.body is not None
             ]
-            found = _with_log_volume(found, helpers)
+            found = _with_log_volume(found, written_out)
         return self._without_arguments(found)
 
     def _without_arguments(self, tokens: list[Token]) -> list[Token]:
@@ -286,7 +286,7 @@ def _without_limits(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-def _with_log_volume(tokens: list[Token], helpers: Collection[str]) -> list[Token]:
+def _with_log_volume(tokens: list[Token], written_out: Collection[str]) -> list[Token]:
     r"""``\langle\ln V\rangle``, ``\mathbb{E}_\xi \ln Z``, ``\overline{\ln Z}``, ``\ln\Omega`` as one word.
 
     Functions that the document writes out (``\mathcal{Z}(x) = ..``) are no volumes.
@@ -296,7 +296,7 @@ def _with_log_volume(tokens: list[Token], helpers: Collection[str]) -> list[Toke
             continue
         padded = [*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)]
         key, width = symbol_at(padded, at + 1)
-        if key is None or key in helpers or key.partition("_")[0].partition("^")[0].partition("@")[0] not in _VOLUMES:
+        if key is None or key in written_out or key.partition("_")[0].partition("^")[0].partition("@")[0] not in _VOLUMES:
             continue
         stop = at + 1 + width
         bracket = _closing(tokens, stop)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spinodal.__main__ import main
 from spinodal.verify import Status
+from spinodal.verify.compare import name_factor
 from spinodal.verify.documents import read_document
 from spinodal.verify.results import Outcome
 from spinodal.verify.run import Session
@@ -214,3 +216,11 @@ def test_steps_of_arguments_that_are_not_linear_are_resolved(session: Session, f
 def test_a_star_above_an_order_parameter_is_no_other_letter(session: Session, folder: Path) -> None:
     outcome = outcome_of(session, folder, "binary-perceptron q", r"q^\star = \int Dz \tanh^2(\sqrt{\hat q} z)")
     assert outcome.status is Status.VERIFIED, outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5, "1/2"), (1 / (2 * np.pi), "1/(2 pi)"), (-1 / np.pi, "-1/pi"), (2 * np.pi, "2 pi"), (1.5 / np.pi, "3/2 1/pi")],
+)
+def test_factors_are_printed_with_one_bar(value: float, text: str) -> None:
+    assert name_factor(value) == text
