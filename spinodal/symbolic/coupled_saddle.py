@@ -15,6 +15,7 @@ from spinodal.symbolic.action import Q_D_HAT
 from spinodal.symbolic.coupled import Coupled, Q, T
 from spinodal.symbolic.derivation import Definition, Derived
 from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.stationarity import hidden_parameters
 from spinodal.symbolic.symbols import KAPPA_1, KAPPA_STAR_SQ, with_hat
 from spinodal.symbolic.system import Alias, Differentiator, System
 
@@ -131,12 +132,13 @@ class CoupledSaddle:
         values = self.channel_values
         moments = {d.symbol: d.expression for d in definitions if d.symbol in (KAPPA_1, KAPPA_STAR_SQ)}
         rows: list[list[sp.Expr | None]] = [[] for _ in self.residual]
-        closed = all(leaf.is_closed for use in self.coupled.uses for leaf in use.channel.leaves.values())
+        opaque = set().union(*(hidden_parameters(use.channel.leaves.values()) for use in self.coupled.uses))
+        opaque |= self.coupled.student.teacher_variance.free_symbols
         for name in self.coupled.spec.parameter_names():
             s = symbol(name)
             inner = {k: e.diff(s) for k, e in moments.items() if e.diff(s) != 0}
             for row, f in zip(rows, self.residual, strict=True):
-                if not closed or any(slope.has(sp.DiracDelta) for slope in inner.values()):
+                if s in opaque or any(slope.has(sp.DiracDelta) for slope in inner.values()):
                     row.append(None)
                     continue
                 total = self.differentiator.total(f, s)

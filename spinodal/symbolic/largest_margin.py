@@ -16,6 +16,7 @@ from spinodal.symbolic.action import Action
 from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol
+from spinodal.symbolic.stationarity import hidden_parameters
 
 KAPPA_REF = symbol("kappa_ref")
 
@@ -37,14 +38,7 @@ def at_largest_margin(
     """
     index = given.parameters.index(str(KAPPA_REF))
     column = [row[index] for row in given.parameter_derivative]
-    loss, prior = reference.given.spec.loss, reference.given.prior
-    counted = prior.is_counted and loss.constraint is not None
-    if not counted or any(entry is None for entry in column):
-        raise DerivationError(
-            "the largest margin is that of zero entropy: it needs counted weights and a constraint with one threshold",
-            place="ansatz.kappa_ref",
-            cure="give the margin of the reference by --set kappa_ref=NUMBER",
-        )
+    _refuse_other_entropies(reference, one_threshold=not any(entry is None for entry in column))
     uses = reference.identified_uses
 
     def slope(x: sp.Symbol) -> sp.Expr:
@@ -62,6 +56,7 @@ def at_largest_margin(
         values.update({rename(mark): rename(use.expression(key)) for mark, key in use.names(1)})
     own = {rename(x): x for x in base.system.unknowns}
     moments = [d.expression for d in base.definitions if str(d.symbol).startswith("_kappa")]
+    moments += hidden_parameters(leaf for use in uses for leaf in use.channel.leaves.values())
     system = given.system
     size = len(system.unknowns)
     entries = system.jacobian.tolist()
@@ -92,3 +87,25 @@ def at_largest_margin(
         trivial={},
         constrained="",
     )
+
+
+def _refuse_other_entropies(reference: Action, *, one_threshold: bool) -> None:
+    """Raise where the references' free entropy is not their entropy, or has no derivative in the margin."""
+    given = reference.given
+    what = ""
+    if not given.prior.is_counted:
+        what = "the weights are not counted, so that their entropy has no meaning of its own"
+        if given.prior.discrete:
+            what = "the weights have probabilities: their free entropy is no count of configurations"
+    elif given.spec.loss.constraint is None:
+        what = "the references have an energy: no margin is the largest at a temperature"
+    elif given.penalty != 0:
+        what = "the loss has a regularization: the free entropy is no count of configurations"
+    elif not one_threshold:
+        what = "the references' constraint has more than one threshold"
+    if what:
+        raise DerivationError(
+            f"the largest margin is that at which the references' entropy vanishes: {what}",
+            place="ansatz.kappa_ref",
+            cure="give the margin of the reference by --set kappa_ref=NUMBER, without kappa_ref in the ansatz",
+        )

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from spinodal.symbolic.action import Q_D_HAT, Action
-from spinodal.symbolic.channel import Channel
 from spinodal.symbolic.derivation import Definition
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import LogPartition
+from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.symbols import KAPPA_1, KAPPA_STAR_SQ, with_hat
 from spinodal.symbolic.system import Alias, Differentiator, System, assemble
 
@@ -165,7 +165,7 @@ def parameter_derivative(
     columns: list[list[sp.Expr | None]] = []
     inputs = (KAPPA_1, KAPPA_STAR_SQ, *action.structure.given_sizes)
     moments = {d.symbol: d.expression for d in definitions if d.symbol in inputs}
-    opaque = set().union(*(_hidden_parameters(use.channel) for use in uses))
+    opaque = set().union(*(hidden_parameters(use.channel.leaves.values()) for use in uses))
     opaque |= action.teacher_variance.free_symbols
     for name in parameters:
         s = symbol(name)
@@ -186,10 +186,10 @@ def parameter_derivative(
     return tuple(tuple(column[i] for column in columns) for i in range(len(system.residual)))
 
 
-def _hidden_parameters(channel: Channel) -> set[sp.Symbol]:
-    """Parameters inside leaves without a closed form, and inside a teacher's weight density."""
+def hidden_parameters(leaves: Iterable[Leaf]) -> set[sp.Symbol]:
+    """Parameters inside leaves without a closed form, whose log Z shows no derivative in them."""
     hidden: set[sp.Symbol] = set()
-    for leaf in channel.leaves.values():
+    for leaf in leaves:
         if leaf.is_closed:
             continue
         for expression in (*leaf.log_levels, *leaf.values, leaf.log_weight, leaf.smoothing, *leaf.splits):
