@@ -284,7 +284,7 @@ def normal_nodes(splits: Sequence[Any], n: int) -> tuple[Array, Array]:
 
 def half_normal_nodes(splits: Sequence[Any], n: int) -> tuple[Array, Array]:
     """Nodes of |z|, z standard normal."""
-    s, weight = _panels(0.0, _EDGE, splits, 3 * n)
+    s, weight = _panels(0.0, _EDGE, splits, n // 3)
     return s, weight * np.exp(-s * s / 2.0) * np.sqrt(2.0 / np.pi)
 
 

@@ -382,7 +382,10 @@ class Scribe(LatexPrinter):
                 value = " + ".join(terms).replace("+ -", "-")
                 self._pending.append(f"{name} = {value or '0'}")
             self._here[field] = name
-        return r"\,".join([*flat, *(f"D{variable}" for variable in (*z, *planted))])
+        # a half-normal variable is a positive one: twice the normal density where it is
+        halves = [self._print(variable) for variable, kind in measure.planted if str(kind) == "half_normal"]
+        sides = [rf"2\Theta({variable})" for variable in halves]
+        return r"\,".join([*flat, *(f"D{variable}" for variable in (*z, *planted)), *sides])
 
     def _weight(self, exponent: sp.Expr) -> str:
         """``e^w`` as a product of powers of partition functions and the exponential of what is left."""

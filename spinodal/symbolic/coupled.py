@@ -25,6 +25,7 @@ from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.ingredients import gather
 from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.planted_teachers import is_one_threshold, with_planted_teacher
 from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.replicas import Copies, InvariantMatrix, Join, Replica, invariant, kinds_of
 from spinodal.symbolic.symbols import (
@@ -221,6 +222,7 @@ class Coupled:
     def channels(self) -> tuple[ProbeChannel, ProbeChannel]:
         """Prior and output channel of the probe."""
         prior_ref, output_ref = (self.rename.channel(u.channel) for u in self.reference.uses)
+        output_probe, output_ref = self._beside(output_ref)
         prior = ProbeChannel(
             "probe_prior",
             prior_ref,
@@ -235,7 +237,7 @@ class Coupled:
         output = ProbeChannel(
             "probe_output",
             output_ref,
-            self.student.output.channel,
+            output_probe,
             FIELD_ACROSS,
             FIELD_OWN,
             symbol("_explained_h_ref"),
@@ -244,6 +246,20 @@ class Coupled:
             symbol("_common_u_h"),
         )
         return prior, output
+
+    def _beside(self, reference: Channel) -> tuple[Channel, Channel]:
+        """The output channels of probe and reference, their teacher planted where the reference needs that."""
+        probe = self.student.output.channel
+        teachers = {b.student: probe.leaves[b.teacher] for b in probe.branches if b.teacher is not None}
+        references = [reference.leaves[b.student] for b in reference.branches]
+        closed = all(leaf.kind == "half-line" for leaf in references)
+        if not teachers or (closed and all(is_one_threshold(leaf) for leaf in teachers.values())):
+            return probe, reference
+        both = dict(zip((b.student for b in reference.branches), (teachers[b.student] for b in probe.branches), strict=True))
+        planted = (with_planted_teacher(probe, teachers), with_planted_teacher(reference, both))
+        if planted[0] is None or planted[1] is None:
+            raise _several_thresholds(closed=closed)
+        return planted[0], planted[1]
 
     @cached_property
     def uses(self) -> tuple[ChannelUse, ChannelUse]:
@@ -310,6 +326,22 @@ def _source_order(kernel: InvariantMatrix, overlap: InvariantMatrix, source: tup
     inverse = _inverse(zero)
     terms = row_probes * inverse * right - row * inverse * in_probes * inverse * right + row * inverse * right_probes
     return terms[0, 0]
+
+
+def _several_thresholds(*, closed: bool) -> DerivationError:
+    """Why there is no theory of a reference beside this teacher; ``closed``: the reference has one threshold itself."""
+    if closed:
+        return DerivationError(
+            "a reference beside a teacher is not derived for labels of several thresholds in the field",
+            place="teacher.label",
+            cure="take labels such as sign(u + sqrt(Delta)*noise)",
+        )
+    return DerivationError(
+        "a reference whose loss is not one threshold, beside a teacher, is derived for labels sign(u) only "
+        "(noise and flip_probability included)",
+        place="ansatz.reference",
+        cure='take such labels, or a reference such as { constraint = "y*h >= kappa_ref" }',
+    )
 
 
 def coupled_of(spec: Spec) -> Coupled:

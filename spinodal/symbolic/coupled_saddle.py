@@ -146,5 +146,6 @@ class CoupledSaddle:
                     total += self.differentiator.total(f, k) * slope
                 for mark in sorted(f.free_symbols & set(values), key=str):
                     total += f.diff(mark) * values[mark].diff(s)
-                row.append(total)
+                # loadings are quotients with a meaning at 0/0, which have no slope of their own
+                row.append(None if total.has(sp.Derivative) else total)
         return [tuple(row) for row in rows]

@@ -154,8 +154,8 @@ def joint_definitions(coupled: Coupled, reference: tuple[Definition, ...]) -> tu
         # the share explained, so that a rounding error may stay. Of a prior this is no variance, and may be negative
         left = Unexplained(within, explained) if channel is coupled.channels[1] else within - explained
         found.append(Definition(channel.residual, left, "what is left of a reference's variance given its probe"))
-    if coupled.has_teacher and coupled.student.output.channel.branches[0].teacher is not None:
-        output = coupled.channels[1]
+    output = coupled.channels[1]
+    if coupled.has_teacher and output.probe.branches[0].teacher is not None:
         own, teacher = _gains(output)
         left = coupled.student.teacher_variance - output.reference.teacher**2 / output.reference.overlap - teacher**2
         found.append(Definition(output.teacher_residual, left, "what is left of the teacher's variance given the others"))

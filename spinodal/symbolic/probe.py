@@ -26,7 +26,6 @@ import sympy as sp
 
 from spinodal.symbolic.averages import Average, Measure, average, expand_outside, map_averages
 from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
-from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.functions import ConditionalTail, FieldDensity, LinearPartition, LogPartition
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.nested import tilted_average
@@ -244,12 +243,6 @@ class ProbeChannel:
         """
         assert branch.teacher is not None
         teacher = self.probe.leaves[branch.teacher]
-        if teacher.kind != "half-line" or leaf.kind != "half-line":
-            raise DerivationError(
-                "a reference beside a teacher needs a label and a constraint with one threshold each",
-                place="ansatz.scheme",
-                cure='labels such as sign(u + sqrt(Delta)*noise), and a reference such as "y*h >= kappa_ref"',
-            )
         a, omega, h = self._fields(index)
         tau = self._teacher_field(index)
         centre, coupling, free = given
@@ -259,8 +252,9 @@ class ProbeChannel:
         measure = Measure([a, h, tau], [omega, centre, m_ref / spread * omega], gains * gains.T, gains)
         first, y = _edge(leaf, a, self.residual)
         second, x = _edge(teacher, tau, self.teacher_residual)
+        within, beyond = _levels(teacher)
         width = sp.sqrt((self.residual + leaf.smoothing) * (self.teacher_residual + teacher.smoothing))
-        ratio: sp.Expr = ConditionalTail(x, y, first * second * self.common / width)
+        ratio: sp.Expr = beyond + (within - beyond) * ConditionalTail(x, y, first * second * self.common / width)
         log_weight = leaf.log_derivative(0, a, self.residual)
         for _ in range(orders[0]):
             ratio = ratio.diff(tau)
@@ -354,12 +348,18 @@ def _normalises(factor: sp.Expr, omega: sp.Symbol) -> bool:
 
 
 def _edge(leaf: Leaf, field: sp.Expr, variance: sp.Expr) -> tuple[int, sp.Expr]:
-    """(+-1, x) such that the leaf asks a standard normal, times the sign, to exceed x."""
-    (interval,) = leaf.edges
+    """(+-1, x) such that the leaf asks a standard normal, times the sign, to exceed x (on its last interval)."""
+    interval = leaf.edges[-1]
     scale = 1 / sp.sqrt(variance + leaf.smoothing)
     if interval.upper == sp.oo:
         return 1, (interval.lower - field) * scale
     return -1, (field - interval.upper) * scale
+
+
+def _levels(leaf: Leaf) -> tuple[sp.Expr, sp.Expr]:
+    """The weight of a leaf with one edge beyond that edge, and on its other side."""
+    weights = [sp.exp(level) for level in leaf.log_levels or (sp.Integer(0),)]
+    return weights[-1], weights[0] if len(leaf.edges) == 2 else sp.Integer(0)
 
 
 def _bell(order: int, leaf: Leaf, field: sp.Expr, variance: sp.Expr) -> sp.Expr:
