@@ -408,13 +408,16 @@ class _Field:
             if not size > 1e-15 or (size < 1e-10 and size > 0.1 * last):
                 break
             last = size
-        # a kink that symmetry puts at the mean is found there up to rounding only, which for narrow fields would be far
+        # a kink that symmetry puts at the mean is found there up to rounding only, which for narrow fields would be far;
+        # that of an even L lies at zero, however close to zero the mean is
         rounding = 1e-14 * (b - a)
-        central = np.abs(field - self.mean) < rounding
-        field = np.where(central, self.mean, field)
+        even = np.abs(self.level(-b) - self.level(b)) <= 1e-14 * (1.0 + np.abs(self.level(b)))
+        centre = np.where(even & (np.abs(a + b) < rounding), 0.0, self.mean)
+        central = np.abs(field - centre) < rounding
+        field = np.where(central, centre, field)
         # so are its ends: what is even in them would jump by a rounding error times the density, which is as large as fields
         # are narrow
-        a = np.where(central & (np.abs(a + b - 2.0 * self.mean) < rounding), 2.0 * self.mean - b, a)
+        a = np.where(central & (np.abs(a + b - 2.0 * centre) < rounding), 2.0 * centre - b, a)
         good = valid & np.isfinite(field) & (b > a)
         return Kinks(np.where(good, field, 0.0), np.where(good, a, -1.0), np.where(good, b, 1.0), good)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from declared import declare
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
@@ -120,3 +121,13 @@ def test_a_branch_comes_as_close_as_double_precision_and_says_so(name: str) -> N
     for state in branch.states[:: len(branch.states) // 4]:
         (other,) = model.solve(alpha=0.75, q1=state.parameters["q1"]).states
         assert state.free_entropy == pytest.approx(other.free_entropy, abs=1e-10)
+
+
+@pytest.mark.parametrize("q1", [0.992, 0.995, 0.999])
+def test_close_replicas_that_a_teacher_taught_count_a_ball_beside_negative_margins(q1: float) -> None:
+    """Patterns stop costing anything as the replicas come close; what is left is the ball around their centre."""
+    teacher = {"weights": "binary", "label": "sign(u + sqrt(Delta)*noise)"}
+    model = declare("taught", teacher=teacher, scheme="real-replicas", alpha=0.7, Delta=0.8, kappa=-0.25, q1=q1)
+    solution = model.solve()
+    assert solution.converged
+    assert float(solution.free_entropy) == pytest.approx(ball_entropy(q1), abs=1e-12)

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+from scipy.special import erf
 
 from spinodal.numeric import envelope, runtime, special
 from spinodal.numeric.quadrature import Automatic
@@ -214,3 +215,12 @@ def test_narrow_and_wide_fields_share_a_batch() -> None:
         )[0]  # fmt: skip
 
     assert run(roots) == pytest.approx([float(run(float(r))) for r in roots], abs=1e-13)
+
+
+@pytest.mark.parametrize("root", [1e-8, 1e-12, 1e-20, 1e-60])
+def test_a_narrow_field_beside_zero_sees_a_symmetric_kink_at_zero(root: float) -> None:
+    """The sign of a magnetisation whose field N(root/2, root^2) is the narrower, the closer its mean is to zero."""
+    spread = 3.0
+    magnetisation = brentq(lambda m: m - np.tanh(spread * m), 0.1, 1.0)
+    (found,) = averages([lambda _z, t: np.tanh(t)], log_cosh, spread, root**2, mean=0.5 * root)
+    assert float(np.squeeze(found)) == pytest.approx(magnetisation * erf(0.5 / np.sqrt(2.0)), abs=1e-10 + 4.0 * root)
