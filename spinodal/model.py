@@ -32,6 +32,7 @@ from spinodal.spec import (
     read_spec,
     with_overlap,
 )
+from spinodal.spec.overlaps import check_overlap
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -213,6 +214,8 @@ class Model:
                 for i in range(int(np.prod(shape)))
             ]
             points = np.array([[row[name] for name in names] for row in rows]).reshape(-1, len(names))
+        for point in points:
+            check_overlap(self.spec, dict(zip(names, map(float, point), strict=True)), source="parameters", reached=False)
         if all and shape != ():
             raise SpecError("all=True needs a single parameter point", source="solve")
         good = holds(self.solver(), points)

@@ -32,7 +32,9 @@ def order_parameters(scheme: str, *, random_features: bool, teacher: bool, groun
         ground: whether an energy is minimised.
     """
     if scheme not in ("replica-symmetric", "bayes-optimal"):
-        return (ORDER_PARAMETERS | ({SCALED_SIZE} if ground else set())) - {CONSTRAINED.get(scheme, "")}
+        # Franz-Parisi has no levels: a file may declare the overlap of real replicas beside its own
+        given = set(CONSTRAINED.values()) if scheme == "franz-parisi" else {CONSTRAINED.get(scheme, "")}
+        return (ORDER_PARAMETERS | ({SCALED_SIZE} if ground else set())) - given
     own, projected = (_GROUND, _GROUND_PROJECTED) if ground else (_RS, _PROJECTED)
     return frozenset((*own, *(projected if random_features else ()), *(_TEACHER if teacher else ())))
 

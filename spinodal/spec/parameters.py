@@ -9,6 +9,7 @@ from typing import Any
 
 from spinodal.spec.checks import check_meaning, default_values
 from spinodal.spec.errors import SpecError, clip, did_you_mean
+from spinodal.spec.overlaps import check_overlap
 from spinodal.spec.tables import Table, describe
 from spinodal.spec.tokens import FUNCTIONS, VARIABLES
 from spinodal.spec.types import Parameter, Spec
@@ -122,6 +123,7 @@ def check_parameters(
     ordered = {name: complete[name] for name in known if name in complete}
     if given:
         check_meaning(spec, ordered, source=source, only_depending_on=frozenset(given))
+        check_overlap(spec, ordered, source=source, reached=True)
     return ordered
 
 
