@@ -50,6 +50,9 @@ _DRAWN = 8
 #: How far from solved states derivatives are compared, relative to the states; the first at which there is room enough.
 _PARTS = tuple(0.005 * 0.5**k for k in range(8))
 
+#: What vanishes by symmetry does so to this, and how far it is moved off, the first at which the domain is entered.
+_STILL, _MOVED = 1e-9, (0.1, 0.05, 0.02, 0.01, 0.005)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -200,9 +203,12 @@ def _near_the_branch(
     for root, along, point, converged in zip(roots.x, direction, p, roots.converged, strict=True):
         if not converged:
             continue
-        room = _room(derived, module, root, point)
+        start = _inside(module, root, point)
+        if start is None:
+            continue
+        room = _room(derived, module, start, point)
         for part in _PARTS:
-            x = root * (1.0 + part * along)
+            x = start * (1.0 + part * along)
             if module.conditions(x[None], point[None]).min() > 0.0 and _room(derived, module, x, point) >= 0.5 * room:
                 if _is_resolved(module, x, point):
                     found.append((room, x, point))
@@ -210,6 +216,22 @@ def _near_the_branch(
     best = sorted(found, key=lambda entry: -entry[0])[:count]
     states = np.array([x for _, x, _ in best]).reshape(-1, len(module.ORDER_PARAMETERS))
     return states, np.array([point for _, _, point in best]).reshape(-1, p.shape[1])
+
+
+def _inside(module: ModuleType, root: Array, p: Array) -> Array | None:
+    """A solved state [n], with what vanishes by symmetry moved to where covariances are smaller than variances.
+
+    There the domain ends: the equations have derivatives to one side only. None where no such state is found.
+    """
+    still = np.abs(root) < _STILL
+    if not still.any():
+        return root
+    levels = np.array([name.replace("_hat", "") in module.SATURATING for name in module.ORDER_PARAMETERS])
+    for part in _MOVED:
+        x = np.where(still, np.where(levels, part, 0.5 * part), root)
+        if module.conditions(x[None], p[None]).min() > 0.0 and np.all(np.isfinite(module.residual(x[None], p[None]))):
+            return x
+    return None
 
 
 def _room(derived: Derived, module: ModuleType, x: Array, p: Array) -> float:
@@ -285,6 +307,12 @@ def _stationarity(module: ModuleType, x: Array, p: Array) -> Check:
         return Check(name, float("nan"), 1e-8, made=False)
     # the saddle point of a reference belongs to the order below: phi is not stationary there
     own = [j for j, name in enumerate(module.ORDER_PARAMETERS) if "_ref" not in name]
+    if begins_inside(module):  # covariances with what does not fluctuate cannot be moved: phi has no slope in them
+        moved = [j for j in own if np.all(np.abs(states[:, j]) >= _STILL)]
+        if len(moved) < len(own):
+            still = ", ".join(module.ORDER_PARAMETERS[j] for j in own if j not in moved)
+            name = f"{name}; not in {still}: 0 by symmetry, where phi has no differences"
+        own = moved
     slopes = [difference(lambda s: module.free_entropy(s, points, _FINE), states, j) for j in own]
     if held:  # their equation is the complexity
         for j in (module.ORDER_PARAMETERS.index(size) for size in module.BREAKING["sizes"]):

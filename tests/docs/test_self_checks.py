@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from declared import declare
 
 import spinodal
 from spinodal import checks
@@ -113,3 +114,14 @@ def test_a_given_number_of_coupled_copies_is_checked() -> None:
     found = {check.name.split()[0]: check for check in model.derive().checks}
     assert all(check.passed for check in found.values() if check.made)
     assert {"Jacobian", "parameter"} <= {name for name, check in found.items() if check.made}
+
+
+def test_probes_beside_references_whose_overlap_vanishes_by_symmetry_are_checked_where_derivatives_exist() -> None:
+    """|h| <= kappa: q_ref = s = 0, where a covariance with the references' common field cannot be moved."""
+    model = declare("window", loss={"constraint": "abs(h) <= kappa"}, scheme="franz-parisi", alpha=0.9, kappa=0.9)
+    found = {check.name: check for check in model.derive().checks}
+    gradient = next(check for name, check in found.items() if name.startswith("gradient"))
+    assert gradient.passed
+    assert gradient.name.endswith("; not in s, s_hat: 0 by symmetry, where phi has no differences")
+    assert found["Jacobian against Taylor slopes of the equations"].passed
+    assert found["parameter derivatives against Taylor slopes"].passed
