@@ -31,6 +31,8 @@ _FALL, _ACCURACY = 0.7, 1e-13
 _MOST = 200.0
 #: Multiples of alpha at which a unique ground state is looked for.
 _LARGER = (1.2, 1.5, 2.0, 3.0)
+#: Multiples of a temperature at which an unstable symmetry is looked into where nothing is found at the temperature itself.
+_WARMER = (1.25, 1.6, 2.5)
 
 
 def broken_points(system: Bound, p: Array, tolerance: float) -> list[State]:
@@ -106,7 +108,36 @@ def _broken_point(system: Bound, base: State, p: Array, tolerance: float) -> Sta
             return frozen
     elif given is not None and one_step and module.BREAKING["counted"] and freezes(given, x, np.append(p, 1.0)):
         broken = Broken(None, f"the states are frozen, single configurations, and the complexity at m = 1 is {entropy:.6g}")
+    if base.observables.get("replicon", 1.0) < -REPLICON_NOISE:
+        warm = _from_larger_temperature(system, given, p)
+        if warm is not None:
+            (state,) = finish(system, warm[None], p[None], tolerance, "followed from a larger temperature")
+            if state.converged:
+                return state
     return _symmetric(system, base, p, broken)
+
+
+def _from_larger_temperature(system: Bound, sized: Bound | None, p: Array) -> Array | None:
+    """The broken state [n] of an unstable symmetry, followed from larger temperatures; None where there is none.
+
+    At low temperature levels lie so close to the self-overlap that a scan over overlaps steps across the state.
+    """
+    module = system.module
+    name = module.BREAKING["temperature"]
+    if not name:
+        return None
+    column = module.PARAMETERS.index(name)
+    for factor in _WARMER:
+        far = p.copy()
+        far[column] *= factor
+        (base,) = solve_points(module.SYMMETRIC_MODULE, far[None], tolerance=1e-6)
+        if not base.converged or base.method.startswith("limit") or coincide(base):
+            continue
+        broken = search(system, sized, _order(module.SYMMETRIC_MODULE, base), far)
+        here = None if broken.x is None else followed(system, broken.x, far, p, column)
+        if here is not None and spread(module, here[None])[0] > COINCIDENT:
+            return here
+    return None
 
 
 def _ground_point(system: Bound, p: Array, tolerance: float) -> State:

@@ -72,6 +72,7 @@ class Breaking:
         counted: whether weights are counted, so that states may freeze to single configurations.
         fixed: levels that are no order parameters: a self-overlap that the prior fixes, which a ground state's innermost is.
         given: of a ground state, the size of its blocks over T where that is given.
+        temperature: the parameter that is the temperature, along which states are followed; empty where none is it.
     """
 
     levels: tuple[tuple[str, ...], ...]
@@ -82,6 +83,7 @@ class Breaking:
     counted: bool = False
     fixed: Mapping[str, float] = field(hash=False, default_factory=dict)
     given: sp.Expr | None = None
+    temperature: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from dataclasses import replace
 import sympy as sp
 
 from spinodal.spec import canonical_json
+from spinodal.spec.ast import Name
 from spinodal.spec.types import Ansatz, Observable, Spec
 from spinodal.symbolic.action import Q_D_HAT, Action, action_of
 from spinodal.symbolic.derivation import Breaking, Derived, Origin
@@ -176,7 +177,14 @@ def _breaking(action: Action, unknowns: tuple[str, ...]) -> Breaking | None:
         action.given.prior.is_counted,
         fixed,
         next(iter(structure.given_sizes.values()), None) if action.ground else None,
+        _temperature(action.given.spec),
     )
+
+
+def _temperature(spec: Spec) -> str:
+    """The parameter that is the temperature of the loss, and nothing else; empty where there is none."""
+    declared = spec.loss.temperature
+    return declared.root.name if declared is not None and isinstance(declared.root, Name) else ""
 
 
 def _state_of_fewer_levels(

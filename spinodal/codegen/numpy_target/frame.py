@@ -96,6 +96,7 @@ def _symmetric_lines(program: Program) -> str:
             "guessed": program.breaking.guessed,
             "counted": program.breaking.counted,
             "fixed": dict(program.breaking.fixed),
+            "temperature": program.breaking.temperature,
         }
         return f"\nBREAKING = {broken!r}  # levels of overlaps, and the state of one level less"
     if program.symmetric is None:

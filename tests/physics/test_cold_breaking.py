@@ -1,0 +1,78 @@
+"""Broken symmetry at low temperature, where the scan over overlaps sees no state: against a functional typed here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from declared import declare
+from scipy.special import log_ndtr, logsumexp
+
+from spinodal.model import Model
+
+Array = np.ndarray
+VALUES = np.array([-1.0, 0.0, 1.0])
+ALPHA, KAPPA, TEMPERATURE = 2.0, 0.3, 0.05
+NAMES = ("q0", "q1", "q_d", "q0_hat", "q1_hat", "q_d_hat", "m")
+
+
+def nodes(count: int, end: float = 8.5) -> tuple[Array, Array]:
+    """Of a standard normal: the trapezoid rule on an interval that holds all of its mass."""
+    x = np.linspace(-end, end, count)
+    w = np.exp(-(x**2) / 2)
+    return x, w / w.sum()
+
+
+def log_blocks(heights: Array, m: float, weight: Array) -> Array:
+    """(1/m) log of the mean of exp(m height) over the inner field."""
+    return logsumexp(m * heights + np.log(weight), axis=1) / m
+
+
+def one_step(x: Array) -> float:
+    """The free entropy of weights -1, 0, 1 (counted) with a hinge loss and random labels, one step of breaking."""
+    q0, q1, q_d, h0, h1, h_d, m = x
+    z, w = nodes(501)
+    y, w_y = nodes(901, 16.0)  # blocks tilt it by several standard deviations
+    phi = -h_d * q_d / 2 + (1 - m) * h1 * q1 / 2 + m * h0 * q0 / 2
+    field = np.sqrt(h0) * z[:, None] + np.sqrt(h1 - h0) * y
+    phi += w @ log_blocks(logsumexp(field[..., None] * VALUES + (h_d - h1) / 2 * VALUES**2, axis=-1), m, w_y)
+    h = np.sqrt(q0) * z[:, None] + np.sqrt(q1 - q0) * y
+    beta, v = 1 / TEMPERATURE, q_d - q1
+    gap, s = KAPPA - h, np.sqrt(v)
+    level = np.logaddexp(log_ndtr(-gap / s), -beta * gap + beta**2 * v / 2 + log_ndtr(gap / s - beta * s))
+    return float(phi + ALPHA * w @ log_blocks(level, m, w_y))
+
+
+def hinge(**ansatz: float) -> Model:
+    return declare(
+        "cold",
+        weights={"values": [-1, 0, 1]},
+        loss={"energy": "max(0, kappa - y*h)", "temperature": "T"},
+        scheme="1rsb",
+        ansatz=ansatz,
+        alpha=ALPHA,
+        kappa=KAPPA,
+        T=TEMPERATURE,
+    )
+
+
+@pytest.mark.slow
+def test_an_unstable_symmetry_breaks_at_temperatures_at_which_states_are_almost_single_configurations() -> None:
+    solution = hinge().solve()
+    assert solution.converged
+    x = np.array([float(solution.order_parameters[name]) for name in NAMES])
+    assert x[-1] == pytest.approx(0.5565, abs=1e-4)
+    assert float(solution.free_entropy) == pytest.approx(one_step(x), abs=1e-8)
+    for j, name in enumerate(NAMES):
+        step = 1e-4 * x[j] if name.endswith("_hat") or name == "m" else 1e-6
+        ends = np.repeat(x[None], 2, axis=0)
+        ends[:, j] += np.array([step, -step])
+        slope = (one_step(ends[0]) - one_step(ends[1])) / (2 * step)
+        assert slope * x[j] == pytest.approx(0.0, abs=2e-4), name
+
+
+def test_a_given_size_of_blocks_is_found_at_such_temperatures_too() -> None:
+    solution = hinge(m=0.56).solve()
+    assert solution.converged
+    assert solution["q1"] - solution["q0"] > 0.05
+    x = np.array([0.56 if name == "m" else float(solution.order_parameters[name]) for name in NAMES])
+    assert float(solution.free_entropy) == pytest.approx(one_step(x), abs=1e-8)
