@@ -393,5 +393,6 @@ class Program:
     stabilities: tuple[str, ...] = ()
     ground: bool = False
     counted: bool = False
+    is_count: bool = False
     partitions: tuple[Partition, ...] = ()
     label: tuple[sp.Expr, sp.Expr, sp.Expr] | None = None

@@ -115,6 +115,7 @@ def lower(derived: Derived) -> Program:
         stabilities=tuple(stabilities.densities),
         ground=derived.ground,
         counted=spec.student.weights.is_discrete,
+        is_count=spec.student.weights.is_counted and spec.loss.energy is None and spec.loss.regularization is None,
         partitions=derived.partitions,
         label=derived.label,
     )

@@ -255,7 +255,7 @@ class _Uniform:
 
 def _neighbours(search: Search, holds: Callable[[Profile], bool]) -> tuple[Profile, Profile] | _Uniform:
     """Profiles at two values, near one another, at the first of which something does not hold, at the second it does."""
-    line, counted = search.line, search.system.module.COUNTED
+    line, counted = search.line, search.system.module.IS_COUNT
     tried: list[Profile] = []
     empty: list[float] = []
 
@@ -305,6 +305,7 @@ def _example(search: Search) -> str:
 def _why_none(search: Search, tried: _Uniform, always: str, never: str) -> Failure:
     """Why there is no transition, and what to try: the two sentences say that it is passed, or not reached, everywhere."""
     line, empty = search.line, ", ".join(f"{value:.6g}" for value in tried.empty)
+    counts = search.system.module.IS_COUNT
     asked = f"{line.name} between {line.low:g} and {line.high:g}"
     if not tried.tried:
         return Failure(
@@ -315,17 +316,19 @@ def _why_none(search: Search, tried: _Uniform, always: str, never: str) -> Failu
     values = ", ".join(f"{profile.value:.6g}" for profile in tried.tried)
     where = f"at all values tried of {asked} ({values})"
     if tried.empty:
-        where += f"; there are no solutions, or hardly any states, at {empty}"
+        what = "there are no solutions, or hardly any states," if counts else "hardly any states were found"
+        where += f"; {what} at {empty}"
     wider = f"a wider range, or follow phi with the branch command along {search.overlap}"
     if tried.holds:
+        none = "there are no states" if counts else "hardly any states were found"
         if any(value < low for value in tried.empty):
-            return Failure(f"{always} {where}", f"no wider range helps: below {line.name} = {low:.6g} there are no states")
+            return Failure(f"{always} {where}", f"no wider range helps: below {line.name} = {low:.6g} {none}")
         return Failure(f"{always} {where}", f"try smaller {line.name}, {wider}")
     last = tried.tried[-1]
     span = f"{search.overlap} from {last.overlaps[0]:.4g} to {last.overlaps[-1]:.4g}"
     reason = f"{never} {where}; at {line.name} = {last.value:.6g} it was followed for {span}{_end_of_curve(search, last)}"
     phi = float(last.entropies[-1])
-    if phi < 0.0:
+    if phi < 0.0 and counts:
         reason += f"; it is negative there (nothing else is so near): {phi:.3g}"
     if any(value > high for value in tried.empty):
         return Failure(

@@ -34,9 +34,8 @@ def frozen_spec(spec: Spec) -> Spec | None:
     Their number m is the last parameter; of a ground state it is mu = m/T. None where blocks of frozen copies are no such
     model: weights that are not counted (their probabilities would be raised to a power), constraints (they do not feel m).
     """
-    weights, temperature = spec.student.weights, spec.loss.temperature
-    counted = weights.kind == "binary" or (weights.kind == "discrete" and weights.probabilities is None)
-    if not counted or temperature is None:
+    temperature = spec.loss.temperature
+    if not spec.student.weights.is_counted or temperature is None:
         return None
     copies = Parameter(fresh_name(spec, "copies"), None, "number of frozen copies")
     scale = Number(Fraction(1)) if is_ground(spec.loss) else temperature.root

@@ -55,6 +55,11 @@ class Weights:
         """Whether weights take finitely many values, so that their configurations are counted."""
         return self.kind in ("binary", "discrete")
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether every configuration has the weight one: finitely many values without probabilities."""
+        return self.is_discrete and self.probabilities is None
+
 
 @dataclass(frozen=True, slots=True)
 class Student:

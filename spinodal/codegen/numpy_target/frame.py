@@ -51,6 +51,7 @@ ORDER_PARAMETERS = {program.order_parameters!r}
 CONJUGATES = {program.conjugates!r}
 PARAMETERS = {program.parameters!r}
 COUNTED = {program.counted}  # whether entropies are logarithms of numbers of configurations
+IS_COUNT = {program.is_count}  # whether the free entropy is one itself: no probabilities, no energies
 SATURATING = {dict(program.saturating)!r}  # overlap: the self-overlap (a number or a name) that bounds it
 OBSERVABLES = {program.observables!r}
 STABILITIES = {program.stabilities!r}
