@@ -21,7 +21,7 @@ from spinodal.numeric.remarks import not_finite, reliable, unresolved, warnings_
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, newton
 from spinodal.numeric.rows import Mask, determinant_signs, is_inside
-from spinodal.numeric.scaled import ground_powers
+from spinodal.numeric.scaled import GROUND_POWERS, ground_powers
 from spinodal.numeric.symmetric import follow_constraint
 from spinodal.numeric.zero_complexity import KEEPS_SIGN, as_infinitely_many, without_complexity
 
@@ -454,10 +454,21 @@ def _errors(system: Bound, x: Array, p: Array) -> tuple[Array, Array, Array, Arr
         shift = np.nan_to_num(np.linalg.lstsq(j[0], f[0])[0])[None] if alone else _shifts(j, f)
         overlap = is_overlap(system.module)
         size = np.abs(x) / scales
-        pairing = np.sum(size[:, overlap], axis=1) * np.max(size, axis=1) * _pairing_scale(system.module, x)
+        pairing = np.zeros(len(x))
+        if getattr(system.module, "GROUND_STATE", False):  # mu is no overlap, and no conjugate: it multiplies both
+            mu, levels = _levels_in_blocks(system.module)
+            pairing = np.sum(np.abs(x[:, mu]), axis=1) * np.max(np.abs(x[:, levels]), axis=1, initial=0.0)
+            overlap, size = overlap & ~mu, np.where(mu, 0.0, size)
+        pairing += np.sum(size[:, overlap], axis=1) * np.max(size, axis=1) * _pairing_scale(system.module, x)
         rounding = 8.0 * np.finfo(float).eps * (1.0 + pairing)
         second = np.sum(np.abs(f * shift) * (1.0 + np.abs(p[:, :1])), axis=1)
         return np.abs(fine - coarse) + second, rounding, np.asarray(fine), shift * scales
+
+
+def _levels_in_blocks(module: ModuleType) -> tuple[Mask, Mask]:
+    """Of a ground state: which order parameters are mu, and which are conjugates of levels, of which mu takes a share."""
+    names = module.ORDER_PARAMETERS
+    return np.array([name == "mu" for name in names]), ground_powers(module) == GROUND_POWERS["q_hat"]
 
 
 def _magnitudes(module: ModuleType, x: Array) -> Array:

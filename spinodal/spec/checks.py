@@ -94,6 +94,14 @@ def check_meaning(
                     f"the temperature vanishes{_at([temperature], values)}",
                     "a ground state is a theory of its own: declare temperature = 0 (--with loss.temperature=0)",
                 )
+    replicas = spec.ansatz.replicas
+    divided = spec.student.features == "random"  # by what a replica shares with the others
+    if divided and isinstance(replicas, Formula) and due([replicas]) and number_at(replicas, values, complain) == 1.0:
+        raise complain(
+            replicas,
+            "a single replica has no overlap with others: whatever q1, its free entropy is that of replica symmetry",
+            'take more replicas, or the ansatz "replica-symmetric"',
+        )
 
 
 def _parameters(formulas: Iterable[Formula]) -> frozenset[str]:

@@ -76,3 +76,48 @@ def test_a_given_size_of_blocks_is_found_at_such_temperatures_too() -> None:
     assert solution["q1"] - solution["q0"] > 0.05
     x = np.array([0.56 if name == "m" else float(solution.order_parameters[name]) for name in NAMES])
     assert float(solution.free_entropy) == pytest.approx(one_step(x), abs=1e-8)
+
+
+def log_gaussian(constant: Array, slope: Array, curvature: Array | float, low: Array, high: Array) -> Array:
+    """Log of the integral from low to high of exp(constant + slope z + curvature z^2 / 2) with the normal density of z."""
+    s = 1 / np.sqrt(1 - curvature)
+    low, high = low / s - slope * s, high / s - slope * s
+    low, high = np.where(low > 0, -high, low), np.where(low > 0, -low, high)
+    mass = log_ndtr(high) + np.log(-np.expm1(np.minimum(log_ndtr(low) - log_ndtr(high), -1e-300)))
+    return constant + slope**2 * s**2 / 2 + np.log(s) + mass
+
+
+def ground_one_step(x: dict[str, float]) -> float:
+    """Minus the energy of the same weights at T = 0 with one step of breaking: inner integrals in closed form."""
+    z, w = nodes(2001)
+    mu, ends = x["mu"], np.full_like(z, np.inf)
+    field, s = np.sqrt(x["q0_hat"]) * z, np.sqrt(x["q1_hat"] - x["q0_hat"])
+    edge, none = -x["dq_hat"] / 2, np.zeros_like(z)
+    up, down = (edge - field) / s, (-edge - field) / s
+    parts = [
+        log_gaussian(mu * (field - edge), mu * s + none, 0.0, up, ends),
+        log_gaussian(mu * (-field - edge), -mu * s + none, 0.0, -ends, down),
+        log_gaussian(none, none, 0.0, down, up),
+    ]
+    total = w @ logsumexp(parts, axis=0) / mu
+    gap, s = KAPPA - np.sqrt(x["q0"]) * z, np.sqrt(x["q1"] - x["q0"])
+    k, far = mu / x["dq"], (gap - x["dq"]) / s
+    parts = [
+        log_gaussian(none, none, 0.0, gap / s, ends),
+        log_gaussian(-k * gap**2 / 2, k * gap * s, -k * s**2, far, gap / s),
+        log_gaussian(-mu * (gap - x["dq"] / 2), mu * s + none, 0.0, -ends, far),
+    ]
+    total += ALPHA * (w @ logsumexp(parts, axis=0)) / mu
+    pairing = x["dq_hat"] * x["q1"] + x["q1_hat"] * x["dq"] + mu * (x["q1_hat"] * x["q1"] - x["q0_hat"] * x["q0"])
+    return float(total - pairing / 2)
+
+
+def test_the_error_estimate_of_a_broken_ground_state_is_of_the_size_of_its_error() -> None:
+    loss = {"energy": "max(0, kappa - y*h)", "temperature": 0}
+    solution = declare("cold", weights={"values": [-1, 0, 1]}, loss=loss, scheme="1rsb", alpha=ALPHA, kappa=KAPPA).solve()
+    assert solution.converged
+    x = {name: float(value) for name, value in solution.order_parameters.items()}
+    error = float(solution.error_estimate)
+    assert abs(float(solution.free_entropy) - ground_one_step(x)) < error + 1e-13
+    assert error < 1e-10
+    assert not [warning for warning in solution.warnings if "tolerance" in warning]

@@ -49,3 +49,25 @@ def test_a_file_may_declare_the_overlap_of_real_replicas_beside_that_with_a_refe
     model = declare("both", scheme="franz-parisi", alpha=0.3, kappa=0.0, kappa_ref=0.1, t=0.6, q1=0.8)
     alone = declare("one", scheme="franz-parisi", alpha=0.3, kappa=0.0, kappa_ref=0.1, t=0.6)
     assert float(model.solve().free_entropy) == pytest.approx(float(alone.solve().free_entropy), abs=1e-14)
+
+
+def test_a_single_replica_on_random_features_is_refused() -> None:
+    model = declare(
+        "single",
+        features={"map": "random", "activation": "sign(x)"},
+        teacher={"weights": "gaussian", "label": "sign(u)"},
+        scheme="real-replicas",
+        ansatz={"replicas": "copies"},
+        alpha=0.5,
+        alpha_T=2.0,
+        kappa=0.0,
+        copies=2.0,
+        q1=0.8,
+    )
+    with pytest.raises(SpecError) as caught:
+        model.solve(copies=1.0)
+    message = (
+        "parameters: ansatz.replicas: a single replica has no overlap with others: whatever q1, its free entropy is that of "
+        'replica symmetry at copies = 1; take more replicas, or the ansatz "replica-symmetric"'
+    )
+    assert str(caught.value) == message
