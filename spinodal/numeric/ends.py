@@ -15,7 +15,7 @@ from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.diverging import limit_state
 from spinodal.numeric.module_problem import ModuleProblem
-from spinodal.numeric.origins import begins_inside
+from spinodal.numeric.origins import begins_inside, largest_at_origin
 from spinodal.numeric.origins import why_not_reached as why_no_probe
 from spinodal.numeric.path import follow
 from spinodal.numeric.random_field import DEGENERATE, NO_OVERLAP, TEACHER, TOO_WEAK
@@ -264,6 +264,13 @@ def _goes_on(system: Bound, x: Array, p: Array) -> bool:
 
 def _why_no_origin(module: ModuleType, p: Array) -> tuple[str, str]:
     """Why there is no state at alpha = 0: usually a parameter at or beyond the edge of its range."""
+    if begins_inside(module) and (largest := largest_at_origin(module, p)) is not None:
+        name = module.CONSTRAINED
+        return (
+            f"{name} = {p[module.PARAMETERS.index(name)]:.6g}: no start of the branch, beside references that know few "
+            f"patterns, is known for {name} above {largest:.6g}",
+            f"take {name} below {largest:.6g}, or follow {name} upwards from there (the branch command)",
+        )
     origin = p[None].copy()
     origin[0, module.PARAMETERS.index("alpha")] = 0.0
     x = trivial_state(module, 1)

@@ -129,6 +129,29 @@ def why_not_reached(system: Bound, p: Array, x: Array) -> tuple[str, str]:
     )
 
 
+def largest_at_origin(module: ModuleType, p: Array) -> float | None:
+    """The constrained overlap at which the guesses at small alpha leave the domain on the way to that in p [k].
+
+    None where they do not, or where they are outside at a vanishing overlap too.
+    """
+    column = module.PARAMETERS.index(module.CONSTRAINED)
+    at = np.repeat(p[None], 2, axis=0)
+    at[:, module.PARAMETERS.index("alpha")] = module.ORIGIN_ALPHA
+    shares = np.array([1e-3, 1.0])
+    for _ in range(40):
+        at[:, column] = shares * p[column]
+        with np.errstate(all="ignore"):
+            inside = np.all(module.conditions(module.origin(at), at, module.RULE) > 0.0, axis=1)
+        if not inside[0] or inside[1]:
+            return None
+        middle = at[:1].copy()
+        middle[0, column] = 0.5 * shares.sum() * p[column]
+        with np.errstate(all="ignore"):
+            good = np.all(module.conditions(module.origin(middle), middle, module.RULE) > 0.0)
+        shares[0 if good else 1] = 0.5 * shares.sum()
+    return float(shares[0] * p[column])
+
+
 def _saturation(module: ModuleType, x: Array) -> tuple[str, Array]:
     """The probe's overlap that is nearest to its bound in states x [B, n], and by how much it falls short of it [B]."""
     names = list(module.ORDER_PARAMETERS)

@@ -71,3 +71,14 @@ def test_a_single_replica_on_random_features_is_refused() -> None:
         'replica symmetry at copies = 1; take more replicas, or the ansatz "replica-symmetric"'
     )
     assert str(caught.value) == message
+
+
+def test_an_overlap_that_references_without_data_cannot_have_is_named() -> None:
+    """Weights 0 and 1 without data: E w w' is at most P(w = 1) = 1/2."""
+    model = declare("sparse", weights={"values": [0, 1]}, scheme="franz-parisi", alpha=0.3, kappa=-0.1, kappa_ref=0.2, t=0.6)
+    (state,) = model.solve().states
+    assert not state.converged
+    assert state.failure is not None
+    reason = "t = 0.6: no start of the branch, beside references that know few patterns, is known for t above 0.5"
+    assert state.failure.reason == reason
+    assert state.failure.advice == "take t below 0.5, or follow t upwards from there (the branch command)"
