@@ -79,6 +79,18 @@ def test_a_command_that_sets_its_argument_into_a_box_is_its_argument(session: Se
     assert not only(session, document("q", body.replace(")} ", ")} + 1 "), command)).passed
 
 
+def test_averages_that_are_defined_in_boxes_are_those_of_the_document(session: Session) -> None:
+    """A field that is itself defined in a box: the average over it is no standard normal one."""
+    command = r"\newcommand{\fitted}[1]{\sbox0{$\displaystyle #1$}\resizebox{0.9\linewidth}{!}{\usebox0}}" + "\n"
+    field = r"\[ \fitted{\omega_1 = z\sqrt{\hat q_0} + z_1 \sqrt{\hat q_1 - \hat q_0}} \]"
+    weight = r"\left[2\cosh\left(\omega_1\right)\right]^m"
+    average = rf"\[ \fitted{{\langle\,\cdot\,\rangle_{{\omega_1}} = \frac{{\int Dz_1 {weight}(\,\cdot\,)}}{{\int Dz_1 {weight}}}}} \]"
+    claim = r"\[ \fitted{q_1 = \int Dz \left\langle \tanh^2\left(\omega_1\right) \right\rangle_{\omega_1}} \]"
+    for right, status in ((field, Status.VERIFIED), (field.replace(r"\hat q_1 - ", r"\hat q_1 + "), Status.WRONG)):
+        text = document("q1 ansatz=1rsb", claim, command + right + average)
+        assert only(session, text).status is status
+
+
 def test_an_error_that_vanishes_at_some_points_is_compared_relative_to_its_terms(session: Session) -> None:
     """Patterns stored at a margin below zero are misclassified with some probability, those above it never."""
     right = (

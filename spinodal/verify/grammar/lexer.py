@@ -135,6 +135,10 @@ def _expanded(
 ) -> int:
     """Expand a macro; every token of its text stands where the call stands."""
     at, name = call
+    if macros[name].text == "#1" and macros[name].default is None:  # what is set as it is stands where it stands
+        (low, high), position = group_end(text, position, start)
+        tokens += _scan(text[low:high], start + low, macros=macros)[:-1]
+        return position
     body, position = expansion(text, position, macros[name], start)
     # a macro may not expand to itself, so that every expansion ends
     inner = {other: m for other, m in macros.items() if other != name}
