@@ -65,5 +65,5 @@ def test_smooth_energies_with_two_wells_are_averaged_well_by_well(tmp_path):
     logs = np.array([np.log(np.sum(weight * np.exp(-((x * x - h * h) ** 2)))) for x in u])
     outer = np.exp(-(u**2) / 2) * np.sqrt(2 / np.pi) * (u[1] - u[0])
     outer[0] /= 2
-    found = solver.free_entropy(np.zeros((1, 4)), np.array([[0.5]]), solver.RULE.refined())[0]
+    found = solver.free_entropy(np.zeros((1, 4)), np.array([[0.5]]), solver.RULE.refined().refined())[0]
     assert found == pytest.approx(np.log(2) + 0.5 * np.sum(outer * logs), abs=1e-8)
