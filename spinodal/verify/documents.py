@@ -18,9 +18,11 @@ from fractions import Fraction
 from spinodal.spec import shipped_models
 from spinodal.spec.ansatz import ENTRIES
 from spinodal.spec.errors import SpecError, snippet
+from spinodal.verify.counts import sized, speaks_of_patterns
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.grammar.macros import Macro, environments, macros_in, without_definitions
+from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.layout import ENVIRONMENTS, blank, flattened
 from spinodal.verify.statements import Statement, conditional, named, remarks, separated, split
 
@@ -127,6 +129,7 @@ class Equation:
         unreadable: the reason and offset, if the lexer refuses it.
         remarks: what it says besides, in words or without a relation, with offsets.
         condition: a word that says when it holds only, in it or in the text around it, with its offset.
+        sized: its parts that contain a size beside something else.
     """
 
     start: int
@@ -136,6 +139,7 @@ class Equation:
     unreadable: tuple[str, int] | None = None
     remarks: tuple[tuple[str, int], ...] = ()
     condition: tuple[str, int] | None = None
+    sized: tuple[tuple[Token, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -359,8 +363,9 @@ def _equations(visible: str, macros: Mapping[str, Macro]) -> list[Equation]:
             position = match.end()
             continue
         display = match.group() not in ("$", r"\(")
-        if display or _DEFINES.search(visible, start, stop):
-            found.append(_equation(visible, start, stop, display, macros))
+        equation = _equation(visible, start, stop, display, macros)
+        if display or _DEFINES.search(visible, start, stop) or equation.sized:
+            found.append(equation)
         position = after
     return found
 
@@ -380,7 +385,8 @@ def _equation(visible: str, start: int, stop: int, display: bool, macros: Mappin
         around = _condition_after if display else _condition_around
         condition = conditional(tokens) or around(visible, start, stop)
         found = tuple(split(tokens))
-        return Equation(start, stop, display, found, remarks=tuple(remarks(tokens)), condition=condition)
+        counts = sized(tokens, speaks_of_patterns(visible, start, stop))
+        return Equation(start, stop, display, found, None, tuple(remarks(tokens)), condition, counts)
     except UnreadableError as error:
         return Equation(start, stop, display, (), (error.reason, error.offset if error.offset is not None else start))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -21,6 +21,7 @@ from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
+from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.meaning import FREE_ENTROPY, Definition, Meaning
 from spinodal.verify.restated import contradictions, inverted, rescalings
 from spinodal.verify.sizes import SizeReader, Stated
@@ -241,6 +242,7 @@ def read_letters(
     reader = SizeReader(controls, author, declared, definitions)
     stated = _stated(document, claimed, claims, scopes)
     sizes = reader.read(stated)
+    reader.count(_sized(document, claimed, claims), sizes)
     for key, definition in definitions.items():
         if definition.body is not None and (united := reader.in_units(definition.body)) is not None:
             definitions[key] = replace(definition, body=united)
@@ -299,6 +301,16 @@ def _stated(document: Document, claimed: Statement | None, claims: Collection[in
                 condition = _Written(statement, None, scope, equation).condition
                 found.append(Stated(statement, scope, condition, document.position(statement.start)[0]))
     return found
+
+
+def _sized(
+    document: Document, claimed: Statement | None, claims: Collection[int]
+) -> Iterator[tuple[tuple[Token, ...], int]]:
+    """The parts with sizes of the formulas of a document that contain no claim, with their lines."""
+    for equation in document.equations:
+        if not any(s is claimed or s.start in claims for s in equation.statements):
+            for tokens in equation.sized:
+                yield tokens, document.position(tokens[0].start)[0]
 
 
 def _declared_at(document: Document) -> dict[str, int]:

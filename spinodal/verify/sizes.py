@@ -7,11 +7,14 @@ uses it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
+from spinodal.verify.counts import LOWER
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
@@ -19,7 +22,7 @@ from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.meaning import Definition
 from spinodal.verify.statements import Statement, parsed, symbol_at
 from spinodal.verify.symbols import default_name, plain
-from spinodal.verify.tree import Node, free_symbols, num, substituted, sym, walk
+from spinodal.verify.tree import Node, free_symbols, mul, num, substituted, sym, walk
 
 #: Patterns, weights, inputs.
 SIZES = ("P", "N", "D")
@@ -59,22 +62,25 @@ class Ratios:
         refused: keys that nothing is known of, with the reason and its place.
         read: the starts of the statements that have been understood.
         notes: by key, what is assumed of letters that stand for sizes.
+        counted: the starts of the sides of the statements that have been understood.
     """
 
     author: dict[str, Node] = field(default_factory=dict)
     refused: dict[str, tuple[str, int]] = field(default_factory=dict)
     read: set[int] = field(default_factory=set)
     notes: dict[str, str] = field(default_factory=dict)
+    counted: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What one statement says of a ratio's letter: the tree, or why there is none; and a note."""
+    """What one statement says of a ratio's letter: the tree, or why there is none; a note; a cure of its own."""
 
     stated: Stated
     tree: Node | None
     reason: str = ""
     note: str = ""
+    cure: str = ""
 
 
 class SizeReader:
@@ -106,6 +112,7 @@ class SizeReader:
             for key, one in self._of(stated):
                 found.setdefault(key, []).append(one)
                 result.read.add(stated.statement.start)
+                result.counted |= {side[0].start for side in stated.statement.sides if side}
         for key, several in found.items():
             self._decide(key, several, result)
         return result
@@ -121,6 +128,62 @@ class SizeReader:
         except UnreadableError:
             return None
         return self._united(body) if _close(first, second) else None
+
+    def count(self, formulas: Iterable[tuple[Sequence[Token], int]], result: Ratios) -> None:
+        r"""Refuse letters of ratios that a number of patterns contains which is not theirs: ``$2\alpha N$ patterns``.
+
+        Args:
+            formulas: parts of the document's formulas that contain sizes, with their lines.
+            result: what the document's statements say; what is refused is added.
+        """
+        for tokens, line in formulas:
+            if tokens[0].start in result.counted:
+                continue
+            try:
+                tree = self._expanded(parsed(tokens, self._declared))
+                letters = free_symbols(tree).keys()
+                own = [key for key in letters if self._ratio(key) is not None and key not in result.refused]
+                lower = [key for key in letters if key in LOWER and key not in self._definitions]
+                if not own or any(key not in (*self._sizes, *lower) and self._ratio(key) is None for key in letters):
+                    continue
+                for key in lower:
+                    tree = substituted(tree, key, sym("N"))
+                for key in own:
+                    tree = substituted(tree, key, result.author.get(key, sym(key)))
+                values = [self._value(tree, place, ()) for place in _PLACES]
+                known = [[self._value(sym(size), place, ()) for place in _PLACES] for size in SIZES]
+            except UnreadableError:
+                continue
+            extensive = _close(values[1], 3.0 * values[0])
+            if not extensive or any(all(map(_close, values, others)) for others in known):
+                continue
+            shown = " and ".join(plain(key) for key in sorted(own))
+            key, cure = own[0], ""
+            if len(own) == 1 and key not in result.author:
+                cure = self._scaled(own[0], partial(self._is_size, tree, own[0]))
+            reason = f"line {line} has a number of order {'N' if self._ratio(key) == 'alpha' else 'D'} that contains {shown}"
+            reason += f" and is not the number of patterns as {shown} is read"
+            result.refused |= dict.fromkeys(own, (f"{reason}; {cure or self._cure(key)}", tokens[0].start))
+
+    def _is_size(self, tree: Node, key: str, scale: float) -> bool:
+        """Whether a tree is the number of patterns if the letter of a ratio is a multiple of it."""
+        scaled = substituted(tree, key, mul(num(Fraction(scale)), sym(key)))
+        return all(_close(self._value(scaled, place, ()), self._value(sym("P"), place, ())) for place in _PLACES)
+
+    def _cure(self, key: str) -> str:
+        return f"say what is meant: '% spinodal-symbols: {plain(key)} = {self._ratio(key)}'"
+
+    def _scaled(self, key: str, holds: Callable[[float], bool]) -> str:
+        """The cure where a simple multiple of a ratio makes what is said of it true; empty if none does."""
+        name = self._ratio(key)
+        for text, scale in (("/2", 0.5), ("2*", 2.0), ("/4", 0.25), ("4*", 4.0)):
+            if holds(scale):
+                meant = f"{name}{text}" if text.startswith("/") else f"{text}{name}"
+                return (
+                    f"say what is meant: '% spinodal-symbols: {plain(key)} = {meant}' if it is so, "
+                    f"'{plain(key)} = {name}' if {plain(key)} is {'P/N' if name == 'alpha' else 'P/D'} all the same"
+                )
+        return ""
 
     # ---- one statement
 
@@ -194,10 +257,14 @@ class SizeReader:
         if not any(t.text in self._sizes for t in (*left, *right)):
             return None
         try:
-            trees = [self._expanded(parsed(side, self._declared)) for side in (left, right)]
+            # what the statement itself defines would make it true of itself
+            trees = [self._expanded(parsed(side, self._declared), alone_on(left)) for side in (left, right)]
         except UnreadableError:
             return None
         letters = free_symbols(trees[0]).keys() | free_symbols(trees[1]).keys()
+        strange = [k for k in letters if k not in self._sizes and self._ratio(k) is None]
+        if len(strange) == 1 and len(strange[0]) == 1 and alone_on(left) is None and alone_on(right) is None:
+            return self._of_strange(stated, trees, strange[0])
         if not letters & set(self._sizes) or any(k not in self._sizes and self._ratio(k) is None for k in letters):
             return None
         own = [key for key in letters if self._ratio(key) is not None]
@@ -206,10 +273,28 @@ class SizeReader:
                 first, second = (self._value(tree, place, ()) for tree in trees)
                 if not _close(first, second):
                     shown = " and ".join(plain(k) for k in sorted(own))
-                    return _Found(stated, None, f"what is said of {shown} and the sizes is not so where alpha is P/N")
+                    reason = f"what is said of {shown} and the sizes is not so where alpha is P/N"
+                    cure = self._scaled(own[0], lambda scale: self._agree(trees, own[0], scale)) if len(own) == 1 else ""
+                    return _Found(stated, None, reason, cure=cure)
         except UnreadableError:
             return None
         return _Found(stated, None, note="true")
+
+    def _agree(self, trees: Sequence[Node], key: str, scale: float) -> bool:
+        """Whether both sides agree if the letter of a ratio is a multiple of it."""
+        first, second = (substituted(tree, key, mul(num(Fraction(scale)), sym(key))) for tree in trees)
+        return all(_close(self._value(first, place, ()), self._value(second, place, ())) for place in _PLACES)
+
+    def _of_strange(self, stated: Stated, trees: Sequence[Node], letter: str) -> _Found | None:
+        r"""``M/N = 2\alpha``: a letter of which nothing else is known would have to be a size."""
+        try:
+            for size in SIZES:
+                first, second = (substituted(tree, letter, sym(size)) for tree in trees)
+                if all(_close(self._value(first, place, ()), self._value(second, place, ())) for place in _PLACES):
+                    return None
+        except UnreadableError:
+            return None
+        return _Found(stated, None, f"{plain(letter)} is no size of which this is so where alpha is P/N")
 
     # ---- several statements
 
@@ -220,11 +305,11 @@ class SizeReader:
         nearest = min(_CLOSE[one.stated.scope] for one in several)
         counted = [one for one in several if _CLOSE[one.stated.scope] == nearest]
         trees = [own if one.note == "true" else one.tree for one in counted]
-        cure = f"say what is meant: '% spinodal-symbols: {plain(key)} = {name}'"
+        cure = self._cure(key)
         for one, tree in zip(counted, trees, strict=True):
             place = one.stated.statement.start
             if tree is None:
-                result.refused[key] = f"{one.reason} (line {one.stated.line}); {cure}", place
+                result.refused[key] = f"{one.reason} (line {one.stated.line}); {one.cure or cure}", place
                 return
             if one.stated.condition is not None and tree != own:
                 reason = f"beside the definition of {plain(key)} (line {one.stated.line}) stands {one.stated.condition[0]!r}"
@@ -251,13 +336,13 @@ class SizeReader:
 
     # ---- values
 
-    def _expanded(self, tree: Node) -> Node:
-        """A tree with the letters that the document defines written out, but those of sizes and ratios."""
+    def _expanded(self, tree: Node, kept: str | None = None) -> Node:
+        """A tree with the letters that the document defines written out, but those of sizes and ratios and one more."""
         for _ in range(_MAX_LEVELS):
             known = [
                 (key, definition.body)
                 for key in free_symbols(tree)
-                if key not in SIZES
+                if key not in (*SIZES, kept)
                 and self._ratio(key) is None
                 and (definition := self._definitions.get(key)) is not None
                 and definition.parameters is None

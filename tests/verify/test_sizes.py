@@ -77,7 +77,7 @@ REFUSED = [
     (
         r"There are $P = 2\alpha N$ patterns.",
         r"what is said of \alpha and the sizes is not so where alpha is P/N (line 1); "
-        r"say what is meant: '% spinodal-symbols: \alpha = alpha'",
+        r"say what is meant: '% spinodal-symbols: \alpha = alpha/2' if it is so, '\alpha = alpha' if \alpha is P/N all the same",
     ),
     (
         r"Let $\alpha = P N$.",
@@ -99,6 +99,57 @@ REFUSED = [
         r"'% spinodal-symbols: \hat{q} = q_hat' or with its factor",
     ),
 ]
+
+
+COUNTS = [
+    (r"We store $2\alpha N$ patterns.", "alpha/2"),
+    (r"We store $p=2\alpha N$ patterns.", "alpha/2"),
+    (r"Let $M = \alpha N/2$ be the number of patterns.", "2*alpha"),
+    (r"The number of patterns is $\alpha N/2$.", "2*alpha"),
+    (r"The patterns $\xi^\mu$, $\mu = 1,\dots,2\alpha N$, are random.", "alpha/2"),
+    (r"Let $\mu\in\{1,\dots,2\alpha N\}$.", "alpha/2"),
+    (r"\[ E = \sum_{\mu=1}^{2\alpha N} \theta(-h^\mu) \]", "alpha/2"),
+    (r"We store $p=2\alpha n$ patterns.", "alpha/2"),
+]
+
+
+@pytest.mark.parametrize(("words", "meant"), COUNTS)
+def test_a_number_of_patterns_with_a_factor_is_not_passed_over(session: Session, words: str, meant: str) -> None:
+    outcome = only(session, claim(hat(r"\alpha"), words))
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail == (
+        r"line 1 has a number of order N that contains \alpha and is not the number of patterns as \alpha is read; "
+        rf"say what is meant: '% spinodal-symbols: \alpha = {meant}' if it is so, "
+        r"'\alpha = alpha' if \alpha is P/N all the same"
+    )
+
+
+def test_the_symbol_map_that_is_advised_makes_the_consistent_equation_true(session: Session) -> None:
+    text = "% spinodal-symbols: \\alpha = alpha/2\n" + claim(hat(r"2\alpha"), r"We store $P = 2\alpha N$ patterns.")
+    outcome = only(session, text)
+    assert outcome.status is Status.VERIFIED, outcome.detail
+
+
+def test_a_ratio_with_an_unknown_letter_and_a_factor_is_refused(session: Session) -> None:
+    outcome = only(session, claim(hat(r"\alpha"), r"Here $M/N = 2\alpha$."))
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail == (
+        r"M is no size of which this is so where alpha is P/N (line 1); "
+        r"say what is meant: '% spinodal-symbols: \alpha = alpha'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "factor"),
+    [
+        (r"We store $\alpha N$ patterns, $\mu = 1,\dots,\alpha N$, out of $2^{\alpha N}$ labellings.", r"\alpha"),
+        (r"With $M=\alpha N$ patterns and $M/N = \alpha$.", r"\alpha"),
+        (r"With $\alpha = 2P/N$, hence $\alpha N/2$ patterns.", r"\frac{\alpha}{2}"),
+    ],
+)
+def test_numbers_of_patterns_that_agree_with_alpha_change_nothing(session: Session, words: str, factor: str) -> None:
+    outcome = only(session, claim(hat(factor), words))
+    assert outcome.status is Status.VERIFIED, outcome.detail
 
 
 @pytest.mark.parametrize(("words", "message"), REFUSED)
