@@ -8,7 +8,7 @@ from spinodal.verify.grammar.cursor import show
 from spinodal.verify.grammar.slopes import primed
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.symbols import default_name
-from spinodal.verify.tree import Node, fn, free_symbols, mul, neg, num, power, sym
+from spinodal.verify.tree import Node, fn, free_symbols, mul, neg, num, number_of, power, sym
 
 #: Functions by the name of their command or upright word.
 FUNCTIONS = {
@@ -174,6 +174,11 @@ class Functions(Binders):
             if len(arguments) != 1:
                 raise UnreadableError(f"{token.text} takes one argument", token.start)
             argument = arguments[0]
+            if name == "log" and _is_fraction(argument) and (self.at("mark", "(", "[") or self._at_function()):
+                raise UnreadableError(
+                    f"it is not clear whether the argument of {token.text} ends with this number; bracket all of it",
+                    argument.start,
+                )
         elif self.at("mark", "{"):
             argument = self._braced()
         else:
@@ -195,6 +200,8 @@ class Functions(Binders):
             token = self.peek()
             opens = token.kind == "mark" and token.text in ("(", "[")
             if opens and factors:
+                if all(not free_symbols(f) for f in factors):
+                    factors += self._bracket_after_number(function, name, mul(*factors))
                 break
             callable_ = self._at_function()
             if callable_ and factors and not (name == "log" and all(not free_symbols(f) for f in factors)):
@@ -205,6 +212,30 @@ class Functions(Binders):
         if not factors:
             raise UnreadableError(f"the argument of {function.text} is missing", self.peek().start)
         return mul(*factors)
+
+    def _bracket_after_number(self, function: Token, name: str, number: Node) -> list[Node]:
+        r"""The bracket of ``\log\frac12[1+x]``, ``\tanh 2(x+y)``, if the argument goes on with it; else nothing.
+
+        Nobody writes the logarithm of a half, or a hyperbolic tangent of 2, as a factor; ``\log 2(1-q)`` may mean both.
+        """
+        save = self.next
+        token = self.peek()
+        bracket = self.factor()
+        if name == "log" and not _is_fraction(number):
+            if free_symbols(bracket):
+                shown = function.text
+                raise UnreadableError(
+                    f"it is not clear whether the argument of {shown} ends before this bracket; write "
+                    rf"(\{shown} ..)(..) or \{shown}(..(..))",
+                    token.start,
+                )
+            self.next = save
+            return []
+        if self.at("mark", "(", "["):
+            raise UnreadableError(
+                f"it is not clear where the argument of {function.text} ends; bracket it", self.peek().start
+            )
+        return [bracket]
 
     def _at_function(self) -> bool:
         token = self.peek()
@@ -226,6 +257,18 @@ class Functions(Binders):
                 self.next = save
             return key in self.declared.functions
         return False
+
+
+def _is_fraction(node: Node) -> bool:
+    r"""Whether a node is a positive number below 1 (``\frac12``, ``2^{-1}``), whose logarithm nobody writes as a factor."""
+    if node.kind == "pow":
+        base, exponent = (number_of(a) for a in node.args)
+        return base is not None and exponent is not None and base > 1 and exponent < 0
+    if node.kind == "div":
+        above, below = (number_of(a) for a in node.args)
+        return above is not None and below is not None and 0 < above < below
+    value = number_of(node)
+    return value is not None and 0 < value < 1
 
 
 def _letter_function(key: str) -> str | None:
