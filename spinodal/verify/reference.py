@@ -48,6 +48,8 @@ _DRAWS = 4000
 _STEPS = 25
 #: A root whose unknown is smaller than this, relative to where it was looked for, is trivial.
 _TRIVIAL = 1e-4
+#: Values that nothing has at states of order one, unless an integral that diverges was cut off.
+_DIVERGED = 1e8
 #: Points of a surface, fewer than which are looked for in another direction.
 _FEW = 3
 #: Seconds that a residual may take at one point with few nodes before it counts as slow.
@@ -458,14 +460,19 @@ class Reference:
         return found
 
     def inside(self, point: Points) -> bool:
-        """Whether a state is in the model's domain and has finite values."""
+        """Whether a state is in the model's domain and has finite values.
+
+        Where the integral over a density diverges (``exp(-abs(w))`` times ``exp(a*w**2)``), its nodes end somewhere and its
+        value is huge.
+        """
         with np.errstate(all="ignore"):
             margins = np.asarray(self.module.conditions(point.x, point.p))
             if not np.all(margins > 0.0):
                 return False
             residual = np.asarray(self.module.residual(point.x, point.p, self._coarse))
             phi = np.asarray(self.module.free_entropy(point.x, point.p, self._coarse))
-            return bool(np.all(np.isfinite(residual)) and np.all(np.isfinite(phi)))
+            # also false where a value is not a number
+            return bool(np.all(np.abs(residual) < _DIVERGED) and np.all(np.abs(phi) < _DIVERGED))
 
     def on_surface(
         self, equations: tuple[str, ...], unknowns: tuple[str, ...] | None = None, *, added: str | None = None
