@@ -47,7 +47,10 @@ _COLUMNS = {
     "empheq": r"\s*(?:\[[^\]]*\])?\{[a-z]+\*?(?:=\d+)?\}",
 }
 #: What inline mathematics must contain to define a letter.
-_DEFINES = re.compile(r"=|\\(?:sim|equiv|coloneqq|coloneq|triangleq|doteq|to|rightarrow|longrightarrow|mapsto)(?![A-Za-z])")
+_DEFINES = re.compile(
+    r"=|\\(?:sim|equiv|coloneqq|coloneq|triangleq|doteq|to|rightarrow|longrightarrow|mapsto|leftarrow|longleftarrow|gets)"
+    r"(?![A-Za-z])"
+)
 _GAP = re.compile(r"\\q?quad(?![A-Za-z])")
 #: Where a clause about a formula in the text ends: another formula, a full stop, another clause.
 _CLAUSE_END = re.compile(

@@ -23,7 +23,7 @@ from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.meaning import FREE_ENTROPY, Definition, Meaning
-from spinodal.verify.restated import contradictions, inverted, rescalings
+from spinodal.verify.restated import contradictions, inverted, rescaled_through, rescalings
 from spinodal.verify.sizes import SizeReader, Stated
 from spinodal.verify.statements import Statement, signed, symbol_alone
 from spinodal.verify.symbols import default_name, difference_keys, plain
@@ -127,12 +127,13 @@ def temperature_of(loss: Loss) -> Node | None:
 
 
 def of_temperature(loss: Loss) -> dict[str, Node]:
-    r"""What ``\beta`` and ``f`` stand for where a model has a temperature: 1/T, and minus T times the free entropy."""
+    r"""What ``\beta``, ``f`` and ``k_B`` stand for where a model has a temperature: 1/T, -T times the free entropy, 1."""
     temperature = temperature_of(loss)
     if temperature is None:
         return {}
     return {
         "beta": Node("div", None, (num(1), temperature)),
+        "k_B": num(1),  # temperatures are energies
         "f": neg(mul(temperature, sym(f"@{FREE_ENTROPY}"))),
     }
 
@@ -249,6 +250,8 @@ def read_letters(
     declared_at = _declared_at(document)
     lines = ((s, document.position(s.start)[0]) for equation in document.equations for s in equation.statements)
     rescaled = rescalings(lines, names, offset, declared_at)
+    unsaid = {k: v for k, v in (conventions or {}).items() if k not in author and k not in definitions}
+    rescaled |= rescaled_through(rescaled, unsaid, names)
     meaning = Meaning(
         {**author, **sizes.author},
         names,

@@ -18,7 +18,7 @@ from spinodal.verify.meaning import Definition, Meaning, used_names
 from spinodal.verify.sizes import SIZES, Stated, alone_on, symbols_in
 from spinodal.verify.statements import Statement
 from spinodal.verify.symbols import default_name, plain
-from spinodal.verify.tree import Node, free_symbols, mul, neg, num, sym
+from spinodal.verify.tree import Node, free_symbols, mul, neg, num, sym, walk
 
 #: Where both sides of what is said of parameters are compared.
 _VALUES = (0.37, 1.21, 0.83, 1.57)
@@ -39,7 +39,7 @@ def contradictions(statements: Iterable[Stated], meaning: Meaning, declared: Dec
         if set(statement.relations) != {"="} or not all(statement.sides):
             continue
         keys = {key for side in statement.sides for key in symbols_in(side)}
-        read = keys & meaning.conventions.keys() - meaning.author.keys()
+        read = {k for k in keys & meaning.conventions.keys() - meaning.author.keys() if meaning.conventions[k].kind != "num"}
         if not read or any(alone_on(statement.sides[0]) == key for key in read):
             continue
         try:
@@ -126,6 +126,19 @@ def _factor(body: Node, key: str) -> Node | None:
     return None
 
 
+def rescaled_through(
+    rescaled: Mapping[str, tuple[str, int]], conventions: Mapping[str, Node], names: Collection[str]
+) -> dict[str, tuple[str, int]]:
+    r"""Letters that are read through a rescaled one: ``\beta`` where ``T \to T/2``, with its reason and place."""
+    found = {}
+    for key, (reason, place) in rescaled.items():
+        own = sym(f"@{default_name(key, names)}")
+        for other, tree in conventions.items():
+            if own in walk(tree):
+                found[other] = f"{plain(other)} is read through {plain(key)}: {reason}", place
+    return found
+
+
 def rescalings(
     statements: Iterable[tuple[Statement, int]], names: Collection[str], offset: int, declared_at: Mapping[str, int]
 ) -> dict[str, tuple[str, int]]:
@@ -142,7 +155,11 @@ def rescalings(
     """
     found = {}
     for statement, line in statements:
-        if statement.relations not in (("to",), ("mapsto",)) or statement.start > offset or not all(statement.sides):
+        if (
+            statement.relations not in (("to",), ("mapsto",), ("gets",))
+            or statement.start > offset
+            or not all(statement.sides)
+        ):
             continue
         key = alone_on(statement.sides[0])
         right = statement.sides[1]

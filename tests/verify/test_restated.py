@@ -42,6 +42,8 @@ def outcome_of(session: Session, folder: Path, words: str, beta: str) -> Outcome
         (r"At $\beta = 2/T$.", r"\beta/2"),
         (r"At $T = 2/\beta$. Thus $\beta = 2/T$.", r"\beta/2"),
         (r"At $T = 1/\beta = 0.5$.", r"\beta"),
+        (r"At $k_B T = 1/\beta$.", r"\beta"),
+        (r"At $\beta = \frac{2}{k_B T}$.", r"\beta/2"),
         (r"With $\gamma = \beta^2$.", r"\beta"),
     ],
 )
@@ -50,11 +52,20 @@ def test_beta_is_what_the_document_defines_it_to_be(session: Session, tmp_path: 
     assert outcome.status is Status.VERIFIED, outcome.detail
 
 
-@pytest.mark.parametrize("words", [r"At temperature $T = 2/\beta$.", r"With $\beta T = 2$."])
+@pytest.mark.parametrize("words", [r"At temperature $T = 2/\beta$.", r"With $\beta T = 2$.", r"With $k_B T = 2/\beta$."])
 def test_what_contradicts_how_beta_is_read_is_refused(session: Session, tmp_path: Path, words: str) -> None:
     outcome = outcome_of(session, tmp_path, words, r"\beta")
     assert outcome.status is Status.NOT_CHECKED
     assert outcome.detail == r"what line 1 says of T and \beta is not so as \beta is read: define \beta itself"
+
+
+def test_a_temperature_that_is_rescaled_rescales_beta(session: Session, tmp_path: Path) -> None:
+    outcome = outcome_of(session, tmp_path, r"We measure $T \to T/2$.", r"\beta")
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail == (
+        r"\beta is read through T: T is rescaled in line 1: say below it what T stands for from there on, as in "
+        "'% spinodal-symbols: T = T' or with its factor"
+    )
 
 
 SCALED = r"\[ q = \int Dz \tanh^2(\sqrt{FACTOR\,\tilde q}z) \]"

@@ -152,6 +152,13 @@ def test_numbers_of_patterns_that_agree_with_alpha_change_nothing(session: Sessi
     assert outcome.status is Status.VERIFIED, outcome.detail
 
 
+@pytest.mark.parametrize("arrow", [r"\leftarrow", r"\gets", r"\longleftarrow"])
+def test_an_arrow_to_the_left_rescales_as_well(session: Session, arrow: str) -> None:
+    outcome = only(session, claim(hat(r"\alpha"), rf"We redefine $\hat q {arrow} \alpha\hat q$."))
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail.startswith(r"\hat{q} is rescaled in line 1: say below it what \hat{q} stands for")
+
+
 @pytest.mark.parametrize(("words", "message"), REFUSED)
 def test_what_cannot_be_told_of_sizes_is_refused(session: Session, words: str, message: str) -> None:
     outcome = only(session, claim(hat(r"\alpha"), words))

@@ -89,6 +89,8 @@ SYNONYMS = {
     "rparen": ")",
     "rightarrow": "to",
     "longrightarrow": "to",
+    "leftarrow": "gets",
+    "longleftarrow": "gets",
 }
 UNICODE = {"−": ("mark", "-"), "·": ("mark", "*"), "×": ("mark", "*"), "∞": ("command", "infty"), "∫": ("command", "int")}
 SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True))
