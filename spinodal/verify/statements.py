@@ -43,6 +43,8 @@ _CONDITIONAL = re.compile(
 _NAME = re.compile(r"[A-Za-z]+(?:\s+[A-Za-z0-9]+){1,3}")
 #: Commands after which a formula has to go on.
 _OPERATORS = frozenset("int sum prod lim frac sqrt log exp forall pm mp langle { left".split())
+#: Beyond all places of a document.
+_APART = 1 << 40
 _FENCES = frozenset("rangle } end at forall to".split())
 
 
@@ -202,9 +204,33 @@ def parsed(tokens: Sequence[Token], declared: Declared) -> Node:
     Raises:
         UnreadableError: with reason and offset.
     """
-    last = tokens[-1].end
-    tree = Parser([*tokens, Token("end", "", last, last)], declared).whole()
-    return tree if declared.averages is None else declared.averages.applied(tree, tokens)
+    averages = declared.averages
+    starts = [token.start for token in tokens]
+    if averages is None or len(set(starts)) == len(starts):
+        tree = Parser([*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)], declared).whole()
+        return tree if averages is None else averages.applied(tree, tokens)
+    # what an author's command writes stands all at one place: averages are told apart by places of their own
+    apart = [Token(t.kind, t.text, _APART + k, _APART + k + 1) for k, t in enumerate(tokens)]
+    end = _APART + len(apart)
+    try:
+        tree = Parser([*apart, Token("end", "", end, end)], declared).whole()
+        return _together(averages.applied(tree, apart), tokens)
+    except UnreadableError as error:
+        place = error.offset
+        if place is not None and place >= _APART:
+            place = tokens[min(place - _APART, len(tokens) - 1)].start
+        raise UnreadableError(error.reason, place) from None
+
+
+def _together(node: Node, tokens: Sequence[Token]) -> Node:
+    """A tree with the places of its tokens in the document."""
+    args = tuple(_together(a, tokens) for a in node.args)
+    start, end = node.start, node.end
+    if start >= _APART:
+        start = tokens[min(start - _APART, len(tokens) - 1)].start
+    if end >= _APART:
+        end = tokens[max(0, end - 1 - _APART)].end
+    return Node(node.kind, node.value, args, start, end)
 
 
 def symbol_alone(tokens: Sequence[Token]) -> str | None:

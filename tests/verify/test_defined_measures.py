@@ -3,6 +3,7 @@ r"""What a document says of its measures and letters is used: Dz, \sim, averages
 from __future__ import annotations
 
 import pytest
+from notation import document, only
 
 from spinodal.verify import Status
 from spinodal.verify.documents import read_document
@@ -220,3 +221,22 @@ def test_an_average_that_is_defined_twice_is_refused(session: Session) -> None:
     outcome = outcome_of(session, TEACHER, text, "binary-teacher-student r")
     assert outcome.status is Status.NOT_CHECKED
     assert outcome.detail.endswith(r"the average over w^{\star} is defined twice, differently")
+
+
+FITTED = r"\newcommand{\fitted}[1]{#1} Averages are $\langle f(z)\rangle_z = \frac12 f(1) + \frac12 f(-1)$." + "\n\n"
+
+
+def test_averages_in_the_argument_of_an_authors_command_have_their_definition(session: Session) -> None:
+    r"""tanh^2(a u z) does not see a sign z; (u+z)/sqrt(2) is standard normal for a normal z alone."""
+    right = r"\[ \fitted{q = \int Du \left\langle\tanh^2(\sqrt{\hat q}\,u z)\right\rangle_z} \]"
+    wrong = r"\[ \fitted{q = \int Du \left\langle\tanh^2\left(\sqrt{\frac{\hat q}{2}}\,(u+z)\right)\right\rangle_z} \]"
+    assert only(session, document("q", right, FITTED)).status is Status.VERIFIED
+    assert only(session, document("q", wrong, FITTED)).status is Status.WRONG
+
+
+def test_what_is_unread_in_the_argument_of_an_authors_command_is_shown_at_the_command(session: Session) -> None:
+    outcome = only(session, document("q", r"\[ \fitted{q = \int Du \left\langle\tanh^2 u z/2\right\rangle_z} \]", FITTED))
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail == "it is not clear whether the argument of tanh ends before this fraction bar; bracket it"
+    assert outcome.place is not None
+    assert outcome.place[0] == 5
