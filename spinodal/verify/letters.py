@@ -23,7 +23,7 @@ from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.meaning import FREE_ENTROPY, Definition, Meaning
-from spinodal.verify.restated import contradictions, inverted, rescaled_through, rescalings
+from spinodal.verify.restated import contradictions, inverted, microscopic, rescaled_through, rescalings
 from spinodal.verify.sizes import SizeReader, Stated
 from spinodal.verify.statements import Statement, signed, symbol_alone
 from spinodal.verify.symbols import default_name, difference_keys, plain
@@ -265,6 +265,8 @@ def read_letters(
     )
     if related := inverted(stated, meaning, declared):
         meaning = replace(meaning, definitions={**related, **definitions})
+    if strange := microscopic(stated, meaning):
+        meaning = replace(meaning, refused={**strange, **meaning.refused})
     if contradicted := contradictions(stated, meaning, declared):
         meaning = replace(meaning, refused={**contradicted, **meaning.refused})
     notes = {str(default_name(key, controls)): note for key, note in sizes.notes.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,6 +61,40 @@ def contradictions(statements: Iterable[Stated], meaning: Meaning, declared: Dec
         said = " and ".join(plain(key) for key in sorted({*read, *own}))
         reason = f"what line {stated.line} says of {said} is not so as {shown} is read: define {shown} itself"
         found |= dict.fromkeys((*read, *own), (reason, statement.start))
+    return found
+
+
+def microscopic(statements: Iterable[Stated], meaning: Meaning) -> dict[str, tuple[str, int]]:
+    r"""Order parameters that a document defines by weights with other numbers than 1/N: ``q = \frac2N\sum_i w_i^2``.
+
+    Sums over sites are not read; with ``\frac1N`` before them they are taken for what the model has.
+
+    Returns:
+        The reason and its place by key.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    for stated in statements:
+        statement = stated.statement
+        key = alone_on(statement.sides[0]) if statement.relations == ("=",) and all(statement.sides) else None
+        name = default_name(key, meaning.names) if key is not None else None
+        if key is None or name is None or name in meaning.controls or key in meaning.author:
+            continue
+        right = statement.sides[1]
+        texts = [token.text for token in right]
+        if not any(token.kind == "letter" and token.text in ("N", "D") for token in right):
+            continue
+        before = texts[: texts.index("sum")] if "sum" in texts else texts
+        numbers = [text for text, token in zip(before, right, strict=False) if token.kind == "number"]
+        if "sum" not in texts:  # squares of vectors
+            powers = [text for sign, text in pairwise(before) if sign == "^"]
+            numbers = [n for n in numbers if n != "1"][len([p for p in powers if p == "2"]) :]
+            if not numbers:
+                continue
+        elif numbers in ([], ["1"]) and "-" not in before[: before.index("N") if "N" in before else None]:
+            continue
+        shown = plain(key)
+        reason = f"{shown} is defined in line {stated.line} by weights, with numbers that are not read"
+        found[key] = f"{reason}: say what it stands for, as in '% spinodal-symbols: {shown} = {name}'", statement.start
     return found
 
 

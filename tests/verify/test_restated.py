@@ -112,3 +112,43 @@ def test_what_defines_a_letter_by_the_quantity_itself_claims_nothing_of_it(sessi
     outcome = only(session, document("q_hat", r"\[ \hat q = 2\tilde q \]", r"Here $\hat q = 2\tilde q$."))
     assert outcome.status is Status.NOT_CHECKED
     assert "tautology" in outcome.detail
+
+
+TEXTBOOK = (
+    r"\[ \hat q = \frac{\alpha}{1-q}\int Dz \left[\frac{G(X)}{H(X)}\right]^2, "
+    r"X=\frac{\kappa-\sqrt q z}{\sqrt{1-q}} \]"
+)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        r"where $q = \frac{2}{N}\sum_i \langle w_i\rangle^2$.",
+        r"where $q = \frac{1}{2N}\sum_i \langle w_i\rangle^2$.",
+        r"where $q = -\frac{1}{N}\sum_i \langle w_i\rangle^2$.",
+        r"where $q=1-\frac{\|w-w'\|^2}{4N}$.",
+    ],
+)
+def test_an_overlap_that_is_defined_with_other_numbers_is_not_the_models(session: Session, words: str) -> None:
+    outcome = only(session, document("q_hat", TEXTBOOK, words))
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail == (
+        "q is defined in line 1 by weights, with numbers that are not read: "
+        "say what it stands for, as in '% spinodal-symbols: q = q'"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        r"where $q = \frac{1}{N}\sum_i \langle w_i\rangle^2$.",
+        r"where $q = \frac1N\sum_{i=1}^N w_i^1 w_i^2$.",
+        r"where $q = N^{-1}\sum_{i=1}^N w_i w_i'$.",
+        r"where $q = \frac{w\cdot w'}{N}$.",
+        r"where $q = \lim_{N\to\infty}\frac1N\mathbb{E}\sum_i \langle w_i\rangle^2$.",
+        "% spinodal-symbols: q = q\nwhere $q=1-\\frac{\\|w-w'\\|^2}{2N}$.",
+    ],
+)
+def test_an_overlap_per_site_is_the_models(session: Session, words: str) -> None:
+    outcome = only(session, document("q_hat", TEXTBOOK, words))
+    assert outcome.status is Status.VERIFIED, outcome.detail
