@@ -26,6 +26,7 @@ from spinodal.verify.extrema import maximise
 from spinodal.verify.functions import FUNCTIONS, KINKED, LOGARITHMS
 from spinodal.verify.integrate import Effort, Lanes, between, whole_line
 from spinodal.verify.quadrature import ROOT_2PI, Sum, Terms
+from spinodal.verify.tails import not_finite
 from spinodal.verify.tree import Node, free_symbols, integral_depth, walk
 
 Array = NDArray[np.float64]
@@ -112,7 +113,7 @@ class Evaluator:
             self.noise = np.broadcast_to(noise, (count,)).astype(float)
             error = np.max(np.where(value == 0.0, 0.0, self.noise / np.abs(value)), initial=0.0)
         if not np.all(np.isfinite(value)):
-            raise UnreadableError("the formula has no finite real value at a random point of the domain", tree.start)
+            raise UnreadableError(not_finite(tree), tree.start)
         self.error = max(self.error, float(error) if np.isfinite(error) else np.inf)
         return value
 

@@ -61,3 +61,14 @@ def test_arguments_that_can_be_read_in_two_ways_are_refused(session: Session, te
     outcome = only(session, text)
     assert outcome.status is Status.NOT_CHECKED
     assert outcome.detail == message
+
+
+def test_a_sum_of_error_functions_that_cancels_in_its_tails_is_said_to_be_rounding(session: Session) -> None:
+    """Here erf(11+z^2) - erf(10+z^2) = erfc(10+z^2) - erfc(11+z^2) is positive, and 0 in doubles."""
+    small = r"\ln\left[\mathrm{erf}(11+z^2) - \mathrm{erf}(10+z^2)\right]"
+    outcome = only(session, entropy(small))
+    assert outcome.status is Status.NOT_CHECKED
+    assert outcome.detail == (
+        "in double precision, the formula has no finite real value at a random point of the domain; a sum of erf, Phi or tanh "
+        "may cancel there in their tails: write what is small itself, as erfc(x) for 1 - erf(x)"
+    )
