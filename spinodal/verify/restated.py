@@ -81,7 +81,8 @@ def microscopic(statements: Iterable[Stated], meaning: Meaning) -> dict[str, tup
             continue
         right = statement.sides[1]
         texts = [token.text for token in right]
-        if not any(token.kind == "letter" and token.text in ("N", "D") for token in right):
+        # the D of Dz and the N of a normal law are no sizes
+        if "N" not in texts or {"int", "mathcal", "mathbb", "langle"} & set(texts[: texts.index("N")]):
             continue
         before = texts[: texts.index("sum")] if "sum" in texts else texts
         numbers = [text for text, token in zip(before, right, strict=False) if token.kind == "number"]

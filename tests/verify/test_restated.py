@@ -145,6 +145,8 @@ def test_an_overlap_that_is_defined_with_other_numbers_is_not_the_models(session
         r"where $q = \frac1N\sum_{i=1}^N w_i^1 w_i^2$.",
         r"where $q = N^{-1}\sum_{i=1}^N w_i w_i'$.",
         r"where $q = \frac{w\cdot w'}{N}$.",
+        r"\[ q = \int Dz \tanh^2\left(\frac{2}{2}\sqrt{\hat q} z\right) \]",
+        r"\[ q = 2 \cdot \frac12 \int dz\, \mathcal{N}(z; 0, 1) \tanh^2(\sqrt{\hat q} z) \]",
         r"where $q = \lim_{N\to\infty}\frac1N\mathbb{E}\sum_i \langle w_i\rangle^2$.",
         "% spinodal-symbols: q = q\nwhere $q=1-\\frac{\\|w-w'\\|^2}{2N}$.",
     ],
