@@ -71,7 +71,7 @@ def steps_of(derived: Derived, symbols: Mapping[str, str] | None = None) -> list
     found += [_free_entropy(derived, scribe, whole=whole), _saddle_point(derived, scribe)]
     if "replicon" in derived.observables:
         found.append(_stability(derived, scribe))
-    found.append(_observables(derived, scribe))
+    found.append(_observables(derived, scribe, read="free_entropy" in _claims_of(found)))
     notation = _notation(derived, "\n".join(text for step in found for text in (step.reason, *step.equations)))
     return [notation, *found] if notation.equations else found
 
@@ -332,7 +332,8 @@ def _stability(derived: Derived, scribe: Scribe) -> Step:
     return Step("Stability", reason, _with_definitions(scribe, equations), ("replicon",))
 
 
-def _observables(derived: Derived, scribe: Scribe) -> Step:
+def _observables(derived: Derived, scribe: Scribe, *, read: bool) -> Step:
+    r"""The observables; what is ``\phi`` alone claims something where that is written in what is ``read`` again."""
     equations = []
     for name, value in derived.observables.items():
         if name == "replicon":
@@ -347,5 +348,7 @@ def _observables(derived: Derived, scribe: Scribe) -> Step:
         reason += " A bracket is a mean in the measure of one site; f is its weight: exp(-energy/T), a constraint, ..."
     # where copies are infinitely many, observables are limits of what their formulas contain
     concentrated = any(isinstance(channel, Channel) and channel.concentrated for channel in derived.channels)
-    claims = () if concentrated else tuple(name for name in derived.observables if name != "replicon")
+    unread = set() if read else {name for name, value in derived.observables.items() if value == derived.free_entropy}
+    named = tuple("" if name in unread else name for name in derived.observables if name != "replicon")
+    claims = () if concentrated else named
     return Step("Observables", reason, (*_with_definitions(scribe, equations), *defined), claims)

@@ -2,9 +2,12 @@ r"""What derivations print and papers seldom write: averages of a dot, derivativ
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from notation import ENTROPY, TANH, U, document, only
 
+from spinodal import load
 from spinodal.verify import Status
 from spinodal.verify.documents import read_document
 from spinodal.verify.run import Session
@@ -107,3 +110,26 @@ def test_the_statements_of_a_document_with_words_keep_their_remarks(session: Ses
     )
     (outcome,) = session.outcomes(document_)
     assert outcome.status is Status.NOT_CHECKED
+
+
+WINDOW = """format = 1
+[student]
+weights = "binary"
+[loss]
+constraint = "abs(h) <= kappa"
+[parameters]
+alpha = 0.9
+kappa = 0.9
+"""
+
+
+def test_an_entropy_that_is_a_free_entropy_for_readers_alone_is_not_claimed(session: Session, tmp_path: Path) -> None:
+    """Two edges are printed as a partition function by name, which only people read: nothing printed is left unchecked."""
+    path = tmp_path / "window.toml"
+    path.write_text(WINDOW, encoding="utf-8")
+    text = load(str(path)).derive().to_latex()
+    outcomes = list(session.outcomes(read_document(text, str(tmp_path / "window.tex"), "latex")))
+    assert len(outcomes) > 1
+    assert [one.status for one in outcomes] == [Status.VERIFIED] * len(outcomes)
+    perceptron = load("binary-perceptron").derive().to_latex()
+    assert "% spinodal: binary-perceptron entropy" in perceptron
