@@ -163,6 +163,12 @@ class _Zero:
             return float(1.0 / (1.0 + np.exp(logs[1] - logs[0])))
 
 
+def _falls(before: Array, after: Array) -> bool:
+    """Whether a step towards a zero of det J has made det J smaller by what a secant must."""
+    _, logs = np.linalg.slogdet(np.array([before, after]))
+    return bool(logs[1] < logs[0] - 0.3)
+
+
 def prediction(linear: Array, quadratic: Array | None) -> Array:
     """The change of a state from the first and second term of its Taylor series.
 
@@ -242,7 +248,11 @@ class _Walk:
                 if unseen:
                     unseen = unstable_directions(found.jacobian) != unstable_directions(root.jacobian)
                 same = self._reproduced(root.x, found.x, 0.5 * length * (tangent + ahead.tangent))
-                if crossed and same and ahead.sign != 0.0:
+                if (
+                    crossed
+                    and same
+                    and (yield from self._goes_on(found, there, ahead.sign, loose=tolerance > self.final.tolerance))
+                ):
                     zero, failed = _Zero(target, found.x, found.jacobian, accepted=False), False
                     continue
                 if crossed or unseen or not same:
@@ -269,14 +279,22 @@ class _Walk:
             growth = (settings.aim / (error + 1e-300)) ** (1.0 / 2.0 if curvature is None else 1.0 / 3.0)
             iterations += found.iterations
             curvature = (ahead.tangent - tangent) / length
+            if zero is not None:
+                # where det J does not fall towards the zero, the state beyond was one of another branch
+                zero = replace(zero, accepted=True) if _falls(root.jacobian, found.jacobian) else None
             root, s, tangent = replace(found, iterations=iterations), target, ahead.tangent
             rough = tolerance > self.final.tolerance
             # the first step after a refusal gets no longer: a longer one has just been refused
             h = length * min(max(growth, 0.5), 1.0 if refused else 3.0)
             refused = False
-            if zero is not None:
-                zero = replace(zero, accepted=True)
         return root, s
+
+    def _goes_on(self, found: Root, p: Array, sign: float, *, loose: bool) -> Row[bool]:
+        """Whether a state beyond a change of sign of det J is one: a loose root may have the wrong sign."""
+        if sign == 0.0 or not loose:
+            return sign != 0.0
+        again = yield from newton_row(found.x, p, self.quick, self.final.tolerance)
+        return again.converged and self._near(again.x, found.x) and float(np.linalg.slogdet(again.jacobian)[0]) == sign
 
     def _near(self, found: Array, x: Array) -> bool:
         """Whether no overlap changed by more than one step may change it; norms may be large, and change with their size."""

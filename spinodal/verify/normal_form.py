@@ -124,6 +124,8 @@ class NormalForm:
         for root in reversed(list(self._squares)):
             if below.has(root):
                 conjugate = below.xreplace({root: -root})
+                self._check_product(above, conjugate)
+                self._check_product(below, conjugate)
                 above, below = above * conjugate, self._lowered(_expanded(below * conjugate), root)
             above = self._lowered(_expanded(above), root)
             below = self._lowered(below, root)
@@ -135,6 +137,7 @@ class NormalForm:
     def _lowered(self, polynomial: sp.Expr, root: sp.Symbol) -> sp.Expr:
         if not polynomial.has(root):
             return polynomial
+        self._check(polynomial)
         square, total = self._squares[root], sp.Integer(0)
         for (power,), coefficient in sp.Poly(polynomial, root).terms():
             total += coefficient * root ** (power % 2) * square ** (power // 2)
@@ -142,6 +145,11 @@ class NormalForm:
 
     def _check(self, expression: sp.Expr) -> None:
         if time.process_time() > self._until or expression.count_ops() > _LARGEST:
+            raise BeyondError("too long")
+
+    def _check_product(self, one: sp.Expr, other: sp.Expr) -> None:
+        """That expanding a product will not take longer than a proof may: nothing stops it once it has begun."""
+        if len(sp.Add.make_args(one)) * len(sp.Add.make_args(other)) > _LARGEST:
             raise BeyondError("too long")
 
     def _rational(self, node: sp.Expr) -> sp.Expr:
