@@ -248,11 +248,8 @@ class _Walk:
                 if unseen:
                     unseen = unstable_directions(found.jacobian) != unstable_directions(root.jacobian)
                 same = self._reproduced(root.x, found.x, 0.5 * length * (tangent + ahead.tangent))
-                if (
-                    crossed
-                    and same
-                    and (yield from self._goes_on(found, there, ahead.sign, loose=tolerance > self.final.tolerance))
-                ):
+                loose = tolerance > self.final.tolerance
+                if crossed and same and (yield from self._goes_on(found, there, ahead.sign, loose=loose)):
                     zero, failed = _Zero(target, found.x, found.jacobian, accepted=False), False
                     continue
                 if crossed or unseen or not same:

@@ -2,9 +2,9 @@
 
 An inner average log E exp(log_f(h)), h ~ N(omega, V), is wanted at a hundred omega of an outer rule, for one V and one
 label. Searching a peak for each (:mod:`spinodal.numeric.tilted`) costs more than the average. Here the line is cut once
-for all of them: at the declared splits, into panels no longer than the Gaussian is wide, and these again where log f is
-not resolved by a panel's polynomial. Where a panel begins or ends at a split its nodes crowd there, so that powers such
-as h^(3/2) are integrated as well as smooth functions.
+for all of them: at the declared splits, into panels of three standard deviations, and these again where log f is not
+resolved by a panel's polynomial, or the measure of some field varies too much. Where a panel begins or ends at a split
+its nodes crowd there, so that powers such as h^(3/2) are integrated as well as smooth functions.
 
 Rows for which this would need too many nodes, whose labels are themselves integrated in the row, or whose mass may lie
 outside what the panels cover, are declined; the search serves them.

@@ -467,10 +467,9 @@ def named(
 def _capacities(problem: ModuleProblem, branch: Branch, line: Line, tolerance: float) -> list[tuple[SpecialPoint, float]]:
     """The capacities at the ends of a branch where the variance within a state vanishes."""
     found: list[tuple[SpecialPoint, float]] = []
+    # a probe close to its reference is close to the others: no volume vanishes but the one that is asked for
     if line.name == getattr(problem.system.module, "CONSTRAINED", ""):
-        return (
-            found  # a probe close to its reference is close to the others: no volume vanishes but the one that is asked for
-        )
+        return found
     for end in (0, len(branch) - 1):
         gap = min((branch.quantities[name][end] for name in branch.quantities if name.startswith("1 - ")), default=1.0)
         if gap < 1e-2:

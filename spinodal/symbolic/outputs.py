@@ -12,6 +12,7 @@ from spinodal.spec.types import Loss, Spec
 from spinodal.symbolic.channel import Branch, Channel
 from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import Interval, breakpoints, kinks, region, sample_points, symbol, to_sympy
+from spinodal.symbolic.functions import Tail
 from spinodal.symbolic.labels import LABEL, NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, mirrored, signal_and_noise
 from spinodal.symbolic.leaves import Leaf, LeafKind
 from spinodal.symbolic.pieces import coefficients_in_pieces, quadratic_pieces
@@ -32,8 +33,9 @@ _NEAR_POLE = 1e-8
 _DEEP = -1e4
 #: Planted variables at which the kinks of an energy are sought: no value that anyone declares.
 _GENERIC_LABELS = (0.7307, -1.3719, 2.9143)
-#: Standard deviations of fields and noise at which the order of a constraint's bounds is looked at.
-_LABEL_FIELDS = (-8.5, -1.0, 0.0, 1.0, 8.5)
+#: Standard deviations of fields and noise at which the order of a constraint's bounds is looked at, at the defaults and in
+#: a solver.
+_LABEL_FIELDS, _FEW_FIELDS = tuple(k / 4.0 for k in range(-34, 35)), (-8.5, 0.0, 8.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ def _student_tag(value: sp.Expr) -> str:
 
 
 def _at_labels(gap: sp.Expr, label: sp.Expr, at: Mapping[sp.Symbol, float]) -> list[sp.Expr]:
-    """The distance between two edges of a constraint: as it is, or at labels of large and small fields and noise.
+    """The distance between two edges of a constraint: as it is, or where it is smallest and at the ends of all labels.
 
     Raises:
         DerivationError: if at the defaults the edges change their order with the label.
@@ -225,16 +227,21 @@ def _at_labels(gap: sp.Expr, label: sp.Expr, at: Mapping[sp.Symbol, float]) -> l
     planted = sorted(gap.free_symbols & label.free_symbols - at.keys(), key=str)
     if not planted:
         return [gap]
-    corners = [dict(zip(planted, point, strict=True)) for point in product(_LABEL_FIELDS, repeat=len(planted))]
-    for corner in corners:
-        if not float(sp.N(gap.subs(corner).subs(at))) > 0.0:
-            y = float(sp.N(label.subs({s: corner.get(s, 0.0) for s in label.free_symbols - at.keys()}).subs(at)))
-            raise DerivationError(
-                f"the constraint's bounds change their order with the label (at y = {y:.3g})",
-                place="loss.constraint",
-                cure="for such labels other fields, or none, meet it: write bounds that keep their order for every label",
-            )
-    return [gap.subs(corner) for corner in corners]
+    unread = label.free_symbols - at.keys() - set(planted)
+    distance, where = (
+        sp.lambdify(planted, e.subs(at).replace(Tail, lambda x: sp.erfc(x / sp.sqrt(2)) / 2), ["scipy", "numpy"])
+        for e in (gap, label.subs(dict.fromkeys(unread, 0)))
+    )
+    points = list(product(_LABEL_FIELDS, repeat=len(planted)))
+    narrowest = min(points, key=lambda point: float(distance(*point)))
+    if not float(distance(*narrowest)) > 0.0:
+        raise DerivationError(
+            f"the constraint's bounds change their order with the label (at y = {float(where(*narrowest)):.3g})",
+            place="loss.constraint",
+            cure="for such labels other fields, or none, meet it: write bounds that keep their order for every label",
+        )
+    corners = (narrowest, *product(_FEW_FIELDS, repeat=len(planted)))
+    return [gap.subs(dict(zip(planted, corner, strict=True))) for corner in corners]
 
 
 def _same_leaf(first: Leaf, second: Leaf) -> bool:

@@ -83,12 +83,11 @@ class Statement:
         tokens = self.sides[0]
         if not tokens:
             return None
-        end = Token("end", "", tokens[-1].end, tokens[-1].end)
-        parser = Parser([*tokens, end])
+        parser = parser_of(tokens)
         try:
             key = parser.symbol_key()
             if parser.at("mark", "^"):
-                parser = Parser([*tokens, end], Declared(Superscripted()))
+                parser = parser_of(tokens, Declared(Superscripted()))
                 key = parser.symbol_key()
             if parser.at("end"):
                 return key, None
@@ -109,7 +108,7 @@ class Statement:
         tokens = self.sides[0]
         if not tokens:
             return None
-        parser = Parser([*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)])
+        parser = parser_of(tokens)
         try:
             key = parser.symbol_key()
             parser.expect("(")
@@ -125,7 +124,7 @@ class Statement:
         tokens = self.sides[0]
         if not tokens:
             return None
-        parser = Parser([*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)])
+        parser = parser_of(tokens)
         try:
             key = parser.symbol_key()
             parser.expect("^")
@@ -142,7 +141,7 @@ class Statement:
         if law not in ("mathcalN(0,1)", "N(0,1)"):
             return frozenset()
         tokens = self.sides[0]
-        parser = Parser([*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)])
+        parser = parser_of(tokens)
         try:
             keys = {parser.symbol_key()}
             while parser.at("mark", ","):
@@ -157,8 +156,7 @@ class Statement:
         tokens = self.sides[0]
         if not tokens or tokens[0].text not in ("d", "D", "mathcal"):
             return None
-        end = Token("end", "", tokens[-1].end, tokens[-1].end)
-        parser = Parser([*tokens, end])
+        parser = parser_of(tokens)
         try:
             sign = parser.symbol_key()
             key = parser.symbol_key()
@@ -178,8 +176,13 @@ class Statement:
         tokens = self.sides[1]
         if not tokens:
             raise UnreadableError("a side of the equation is empty", self.end)
-        last = tokens[-1].end
-        return Parser([*tokens, Token("end", "", last, last)], declared).measure(variable)
+        return parser_of(tokens, declared).measure(variable)
+
+
+def parser_of(tokens: Sequence[Token], declared: Declared | None = None) -> Parser:
+    """A parser of some tokens of a statement, at least one."""
+    end = Token("end", "", tokens[-1].end, tokens[-1].end)
+    return Parser([*tokens, end], declared)
 
 
 def signed(statement: Statement) -> tuple[Statement, ...]:
@@ -207,7 +210,7 @@ def parsed(tokens: Sequence[Token], declared: Declared) -> Node:
     averages = declared.averages
     starts = [token.start for token in tokens]
     if averages is None or len(set(starts)) == len(starts):
-        tree = Parser([*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)], declared).whole()
+        tree = parser_of(tokens, declared).whole()
         return tree if averages is None else averages.applied(tree, tokens)
     # what an author's command writes stands all at one place: averages are told apart by places of their own
     apart = [Token(t.kind, t.text, _APART + k, _APART + k + 1) for k, t in enumerate(tokens)]
@@ -237,14 +240,13 @@ def symbol_alone(tokens: Sequence[Token]) -> str | None:
     """The key of a lone symbol, superscript included (the left side of an entry of a symbol map); None if it is more."""
     if not tokens:
         return None
-    end = Token("end", "", tokens[-1].end, tokens[-1].end)
-    plain = Parser([*tokens, end])
+    plain = parser_of(tokens)
     if plain.at("command", "delta", "Delta") and len(tokens) > 1:
         plain.take()
         key = f"delta {plain.symbol_key()}"
         return key if plain.at("end") else None
     key = plain.symbol_key()
-    return key if plain.at("end") else _with_superscript([*tokens, end], key)
+    return key if plain.at("end") else _with_superscript([*plain.tokens], key)
 
 
 class Superscripted(frozenset[str]):

@@ -33,6 +33,25 @@ class Cubic(Toy):
         return np.full((len(x), 1, 1), -1 / 3)
 
 
+class Exchange(Toy):
+    """x ((s - p) (1 + 5 p^3) + x) = 0: the branch x = 0 exchanges its stability at p = s with one that crosses it."""
+
+    at, calls = 0.7310585, 0
+
+    def f(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return x * (self.slope(p) + x)
+
+    def j(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        return (self.slope(p) + 2 * x)[:, :, None]
+
+    def slope(self, p: np.ndarray) -> np.ndarray:
+        return (self.at - p) * (1 + 5 * p**3)
+
+    def parameter_derivative(self, x: np.ndarray, p: np.ndarray, wanted: object = None) -> np.ndarray:
+        return (x * (15 * p**2 * (self.at - p) - 1 - 5 * p**3))[:, :, None]
+
+
 class Logarithm(Toy):
     """log x + y = 0, y - p = 0: defined for x > 0 only."""
 
@@ -101,6 +120,15 @@ def test_following_a_branch_beyond_its_fold_stops_there() -> None:
     assert path.fold.tolist() == [True, False]
     assert path.reached[0] * 2.5 == pytest.approx(2.0, abs=1e-3)
     assert path.reached[0] * 2.5 <= 2.0 + 1e-9
+
+
+def test_a_branch_that_goes_on_beyond_a_branch_point_stops_there_after_few_evaluations() -> None:
+    system = Exchange()
+    path = follow(system, np.zeros((1, 1)), np.zeros((1, 1)), np.array([[2.0]]), np.array([True]))
+    assert not path.roots.converged[0]
+    assert 2.0 * path.reached[0] == pytest.approx(system.at, abs=1e-7)
+    assert 2.0 * path.reached[0] < system.at
+    assert system.calls < 40  # steps that halve take more than 70
 
 
 def test_following_to_where_one_starts() -> None:

@@ -92,6 +92,7 @@ def test_what_changes_fast_beside_the_kink_of_a_density_is_averaged_to_all_digit
 
 def test_intervals_of_a_density_meet_between_two_of_its_splits() -> None:
     ends = [np.full((1, 1), -1.0), np.full((1, 1), 1.0)]
-    z, w = densities.density_nodes(lambda x: np.where(np.abs(x) < 1, 0.0, -np.inf), ends, 60)
-    assert (w * np.exp(z)).sum() == pytest.approx(np.sinh(1.0), abs=1e-9)
-    assert (w * np.cosh(3 * z)).sum() == pytest.approx(np.sinh(3.0) / 3, abs=1e-6)
+    for n, accuracy in ((60, 1e-6), (120, 1e-12)):
+        z, w = densities.density_nodes(lambda x: np.where(np.abs(x) < 1, 0.0, -np.inf), ends, n)
+        assert (w * np.exp(z)).sum() == pytest.approx(np.sinh(1.0), abs=accuracy)
+        assert (w * np.cosh(3 * z)).sum() == pytest.approx(np.sinh(3.0) / 3, abs=accuracy)

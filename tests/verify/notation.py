@@ -14,6 +14,19 @@ TANH = r"\tanh^2(\sqrt{\hat q}z)"
 TAIL = r"\frac{\alpha}{1-q}\int Dz\left[\frac{G(X)}{H(X)}\right]^2, X=" + U
 ENTROPY = r"-\frac{\hat q}{2}(1-q) + \int Dz\ln 2\cosh(\sqrt{\hat q}z) + \alpha\int Dz\ln H\left(" + U + r"\right)"
 
+#: A spec with an energy at a temperature.
+THERMAL = """format = 1
+[student]
+weights = "binary"
+[loss]
+energy = "step(kappa - y*h)"
+temperature = "T"
+[parameters]
+alpha = 1.0
+kappa = 0.0
+T = 0.5
+"""
+
 
 @dataclass(frozen=True)
 class Paper:

@@ -60,8 +60,10 @@ def test_the_weights_part_is_the_integral_over_the_density(spec: Path) -> None:
     x = np.array([[values[name] for name in module.ORDER_PARAMETERS]])
 
     def log_zeta(z: float) -> float:
-        exponent = lambda w: np.exp(-abs(w) + 0.5 * (q_d_hat - q_hat) * w * w + np.sqrt(q_hat) * z * w) / 2  # noqa: E731
-        return float(np.log(quad(exponent, -60, 0)[0] + quad(exponent, 0, 60)[0]))
+        def weight(w: float) -> float:
+            return float(np.exp(-abs(w) + 0.5 * (q_d_hat - q_hat) * w * w + np.sqrt(q_hat) * z * w) / 2)
+
+        return float(np.log(quad(weight, -60, 0)[0] + quad(weight, 0, 60)[0]))
 
     prior = quad(lambda z: np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * log_zeta(z), -9, 9)[0]
     p = np.array([[{"alpha": 1e-12, "kappa": 0.4}[name] for name in module.PARAMETERS]])

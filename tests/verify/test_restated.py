@@ -5,24 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from notation import document, only
+from notation import THERMAL, document, only
 
 from spinodal.verify import Status
 from spinodal.verify.documents import read_document
 from spinodal.verify.results import Outcome
 from spinodal.verify.run import Session
 
-THERMAL = """format = 1
-[student]
-weights = "binary"
-[loss]
-energy = "step(kappa - y*h)"
-temperature = "T"
-[parameters]
-alpha = 1.0
-kappa = 0.0
-T = 0.5
-"""
 #: Gardner and Derrida 1988: the energy of errors at an inverse temperature.
 ENERGY = r"e = \alpha\int Dt \frac{e^{-BETA}H(-X)}{e^{-BETA}H(-X)+H(X)}, \quad X = \frac{\kappa-\sqrt q t}{\sqrt{1-q}}"
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from notation import THERMAL
 
 from spinodal.__main__ import main
 from spinodal.spec import SpecError
@@ -390,19 +391,6 @@ def test_names_of_the_derivation_that_are_others_are_not_proposed(session: Sessi
     outcome = check(session, claim("q", r"q = \int Dz \tanh^2(\sqrt{\hat q}z) + \theta(-\kappa)"))
     assert outcome.status is Status.WRONG
     assert "Q belongs" not in outcome.detail
-
-
-THERMAL = """format = 1
-[student]
-weights = "binary"
-[loss]
-energy = "step(kappa - y*h)"
-temperature = "T"
-[parameters]
-alpha = 1.0
-kappa = 0.0
-T = 0.5
-"""
 
 
 def test_letters_of_temperature_and_of_other_claims_have_their_meaning(session: Session, tmp_path: Path) -> None:
