@@ -18,7 +18,7 @@ from spinodal.verify.display import Surroundings, refuse_remarks
 from spinodal.verify.documents import Claim, Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.left_sides import LeftSides
-from spinodal.verify.letters import Letters, of_temperature, read_letters
+from spinodal.verify.letters import Letters, read_letters
 from spinodal.verify.meaning import Meaning, used_names
 from spinodal.verify.points import PointClaim, PointReader
 from spinodal.verify.proof import is_proved
@@ -27,6 +27,7 @@ from spinodal.verify.repairs import find_repair
 from spinodal.verify.results import Outcome, Status, numerical
 from spinodal.verify.special import SOLVED_FOR, Judged, Located, determined, judge, locate
 from spinodal.verify.statements import Statement
+from spinodal.verify.symbol_maps import of_temperature
 from spinodal.verify.symbols import default_name, plain
 from spinodal.verify.tree import Node, add, neg, num, sym
 from spinodal.verify.weights import teacher_weights

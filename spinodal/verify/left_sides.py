@@ -18,9 +18,10 @@ from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.tokens import Token
-from spinodal.verify.letters import Letters, temperature_of
+from spinodal.verify.letters import Letters
 from spinodal.verify.meaning import used_names
 from spinodal.verify.statements import Statement, parsed, symbol_at
+from spinodal.verify.symbol_maps import temperature_of
 from spinodal.verify.symbols import plain
 from spinodal.verify.tree import Node, free_symbols, mul, neg, num, sym
 

@@ -13,11 +13,11 @@ from spinodal.spec.errors import did_you_mean
 from spinodal.spec.names import BLOCK_SIZE
 from spinodal.verify.check import SYNONYMS, Task, check
 from spinodal.verify.documents import SUFFIXES, Claim, Document, Equation, read_document
-from spinodal.verify.letters import symbol_map
 from spinodal.verify.meaning import used_names
 from spinodal.verify.reference import Reference
 from spinodal.verify.results import Outcome, Report
 from spinodal.verify.statements import Statement
+from spinodal.verify.symbol_maps import symbol_map
 from spinodal.verify.symbols import default_name
 
 Progress = Callable[[int], None]
