@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Follow, write, and print the branch."""
     spec, given = read_model(arguments)
     along = search_range(arguments.along)
-    start = start_of(arguments.start)
+    start = start_of(arguments.start, spec, given)
     output = output_file(arguments.output, suffixes=DATA) if arguments.output else None
     plot = output_file(arguments.plot, option="--plot", suffixes=PICTURES) if arguments.plot else None
     _check(spec, given, along.name, along.ends())

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     plot = output_file(arguments.plot, option="--plot", suffixes=PICTURES) if arguments.plot else None
     if plot is not None and over is None:
         raise SpecError("one point is no curve", cure="give a grid, as in --over kappa=0:1:21", source="--plot")
-    start = start_of(arguments.start)
+    start = start_of(arguments.start, spec, given)
     _check_point(spec, given, along, over)
 
     import numpy as np

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ from spinodal.cli.files import DATA, PICTURES, output_file, write
 from spinodal.cli.options import declare_spec, read_model
 from spinodal.cli.terminal import note, print_json, print_table, show, show_error, show_point, warn, working
 from spinodal.cli.values import assignments
-from spinodal.spec import SpecError, check_parameters
+from spinodal.spec import Spec, SpecError, check_parameters
 from spinodal.spec.errors import clip, did_you_mean
 from spinodal.spec.names import ORDER_PARAMETERS
+from spinodal.spec.overlaps import check_start_overlaps
 
 if TYPE_CHECKING:
     from spinodal.model import Model
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Solve, and print the solution."""
     spec, given = read_model(arguments)
     check_parameters(spec, given)
-    start = start_of(arguments.start)
+    start = start_of(arguments.start, spec, given)
     file = arguments.stabilities
     place = output_file(file, option="--stabilities", suffixes=(*DATA, *PICTURES)) if file else None
 
@@ -81,13 +82,14 @@ def _write_stabilities(model: Model, state: State, place: Path, arguments: argpa
     write(place, lambda path: save_table(found, model.spec, arguments.tol, path), option="--stabilities")
 
 
-def start_of(texts: Sequence[str]) -> dict[str, float]:
-    """The start, as far as it can be checked without the solver: the names that any ansatz has."""
+def start_of(texts: Sequence[str], spec: Spec, given: Mapping[str, float]) -> dict[str, float]:
+    """The start, as far as it can be checked without the solver: the names that any ansatz has, and their overlaps."""
     start = assignments(texts, option="--start", example="q=0.9,r=0.8")
     for name in start:
         if name not in ORDER_PARAMETERS:
             cure = did_you_mean(name, sorted(ORDER_PARAMETERS)) or "spinodal check SPEC lists the order parameters"
             raise SpecError(f"{clip(name)}: not an order parameter", cure=cure, source="--start")
+    check_start_overlaps(spec, start, given)
     return start
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
-from spinodal.spec.ast import Compare, Logic, Node
+from spinodal.spec.ast import Compare, Logic, Node, names
 from spinodal.spec.errors import SpecError
 from spinodal.spec.evaluation import FLOATS, evaluate
 from spinodal.spec.types import Formula
@@ -31,7 +31,8 @@ def check_label(
         SpecError: otherwise.
     """
     found: set[float] = set()
-    for u, noise in ((u, noise) for u in _GRID for noise in _GRID):
+    noises = _GRID if "noise" in names(label.root) else _GRID[:1]
+    for u, noise in ((u, noise) for u in _GRID for noise in noises):
         found.update(_real(label, {**values, "u": u, "noise": noise}, ("u", "noise"), complain))
     if flip_probability is not None and not found <= {-1.0, 1.0}:
         raise complain(flip_probability, "only labels of +-1 can be flipped", 'as those of label = "sign(u)"')

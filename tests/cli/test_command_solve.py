@@ -101,6 +101,7 @@ def test_a_negative_replicon_is_a_warning(run) -> None:
         (["--start", "qq=0.3"], "--start: qq: not an order parameter; did you mean q?"),
         (["--start", "r=0.3"], "--start: r: not an order parameter of this model; use q, q_hat"),
         (["--start", "0.3"], "--start: '0.3' is not NAME=NUMBER"),
+        (["--start", "q=2"], "--start: q: 2 is no overlap of this model; it lies between 0 and 1"),
     ],
 )
 def test_bad_values(run, arguments: list[str], message: str) -> None:
@@ -108,6 +109,19 @@ def test_bad_values(run, arguments: list[str], message: str) -> None:
     assert (outcome.status, outcome.out) == (2, "")
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", [["solve"], ["branch", "--along", "alpha=0.1:1"], ["locus", "--of", "fold", "--along", "alpha"]]
+)
+def test_a_start_at_an_impossible_overlap_is_refused_before_anything_is_derived(run, monkeypatch, command) -> None:
+    def derived(self: object) -> None:
+        raise AssertionError("derived")
+
+    monkeypatch.setattr("spinodal.model.Model.solver", derived)
+    outcome = run(command[0], "binary-perceptron", *command[1:], "--start", "q=2")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "--start: q: 2 is no overlap of this model" in outcome.err
 
 
 @pytest.mark.parametrize("suffix", ["nc", "csv", "png"])
