@@ -37,6 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         counts = ", ".join(f"{report.count(s)} {s.value}" for s in type(report.outcomes[0].status) if report.count(s))
         note(f"{len(report.outcomes)} equations: {counts}")
+        for name in dict.fromkeys(outcome.document for outcome in report.outcomes):
+            if letters := report.letters(name):
+                read = ", ".join(f"{written} as {meant}" for written, meant in sorted(letters.items()))
+                note(f"{name}: read by their looks, as no symbol map says otherwise: {read}")
         for text in report.notes:
             note(text)
     return 0 if report.passed else NOT_CONVERGED

@@ -62,7 +62,7 @@ class Measures:
     Attributes:
         known: those that are not the standard normal one.
         normal: variables that the document says to be standard normal.
-        usual: ``E`` and ``<``, where the document says that they are standard normal averages.
+        usual: ``D``, ``E`` and ``<``, where the document says that they are standard normal averages.
     """
 
     known: tuple[Measure, ...] = ()
@@ -85,6 +85,7 @@ class Measures:
         measure = self._of(sign, node.value.key)
         if measure is None:
             self._normal(node, sign)
+            self._undisputed(node, sign)
             return inner
         if measure.tree is None:
             raise UnreadableError(f"its measure is defined by what cannot be read: {measure.reason}", measure.offset)
@@ -111,6 +112,15 @@ class Measures:
             f"else define the average, as in \\mathbb{{E}}_{{{shown}}} f({shown}) = \\frac12 f(1) + \\frac12 f(-1)",
             node.start,
         )
+
+    def _undisputed(self, node: Node, sign: str) -> None:
+        """Refuse Dz where the document says that z is distributed otherwise and not what Dz is."""
+        key = str(node.value.key)
+        law = next((m for m in self.known if m.sign == "~" and m.variable == key), None)
+        if sign == "D" and law is not None and "D" not in self.usual:
+            shown = plain(key)
+            reason = f"the document says that {shown} is not standard normal, and D{shown} is that by habit"
+            raise UnreadableError(f"{reason}: define D{shown}, or call one of them by another letter", law.offset)
 
     def _written_out(self, measure: Measure, template: Node, inner: Node) -> Node:
         key = inner.value.key

@@ -17,6 +17,7 @@ from spinodal.verify.conventions import other_meaning, refusal
 from spinodal.verify.display import Surroundings, refuse_remarks
 from spinodal.verify.documents import Claim, Document
 from spinodal.verify.errors import UnreadableError
+from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.left_sides import LeftSides
 from spinodal.verify.letters import Letters, read_letters
 from spinodal.verify.meaning import Meaning, used_names
@@ -26,7 +27,7 @@ from spinodal.verify.reference import PARTS, NoStatesError, Points, Reference
 from spinodal.verify.repairs import find_repair
 from spinodal.verify.results import Outcome, Status, numerical
 from spinodal.verify.special import SOLVED_FOR, Judged, Located, determined, judge, locate
-from spinodal.verify.statements import Statement
+from spinodal.verify.statements import Statement, symbol_alone
 from spinodal.verify.symbol_maps import of_temperature
 from spinodal.verify.symbols import default_name, plain
 from spinodal.verify.tree import Node, add, neg, num, sym
@@ -164,10 +165,24 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
     worst = min(outcomes, key=lambda o: order.index(o.status))
     if not worst.passed:
         return worst
+    worst = replace(worst, letters=_by_looks(task, letters, [*(left for left, _ in lefts), *rights]))
     if alone:
         reader = _reader(task, reference, letters, "")
         return _surroundings(task, statement, reference, letters, reader, beside=False).failure() or worst
     return _surroundings(task, statement, reference, letters, _reader(task, reference, letters, "")).failure() or worst
+
+
+def _by_looks(task: Task, letters: Letters, trees: Sequence[Node]) -> tuple[tuple[str, str], ...]:
+    """Letters that the symbol map does not declare and that have been read as names of the model."""
+    found = {}
+    for name, written in Wording(task.document.text, {}, trees).written().items():
+        try:
+            key = symbol_alone([t for t in tokenize(written, macros=task.document.macros) if t.kind != "end"])
+        except UnreadableError:
+            continue
+        if key is not None and key not in letters.meaning.author and default_name(key, letters.meaning.names) == name:
+            found[written] = name
+    return tuple(sorted(found.items()))
 
 
 def _surroundings(
@@ -210,6 +225,7 @@ def _letters(task: Task, statement: Statement, reference: Reference, quantities:
         constants,
         meant,
         frozenset(reference.parameters) - {"m"},  # an ansatz's m may be fixed and is one of the extremum's variables
+        task.model.spec.loss,
     )
 
 

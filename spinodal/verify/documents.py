@@ -147,7 +147,11 @@ class Equation:
 
 @dataclass(frozen=True)
 class Document:
-    """A document that has been read; ``unset`` are offsets of markup in what is not typeset, which claims nothing."""
+    """A document that has been read.
+
+    ``unset`` are offsets of markup in what is not typeset, which claims nothing; ``visible`` is the text with blanks for
+    everything that is no text to read (comments, code, definitions of commands).
+    """
 
     name: str
     text: str
@@ -156,6 +160,7 @@ class Document:
     symbols: tuple[tuple[int, str, str], ...]
     macros: Mapping[str, Macro]
     unset: tuple[int, ...] = ()
+    visible: str = ""
 
     def position(self, offset: int) -> tuple[int, int]:
         """1-based line and column of an offset."""
@@ -210,7 +215,7 @@ def read_document(text: str, name: str, form: str) -> Document:
             symbols += _symbol_entries(content, offset, shell)
         else:
             claims.append(_claim(content, offset, shell))
-    return Document(name, text, tuple(equations), tuple(claims), tuple(symbols), macros, unset)
+    return Document(name, text, tuple(equations), tuple(claims), tuple(symbols), macros, unset, visible)
 
 
 def _near_marks(text: str, form: str) -> list[tuple[int, str]]:

@@ -10,7 +10,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from spinodal.spec.types import Loss
 from spinodal.verify.averages import Measure, Measures, defined_measure, is_standard
+from spinodal.verify.called import bounded, called
 from spinodal.verify.documents import Document, Equation
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
@@ -61,6 +63,7 @@ def read_letters(
     constants: Collection[str] = (),
     conventions: Mapping[str, Node] | None = None,
     controls: Collection[str] = (),
+    loss: Loss | None = None,
 ) -> Letters:
     """What the letters of a claim at a place of a document mean.
 
@@ -75,6 +78,7 @@ def read_letters(
         constants: derived names that no order parameter enters.
         conventions: what letters stand for that nothing else gives a meaning.
         controls: those of the names that are parameters.
+        loss: the model's, whose bounds the document may state.
         claims: where claimed statements start; what is claimed of a letter is no definition of it for others.
     """
     author, refused = symbol_map(document, offset, [*names, *derived, *quantities])
@@ -180,6 +184,9 @@ def read_letters(
         meaning = replace(meaning, refused={**strange, **meaning.refused})
     if contradicted := contradictions(stated, meaning, declared):
         meaning = replace(meaning, refused={**contradicted, **meaning.refused})
+    said = {**called(document, meaning), **(bounded(document, meaning, loss) if loss is not None else {})}
+    if said:
+        meaning = replace(meaning, refused={**said, **meaning.refused})
     notes = {str(default_name(key, controls)): note for key, note in sizes.notes.items()}
     return Letters(declared, meaning, frozenset(sizes.read), notes)
 
@@ -385,7 +392,7 @@ def _averages(
     kept = tuple(measure for measure in closest.values() if measure.sign in signs)
     standard = [measure for measure in closest.values() if is_standard(measure)]
     normal = declared.drawn | {measure.variable for measure in standard if measure.sign == "~"}
-    return Measures(kept, normal, frozenset(measure.sign for measure in standard if measure.sign in "E<"))
+    return Measures(kept, normal, frozenset(measure.sign for measure in standard if measure.sign in "DE<"))
 
 
 def _rank(equation: Equation, statement: Statement, claimed: Statement | None, offset: int) -> tuple[int, int]:

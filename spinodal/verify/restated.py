@@ -6,7 +6,7 @@ parameter itself cannot change what the model has; where it contradicts how lett
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ import numpy as np
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
+from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.meaning import Definition, Meaning, used_names
 from spinodal.verify.sizes import SIZES, Stated, alone_on, symbols_in
 from spinodal.verify.statements import Statement
@@ -92,11 +93,34 @@ def microscopic(statements: Iterable[Stated], meaning: Meaning) -> dict[str, tup
             if not numbers:
                 continue
         elif numbers in ([], ["1"]) and "-" not in before[: before.index("N") if "N" in before else None]:
+            if _weights_in(right[texts.index("sum") :]) >= 2:
+                continue
+            shown = plain(key)
+            reason = f"{shown} is defined in line {stated.line} by a sum of single weights, where {name} is one of products"
+            found[key] = f"{reason}: say what it stands for, as in '% spinodal-symbols: {shown} = {name}'", statement.start
             continue
         shown = plain(key)
         reason = f"{shown} is defined in line {stated.line} by weights, with numbers that are not read"
         found[key] = f"{reason}: say what it stands for, as in '% spinodal-symbols: {shown} = {name}'", statement.start
     return found
+
+
+def _weights_in(tokens: Sequence[Token]) -> int:
+    r"""How many weights stand in a sum over sites: letters with its index, squares twice; two where no index is written."""
+    texts = [token.text for token in tokens]
+    if texts[:2] != ["sum", "_"]:
+        return 2
+    index = texts[3] if texts[2] == "{" else texts[2]
+    stop = next((k for k, t in enumerate(texts) if k > 2 and t == "}"), 2) if texts[2] == "{" else 2
+    if texts[stop + 1 : stop + 2] == ["^"]:  # the upper bound
+        stop += 2
+        level = texts[stop] == "{"
+        while level and texts[stop] != "}":
+            stop += 1
+    rest = texts[stop + 1 :]
+    count = sum(1 for sign, text in pairwise(rest) if sign in "_{,}" and text == index)
+    squares = sum(1 for sign, text in pairwise(rest) if sign == "^" and text.startswith("2"))
+    return count + squares if count else 2
 
 
 def inverted(statements: Iterable[Stated], meaning: Meaning, declared: Declared) -> dict[str, Definition]:

@@ -46,6 +46,7 @@ class Outcome:
         expected: whether this status is what the document asked for.
         place: where exactly in the document (line, column) the error stands, if that is known.
         notes: what was assumed (parameters at their default, ...).
+        letters: what has been read by its looks, for the reader to check: as it is written, and the name of the model.
     """
 
     document: str
@@ -65,6 +66,7 @@ class Outcome:
     claimed: str = ""
     place: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
+    letters: tuple[tuple[str, str], ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -101,6 +103,7 @@ class Outcome:
             "error_line": self.place[0] if self.place else None,
             "error_column": self.place[1] if self.place else None,
             "notes": list(self.notes),
+            "letters": dict(self.letters),
         }
 
 
@@ -136,6 +139,10 @@ class Report:
     def count(self, status: Status) -> int:
         """How many claims have a status."""
         return sum(outcome.status is status for outcome in self.outcomes)
+
+    def letters(self, document: str) -> dict[str, str]:
+        """What has been read by its looks in the equations of a document that passed: as it is written, to its name."""
+        return {k: v for o in self.outcomes if o.document == document and o.passed for k, v in o.letters}
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``spinodal verify --json``."""

@@ -33,6 +33,10 @@ class Wording:
             if meant.kind == "sym":
                 self._names[str(meant.value)[1:]] = plain(key)
 
+    def written(self) -> dict[str, str]:
+        """Names of the model that the equation writes as letters of its own: the name, and what stands there."""
+        return dict(self._names)
+
     def name(self, name: str) -> str:
         """A name of the model: as the equation or the symbol map writes it, else as it is called here."""
         root = name.removesuffix("_sq")

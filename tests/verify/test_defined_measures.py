@@ -37,7 +37,7 @@ RIGHT = [
     (r"q = \mathbb{E}_h \tanh^2 h", r"where $h \sim \mathcal{N}(0, \hat q)$"),
     (r"q = \mathbb{E}_z \tanh^2(\sqrt{\hat q/2} z)", r"where $z \sim \mathcal{N}(0, 2)$"),
     (r"q = \mathbb{E}_z \tanh^2(\sqrt{\hat q} (z - 1))", r"where $z \sim \mathcal{N}(1, 1)$"),
-    (INTEGRAL, r"and $z \sim \mathcal{N}(0, 2)$ is drawn, which is no $Dz$"),
+    (INTEGRAL, r"where $Dz = \frac{dz}{\sqrt{2\pi}} e^{-z^2/2}$, and $z \sim \mathcal{N}(0, 2)$ is drawn elsewhere"),
 ]
 
 
@@ -75,6 +75,7 @@ def test_a_tail_is_defined_with_the_documents_measure(session: Session) -> None:
     [
         (INTEGRAL, r"with $Dz = dz\, w(z)$"),
         (EXPECTATION, r"where $z \sim P_z$"),
+        (INTEGRAL, r"where $z \sim \mathcal{N}(0, 2)$"),
         (BRACKETS, r"\[ \langle \cdots \rangle_z = \int Dz \cdots \]"),
         (BRACKETS, r"\[ \langle f(z)\rangle_z \equiv \int Dz\, g(z) \]"),
     ],
