@@ -7,10 +7,10 @@ comparison that the equation failed verifies it; variants of the likelier kinds 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, combinations
 from typing import Protocol
 
 from spinodal.verify.compare import Sides
@@ -120,6 +120,23 @@ def _variants(
                 offset = node.start if node.start >= 0 else tree.start
                 both = replace(sides, **{side: changed})
                 yield Variant(Repair(kind, text, offset), both)
+        for text, changed in _exchanges(tree, wording):
+            yield Variant(Repair("wrong argument", text, tree.start), replace(sides, **{side: changed}))
+
+
+def _exchanges(tree: Node, wording: Wording) -> Iterator[tuple[str, Node]]:
+    """The tree with two of its names in each other's place."""
+    used = sorted({str(node.value) for node in walk(tree) if node.kind == "sym" and str(node.value).startswith("@")})
+    for one, other in combinations(used, 2):
+        swap = {one: other, other: one}
+        changed = _renamed(tree, swap)
+        yield f"{wording.name(one[1:])} and {wording.name(other[1:])} stand in each other's place", changed
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+    if node.kind == "sym":
+        return sym(names.get(str(node.value), node.value), node.start, node.end)
+    return node.with_args(tuple(_renamed(a, names) for a in node.args)) if node.args else node
 
 
 def _distinct(tree: Node) -> list[tuple[Node, bool]]:
@@ -196,6 +213,7 @@ def _changes(
         yield from _number_changes(node, linear, exponent)
     if node.kind == "add":
         yield from _sum_changes(node, linear, exponent)
+        yield from _factors_of_terms(node, names, wording)
     if node.kind == "fn":
         yield from _function_changes(node, wording)
     if node.kind == "pow":
@@ -264,6 +282,16 @@ def _sum_changes(node: Node, linear: bool, exponent: bool) -> Iterator[_Change]:
     if len(node.args) == 2 and not linear:
         yield "wrong argument", "the square root of this sum is missing", fn("sqrt", node)
     yield "wrong power", "the square of this sum is missing", power(node, num(2))
+
+
+def _factors_of_terms(node: Node, names: Sequence[str], wording: Wording) -> Iterator[_Change]:
+    """A quantity that a term should have as a factor, or has and should not."""
+    for k, term in enumerate(node.args):
+        for name in names:
+            factor, shown = sym(f"@{name}"), wording.name(name)
+            yield "factor missing", f"this term must be multiplied by {shown}", _summed(node, k, mul(factor, term))
+            divided = Node("div", None, (term, factor))
+            yield "factor missing", f"this term must be divided by {shown}", _summed(node, k, divided)
 
 
 def _number(value: Fraction) -> Node:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from notation import ENTROPY, document, only
 
 from spinodal.__main__ import main
 from spinodal.verify import Status
@@ -224,3 +225,21 @@ def test_a_star_above_an_order_parameter_is_no_other_letter(session: Session, fo
 )
 def test_factors_are_printed_with_one_bar(value: float, text: str) -> None:
     assert name_factor(value) == text
+
+
+def test_a_parameter_that_one_term_lacks_is_named(session: Session) -> None:
+    right, term = rf"\phi = {ENTROPY}", r"\alpha\int Dz\ln H"
+    assert term in right
+    outcome = only(session, document("free_entropy", rf"\[ {right.replace(term, term.removeprefix(chr(92) + 'alpha'))} \]"))
+    assert (outcome.status, outcome.kind) == (Status.WRONG, "factor missing")
+    assert "this term must be multiplied by alpha" in outcome.detail
+    twice = only(session, document("free_entropy", rf"\[ {right.replace(term, chr(92) + 'alpha' + term)} \]"))
+    assert (twice.status, twice.kind) == (Status.WRONG, "factor missing")
+    assert r"this term must be divided by \alpha" in twice.detail
+
+
+def test_two_letters_in_each_others_place_are_named(session: Session) -> None:
+    swapped = r"\frac{\alpha}{1-\kappa}\int Dz\left[\frac{G(X)}{H(X)}\right]^2, X=\frac{q-\sqrt{\kappa}z}{\sqrt{1-\kappa}}"
+    outcome = only(session, document("q_hat", rf"\[ \hat q = {swapped} \]"))
+    assert (outcome.status, outcome.kind) == (Status.WRONG, "wrong argument")
+    assert r"\kappa and q stand in each other's place" in outcome.detail
