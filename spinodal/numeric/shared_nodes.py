@@ -34,7 +34,9 @@ _ROUNDS, _DOUBTS = 10, 3
 _RESOLVED = 1e-6  # last coefficients of log f on a panel: a Gauss rule sees their square
 _STEEPEST = 10.0  # of the variation of a measure's exponent on a panel, where it is felt in the twelfth digit
 _FELT = 28.0
-_SAMPLES = 8
+#: Between the fields that stand for those of a row, in standard deviations. The depth of a measure below its highest point
+#: is a convex function of the field with slopes of the distance between them, so that nothing is felt between two only.
+_SPACING = 2.0
 _FINE = np.linspace(0.0, 1.0, 25)  # of a panel, where its polynomial is looked at
 _LARGEST = 1e4  # of |log f|, where its rounding would be felt
 
@@ -54,8 +56,12 @@ def shared_nodes(
     low, high = omega.min(-1, keepdims=True), omega.max(-1, keepdims=True)
     if not (np.all(np.isfinite(low)) and np.all(np.isfinite(high)) and np.all(sigma > 0.0)):
         return None
+    extent = float(((high - low) / sigma).max())
+    if extent > _MOST_PANELS // 2 * _WIDTH:
+        return None
+    sample = low + (high - low) * np.linspace(0.0, 1.0, 2 + int(extent / _SPACING))  # not of the nodes, which crowd at steps
     for reach in (_REACH, 2.0 * _REACH):
-        found = _cover(log_f, omega, sigma, splits, low - reach * sigma, high + reach * sigma, nodes)
+        found = _cover(log_f, sample[..., None], sigma, splits, low - reach * sigma, high + reach * sigma, nodes)
         if found is None or found[2]:
             return None if found is None else found[:2]
     return None
@@ -63,14 +69,17 @@ def shared_nodes(
 
 def _cover(
     log_f: Callable[[FloatArray], FloatArray],
-    omega: FloatArray,
+    sample: FloatArray,
     sigma: FloatArray,
     splits: Sequence[FloatArray],
     low: FloatArray,
     high: FloatArray,
     nodes: int,
 ) -> tuple[FloatArray, FloatArray, bool] | None:
-    """Nodes and log-weights between two ends, and whether no mass lies at them; None where panels would be too many."""
+    """Nodes and log-weights between two ends, and whether no mass lies at them; None where panels would be too many.
+
+    The fields of a row are represented by a sample [b, k, 1] of the range that they lie in.
+    """
     panels = int(np.ceil(((high - low) / (_WIDTH * sigma)).max()))
     if panels > _MOST_PANELS // 2:
         return None
@@ -79,7 +88,6 @@ def _cover(
     for split in inside:
         cuts += [split, *(np.minimum(np.maximum(split + side * 0.5 * sigma, low), high) for side in (-1.0, 1.0))]
     edges = np.sort(np.concatenate([np.broadcast_to(cut, (len(low), cut.shape[1])) for cut in cuts], 1), 1)
-    sample = np.sort(omega, 1)[:, np.linspace(0, omega.shape[1] - 1, _SAMPLES).astype(int), None]
     count = round(_NODES * max(1.0, nodes / 80.0) ** 0.5)
     t, weights = _on_unit_interval(count)
     between = _interpolation(count)

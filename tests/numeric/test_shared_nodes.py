@@ -146,3 +146,24 @@ def test_few_fields_are_searched_one_by_one(monkeypatch):
 
     monkeypatch.setattr(tilted, "shared_nodes", refuse)
     tilted.log_average(lambda h: -h * h, ROW[:, : FEWEST - 1], np.ones((1, 1)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    width=st.floats(0.02, 1.0),
+    centre=st.floats(-4.0, 4.0),
+    deviation=st.floats(0.2, 0.5),
+    slope=st.floats(0.5, 4.0),
+)
+def test_fields_far_from_where_a_rows_nodes_crowd_are_as_accurate_as_those_there(width, centre, deviation, slope):
+    """Rules for steps crowd their nodes: few fields of a row lie far out, and their panels are their own."""
+    far = np.array([-8.9, -7.4, -5.6, -5.1, 4.9, 5.5, 7.3, 8.8])
+    omega = np.concatenate([centre + width * np.linspace(-1.0, 1.0, 200), far])[None]
+    got = shared(lambda h: -2.0 * np.logaddexp(0.0, -slope * h), omega, np.array([[deviation**2]]), (), 2)
+    t, weights = np.polynomial.hermite_e.hermegauss(120)
+    h = far[:, None] + deviation * t
+    mass = np.exp(-2.0 * np.logaddexp(0.0, -slope * h)) * weights / np.sqrt(2.0 * np.pi)
+    mean, square = ((mass * t**k).sum(1) / mass.sum(1) for k in (1, 2))
+    np.testing.assert_allclose(got[0][0, -8:], np.log(mass.sum(1)), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(got[1][0, -8:], mean / deviation, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(got[2][0, -8:], (square - mean**2 - 1.0) / deviation**2, rtol=1e-8, atol=1e-8)
