@@ -49,6 +49,8 @@ _REACHES = np.concatenate([[0.0], 3.0 ** np.arange(1, _LADDER)])
 _SHRINKAGE = 10.0
 #: Newton steps at most, at the ends of a gap: at flat folds the first ones gain a third each.
 _POLISHING = 30
+#: Gaps inside gaps that are looked for, and Newton steps towards the maximum between the ends of one.
+_HIDDEN, _CLIMBING = 4, 8
 #: The standard deviation of a field below which the maximiser is taken as linear in it (to second order it is 1e-10).
 _NARROW = 1e-5
 #: The least omega' of a fold that counts: its area is of the order of the square.
@@ -376,11 +378,65 @@ class _Field:
         suspects = np.flatnonzero(np.any(gain < -_SHALLOW, axis=1) | np.any(omega[:, 1:] < omega[:, :-1] - _SHALLOW, axis=1))
         if not suspects.size:
             return _no_kinks(self.rows), t, omega, gain
-        found = _seek(t[suspects], self.level(t)[suspects], omega[suspects], gain[suspects], self.spread[suspects])
+        level = self.level(t)
+        found = _seek(t[suspects], level[suspects], omega[suspects], gain[suspects], self.spread[suspects])
         below, above, field = (np.full((self.rows, found[0].shape[1]), np.nan) for _ in range(3))
         for target, values in zip((below, above, field), found, strict=True):
             target[suspects] = values
-        return self._polished(below, above, field), t, omega, gain
+        kinks = self._polished(below, above, field)
+        for _ in range(_HIDDEN):
+            changed = _united(kinks) or self._divided(kinks, t, level, omega, gain)
+            if changed is None:
+                break
+            kinks = self._polished(*changed)
+        return kinks, t, omega, gain
+
+    def _divided(self, kinks: Kinks, t: Array, level: Array, omega: Array, gain: Array) -> tuple[Array, Array, Array] | None:
+        """Gaps over which a third maximum is higher than both ends, as two; None if there is none.
+
+        A maximum that is the highest in a short interval of fields only lies between the fields of the first search.
+        """
+        if not kinks.valid.any():
+            return None
+        folds = _folds(_falling(omega, gain))
+        last = t.shape[1] - 1
+        highest = np.full(kinks.valid.shape, np.nan)
+        start, low, high = highest.copy(), highest.copy(), highest.copy()
+        potential = np.where(gain < 0.0, -np.inf, level - t * t / (2.0 * self.spread))
+        for k in range(kinks.valid.shape[1]):
+            part = slice(k, k + 1)
+            a, b, valid = kinks.below[:, part], kinks.above[:, part], kinks.valid[:, part]
+            first = folds[self.index, np.maximum(np.count_nonzero(t <= a, axis=1) - 1, 0)][:, None]
+            final = folds[self.index, np.minimum(np.count_nonzero(t < b, axis=1), last)][:, None]
+            between = valid & (t > a) & (t < b) & (folds > first) & (folds < final)
+            heights = np.where(between, potential + kinks.omega[:, part] * t / self.spread, -np.inf)
+            best = heights.argmax(axis=1)
+            some = between.any(axis=1) & np.isfinite(heights[self.index, best])
+            start[some, k] = t[self.index, best][some]
+            low[some, k] = t[self.index, np.maximum(best - 1, 0)][some]
+            high[some, k] = t[self.index, np.minimum(best + 1, last)][some]
+        some = np.isfinite(start)
+        if not some.any():
+            return None
+        middle = np.where(some, start, 0.0)
+        for _ in range(_CLIMBING):
+            at, slope = self.evaluate(middle)
+            step = np.where(some & (slope > 0.0), (kinks.omega - at) / np.where(slope > 0.0, slope, 1.0), 0.0)
+            middle = np.where(some, np.clip(middle + step, low, high), 0.0)
+
+        def height(points: Array) -> Array:
+            return self.level(points) - (points - kinks.omega) ** 2 / (2.0 * self.spread)
+
+        ends = height(kinks.below)
+        hidden = some & (height(middle) > ends + 1e-12 * (1.0 + np.abs(ends)))
+        if not hidden.any():
+            return None
+        return _ordered(
+            np.concatenate([kinks.valid, hidden], axis=1),
+            np.concatenate([kinks.below, middle], axis=1),
+            np.concatenate([np.where(hidden, middle, kinks.above), kinks.above], axis=1),
+            np.concatenate([kinks.omega, kinks.omega], axis=1),
+        )
 
     def _polished(self, below: Array, above: Array, omega: Array) -> Kinks:
         """Newton's method for equal omega and equal heights at the two ends of every gap."""
@@ -463,6 +519,41 @@ def _ends(kinks: Kinks) -> Array:
     return np.where(np.tile(kinks.valid, (1, 2)), ends, 1e300)
 
 
+def _ordered(valid: NDArray[np.bool_], below: Array, above: Array, field: Array) -> tuple[Array, Array, Array]:
+    """Gaps from low to high, nan where there is none."""
+    order = np.argsort(np.where(valid, below, np.inf), axis=1, kind="stable")[:, : int(valid.sum(axis=1).max())]
+    parts = (np.take_along_axis(np.where(valid, part, np.nan), order, axis=1) for part in (below, above, field))
+    below, above, field = parts
+    return below, above, field
+
+
+def _united(kinks: Kinks) -> tuple[Array, Array, Array] | None:
+    """Neighbouring gaps at fields in the wrong order as one; None if there are none.
+
+    The maximum between them is the highest at no field; on a grid whose points lie closer to it than to others it may be.
+    """
+    below, above, field, valid = kinks.below.copy(), kinks.above, kinks.omega.copy(), kinks.valid.copy()
+    for k in range(valid.shape[1] - 1):
+        crossed = valid[:, k] & valid[:, k + 1] & (field[:, k] >= field[:, k + 1])
+        below[crossed, k + 1] = below[crossed, k]
+        field[crossed, k + 1] = 0.5 * (field[crossed, k] + field[crossed, k + 1])
+        valid[crossed, k] = False
+    return None if np.array_equal(valid, kinks.valid) else _ordered(valid, below, above, field)
+
+
+def _falling(omega: Array, gain: Array) -> NDArray[np.bool_]:
+    """Which stretches of a grid contain a fold, or what is no maximum, [b, n - 1]."""
+    falling: NDArray[np.bool_] = (omega[:, 1:] - omega[:, :-1] < -_SHALLOW) | (gain[:, 1:] < 0.0) | (gain[:, :-1] < 0.0)
+    return falling
+
+
+def _folds(falling: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """How many of them lie below each point, [b, n]."""
+    folds = np.zeros((len(falling), falling.shape[1] + 1), dtype=np.intp)
+    np.cumsum(falling, axis=1, out=folds[:, 1:])
+    return folds
+
+
 def _seek(t: Array, level: Array, omega: Array, gain: Array, spread: Array) -> tuple[Array, Array, Array]:
     """Approximate gaps of rows whose omega(t) is not monotonic: (below, above, omega), [b, K] each, nan where there is none.
 
@@ -470,7 +561,7 @@ def _seek(t: Array, level: Array, omega: Array, gain: Array, spread: Array) -> t
     omega falls are no maxima; on a coarse grid they could be the highest, and would split a gap.
     """
     left, right = omega[:, :-1], omega[:, 1:]
-    falling = (right - left < -_SHALLOW) | (gain[:, 1:] < 0.0) | (gain[:, :-1] < 0.0)
+    falling = _falling(omega, gain)
     low = np.min(np.where(falling, np.minimum(left, right), np.inf), axis=1, keepdims=True)
     high = np.max(np.where(falling, np.maximum(left, right), -np.inf), axis=1, keepdims=True)
     margin = 0.02 * (high - low)
@@ -479,8 +570,7 @@ def _seek(t: Array, level: Array, omega: Array, gain: Array, spread: Array) -> t
     # potential + fields/D t for all pairs of a field and a point
     heights = np.stack([fields / spread, np.ones_like(fields)], axis=2) @ np.stack([t, potential], axis=1)
     best = heights.argmax(axis=2)
-    folds = np.zeros(t.shape, dtype=np.intp)
-    np.cumsum(falling, axis=1, out=folds[:, 1:])
+    folds = _folds(falling)
     rows = np.arange(len(t))
     passed = folds[rows[:, None], best]
     row, jump = np.nonzero(passed[:, 1:] > passed[:, :-1])
