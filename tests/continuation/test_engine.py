@@ -430,3 +430,37 @@ def test_a_parameter_that_decays_below_rounding_has_no_folds_there():
     branch = continue_branch(lambda x, p: x - p * np.exp(x), [0.0], 0.0, bounds=(-0.5, 1.0))
     assert kinds(branch) == ["fold"]
     assert branch.special_points[0].p == pytest.approx(np.exp(-1.0), abs=1e-14)
+
+
+@pytest.mark.parametrize("slope", [0.001, 1000.0, -1.0, -0.2])
+def test_a_branch_goes_on_beyond_a_corner_of_f(slope: float) -> None:
+    """P = x below x = 1, and 1 + slope (x - 1) above: where slope < 0 the parameter turns there."""
+
+    def f(x: np.ndarray, p: float) -> np.ndarray:
+        return p - np.where(x < 1.0, x, 1.0 + slope * (x - 1.0))
+
+    def jac(x: np.ndarray, p: float) -> np.ndarray:
+        return -np.where(x < 1.0, 1.0, slope)[:, None]
+
+    low, high = (-2.0, 1.5) if slope > 0.0 else (0.5, 1.5)
+    one_side = Settings(both_directions=False)
+    branch = continue_branch(f, [0.7], 0.7, jac=jac, dFdp=lambda x, p: np.ones(1), bounds=(low, high), settings=one_side)
+    assert branch.p[-1] == pytest.approx(high if slope > 0.0 else low, abs=1e-9)
+    assert branch.x[-1, 0] == pytest.approx(1.0 + (branch.p[-1] - 1.0) / slope, rel=1e-9)
+
+
+def test_a_corner_may_turn_by_more_than_a_right_angle() -> None:
+    """The second unknown falls steeply beyond the corner: in scaled variables the branch turns back, and p goes on."""
+
+    def f(x: np.ndarray, p: float) -> np.ndarray:
+        return np.array([x[0] - p, x[1] - 2.0 * p + 902.0 * max(x[0] - 1.0, 0.0)])
+
+    def jac(x: np.ndarray, p: float) -> np.ndarray:
+        return np.array([[1.0, 0.0], [902.0 * (x[0] > 1.0), 1.0]])
+
+    one_side = Settings(both_directions=False)
+    slope = np.array([-1.0, -2.0])
+    branch = continue_branch(f, [0.5, 1.0], 0.5, jac=jac, dFdp=lambda x, p: slope, bounds=(0.2, 1.2), settings=one_side)
+    assert branch.p[-1] == pytest.approx(1.2, abs=1e-9)
+    np.testing.assert_allclose(branch.x[-1], [1.2, 2.4 - 902.0 * 0.2], rtol=1e-9)
+    assert "the branch has a corner at p = 1" in branch.remarks[0]

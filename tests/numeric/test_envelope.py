@@ -224,3 +224,48 @@ def test_a_narrow_field_beside_zero_sees_a_symmetric_kink_at_zero(root: float) -
     magnetisation = brentq(lambda m: m - np.tanh(spread * m), 0.1, 1.0)
     (found,) = averages([lambda _z, t: np.tanh(t)], log_cosh, spread, root**2, mean=0.5 * root)
     assert float(np.squeeze(found)) == pytest.approx(magnetisation * erf(0.5 / np.sqrt(2.0)), abs=1e-10 + 4.0 * root)
+
+
+def ternary(depth):
+    """Log (1 + exp(depth) 2 cosh t): with many replicas the weight 0 competes with +-1."""
+
+    def slopes(t, *_):
+        top = depth + np.logaddexp(t, -t)
+        share, th = 1.0 / (1.0 + np.exp(-top)), np.tanh(t)
+        return np.logaddexp(0.0, top), share * th, share * (1.0 - th * th) + share * (1.0 - share) * th * th
+
+    return slopes
+
+
+def highest_of_ternary(depth, spread, fields):
+    """The height of the maximum near 0 and of that far out at fields >= 0, by Newton from the sides of both wells."""
+    heights = []
+    for start in (np.zeros_like(fields), fields + spread):
+        t = start.copy()
+        for _ in range(80):
+            _, force, curvature = ternary(depth)(t)
+            t = t - np.clip((t - fields - spread * force) / np.maximum(1.0 - spread * curvature, 0.05), -1.0, 1.0)
+        heights.append(ternary(depth)(t)[0] - (t - fields) ** 2 / (2.0 * spread))
+    return heights
+
+
+@pytest.mark.parametrize("spread", [9.0, 14.0])
+@pytest.mark.parametrize("offset", [-1e-1, -1e-2, -1e-3, -1e-5, -1e-9, 1e-9, 1e-5, 1e-3, 1e-2, 1e-1])
+def test_a_maximum_that_is_the_highest_between_close_fields_only_is_found(spread, offset):
+    """Its interval of fields shrinks to nothing as the depth grows to a critical one; beyond, it is the highest nowhere."""
+    zero = np.zeros(1)
+    about = -0.5 * spread
+    critical = brentq(
+        lambda depth: float(np.subtract(*highest_of_ternary(depth, spread, zero))[0]), about - 0.5, about + 0.5, xtol=1e-14
+    )
+    depth, deviation = critical + offset, 0.8
+    x, w = np.polynomial.legendre.leggauss(40)
+    difference = lambda field: float(np.subtract(*highest_of_ternary(depth, spread, np.array([field])))[0])  # noqa: E731
+    kink = brentq(difference, 0.0, 0.3, xtol=1e-14) if offset < 0.0 else 0.0
+    expected = 0.0
+    for low, high in ((0.0, kink), (kink, 2.0), (2.0, 4.0), (4.0, 8.0)):
+        fields = low + 0.5 * (high - low) * (x + 1.0)
+        density = 2.0 * np.exp(-0.5 * (fields / deviation) ** 2) / np.sqrt(2.0 * np.pi) / deviation
+        expected += float(0.5 * (high - low) * (w * density) @ np.maximum(*highest_of_ternary(depth, spread, fields)))
+    (got,) = averages([height(ternary(depth), spread)], ternary(depth), spread, deviation**2)
+    assert got == pytest.approx(expected, abs=1e-11)

@@ -287,7 +287,7 @@ def _assembled(task: Task, traces: list[Trace], names: tuple[str, ...], paramete
     if backward:  # what lies on the start itself is in both traces
         located += [(point, offset - point.position) for point in backward.located[at_start:]]
     located.sort(key=lambda pair: pair[1])
-    remarks = []
+    remarks = [remark for trace in traces for remark in trace.remarks]
     for index, name in enumerate(task.events):
         values = np.array([node.events[index] for node in nodes])
         if np.all(np.isnan(values)):

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from spinodal.numeric.continuation.corners import turned
 from spinodal.numeric.continuation.corrector import Corrected, NotCorrectedError, correct
 from spinodal.numeric.continuation.detect import jumped, special_points
 from spinodal.numeric.continuation.locate import Located, locate_zero, placed, value_of
@@ -51,6 +52,11 @@ def advance(task: Task, trace: Trace) -> Trace:
             why, step, refusals = "two branches nearly meet", step * 0.3, refusals + 1
             continue
         return _conclude(task, trace, segment, min(step * growth, settings.largest_step))
+    corner = turned(task, start, scale) if task.crossings else None
+    if corner is not None:
+        what = "the derivative of F jumps, as where another maximum inside an average becomes the highest"
+        remark = f"the branch has a corner at p = {start.u[-1]:.10g}: {what}"
+        return replace(trace, nodes=(*trace.nodes[:-1], corner), step=settings.step, remarks=(*trace.remarks, remark))
     trace = _evaluable(task, trace)
     return replace(trace, stop=f"the step has reached its minimum at p = {trace.nodes[-1].u[-1]:.10g}: {why}")
 
@@ -76,7 +82,7 @@ def _before(trace: Trace) -> Node | None:
 def _attempt(task: Task, trace: Trace, start: Node, scale: Array, step: float) -> tuple[Node, float, float] | str:
     """A corrected, acceptable next node with its arclength and the growth of the step, or why there is none."""
     settings = task.settings
-    guess = start.u + step * start.t + _bend(trace, scale, step)
+    guess = start.u + step * start.t + _bend(trace, scale, step, settings.angle)
     row = start.t / scale**2
     try:
         corrected = correct(task.problem, guess, row, scale, settings.tolerance, settings.newton)
@@ -123,8 +129,8 @@ def _turns_twice(segment: Segment) -> bool:
     return amplitude > 0.05 * change + 1e-7 * float(segment.scale[-1])
 
 
-def _bend(trace: Trace, scale: Array, step: float) -> Array:
-    """Second-order term of the prediction, from the last two tangents."""
+def _bend(trace: Trace, scale: Array, step: float, angle: float) -> Array:
+    """Second-order term of the prediction, from the last two tangents; none beyond a corner."""
     if len(trace.nodes) < 2:
         return np.zeros_like(scale)
     last, before = trace.nodes[-1], trace.nodes[-2]
@@ -132,6 +138,8 @@ def _bend(trace: Trace, scale: Array, step: float) -> Array:
     if distance == 0.0:
         return np.zeros_like(scale)
     earlier = before.t / np.linalg.norm(before.t / scale)
+    if float((last.t / np.linalg.norm(last.t / scale) / scale) @ (earlier / scale)) < np.cos(angle):
+        return np.zeros_like(scale)
     turn = (last.t - earlier) / distance
     return np.asarray(0.5 * step**2 * turn)
 
