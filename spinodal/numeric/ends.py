@@ -31,6 +31,8 @@ _AT_BRANCH_POINT = "the branch from small alpha loses its stability at a branch 
 _CONTINUOUS = 0.25
 #: Points by arclength within which the end of a branch must turn to be a fold.
 _POINTS = 12
+#: Points within which a curve that turns must reach the wanted overlap, how far it may go back, and the residual there.
+_AROUND, _BACK, _FOUND = 400, 0.25, 1e-8
 #: A singular value, relative to the largest, and a component of dF/dalpha along the left null vector that vanish there.
 _SINGULAR, _ORTHOGONAL = 1e-5, 1e-4
 
@@ -64,7 +66,11 @@ def end_of_branch(
                 limit = limit_state(system, x, last, p, is_overlap(module), NewtonSettings(tolerance=1e-9), tolerance)
                 if limit is not None:
                     return limit
-            fold = _known_fold(system, x, last, module.PARAMETERS.index(module.SYMMETRIC["parameter"]), folds)
+            column = module.PARAMETERS.index(module.SYMMETRIC["parameter"])
+            fold = _known_fold(system, x, last, column, folds)
+            beyond = _around_folds(system, x, last, p, column, tolerance) if fold is not None else None
+            if beyond is not None:
+                return beyond
         return failure(module, p, residual, *why_not_reached(module, p, base, reached, fold))
     if begins_inside(module) and reached != 0.0:
         return failure(module, p, residual, *why_no_probe(system, p, x))
@@ -211,6 +217,31 @@ def fold_at(system: Bound, x: Array, p: Array, column: int) -> float | None:
         return None
     folds = [point.p for point in branch.special_points if point.kind == "fold" and point.converged]
     return min(folds, key=lambda at: abs(at - value), default=None)
+
+
+def _around_folds(system: Bound, x: Array, last: Array, p: Array, column: int, tolerance: float) -> State | None:
+    """The state at p [k] on the branch of x [n] at ``last`` [k], if it gets there after turning in folds; else None.
+
+    Of several states at one constrained overlap this is the first with that overlap along the curve.
+    """
+    name, begin, end = system.module.PARAMETERS[column], float(last[column]), float(p[column])
+    try:
+        branch = follow_problem(
+            ModuleProblem(system, last, (column,)), x, begin, bounds={name: (begin - _BACK * (1.0 + abs(begin)), end)},
+            settings=Settings(both_directions=False, points=_AROUND), crossings=False,
+            names=system.module.ORDER_PARAMETERS, parameter=name,
+        )  # fmt: skip
+    except (NoBranchError, ValueError, ArithmeticError):
+        return None
+    folds = [point for point in branch.special_points if point.kind == "fold"]
+    if branch.p[-1] != end or not folds or not system.residual(branch.x[-1:], p[None]).max() < _FOUND:
+        return None
+    where = " and ".join(f"{name} = {point.p:.6g}" for point in folds)
+    (state,) = finish(system, branch.x[-1:], p[None], tolerance, "followed from the replica-symmetric state through folds")
+    if not state.converged:
+        return None
+    note = f"the curve from the replica-symmetric state turns at {where}: the state is on its part beyond these folds"
+    return replace(state, warnings=(note, *state.warnings))
 
 
 def _known_fold(system: Bound, x: Array, p: Array, column: int, folds: Folds) -> float | None:
