@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.diverging import limit_state
@@ -68,7 +69,7 @@ def end_of_branch(
                     return limit
             column = module.PARAMETERS.index(module.SYMMETRIC["parameter"])
             fold = _known_fold(system, x, last, column, folds)
-            beyond = _around_folds(system, x, last, p, column, tolerance) if fold is not None else None
+            beyond = _beyond_folds(system, x, last, p, column, tolerance) if fold is not None else None
             if beyond is not None:
                 return beyond
         return failure(module, p, residual, *why_not_reached(module, p, base, reached, fold))
@@ -219,12 +220,17 @@ def fold_at(system: Bound, x: Array, p: Array, column: int) -> float | None:
     return min(folds, key=lambda at: abs(at - value), default=None)
 
 
-def _around_folds(system: Bound, x: Array, last: Array, p: Array, column: int, tolerance: float) -> State | None:
-    """The state at p [k] on the branch of x [n] at ``last`` [k], if it gets there after turning in folds; else None.
+def around_folds(system: Bound, x: Array, last: Array, column: int, end: float) -> Branch | None:
+    """The curve from the state x [n] at ``last`` [k] to another value of a parameter, if it turns in folds and gets there.
 
-    Of several states at one constrained overlap this is the first with that overlap along the curve.
+    Args:
+        system: a module bound to a rule.
+        x: a state before the first fold.
+        last: its parameters.
+        column: of the parameter along which the curve is followed, by arclength.
+        end: the value wanted.
     """
-    name, begin, end = system.module.PARAMETERS[column], float(last[column]), float(p[column])
+    name, begin = system.module.PARAMETERS[column], float(last[column])
     try:
         branch = follow_problem(
             ModuleProblem(system, last, (column,)), x, begin, bounds={name: (begin - _BACK * (1.0 + abs(begin)), end)},
@@ -233,10 +239,20 @@ def _around_folds(system: Bound, x: Array, last: Array, p: Array, column: int, t
         )  # fmt: skip
     except (NoBranchError, ValueError, ArithmeticError):
         return None
-    folds = [point for point in branch.special_points if point.kind == "fold"]
-    if branch.p[-1] != end or not folds or not system.residual(branch.x[-1:], p[None]).max() < _FOUND:
+    turns = any(point.kind == "fold" for point in branch.special_points)
+    return branch if turns and branch.p[-1] == end else None
+
+
+def _beyond_folds(system: Bound, x: Array, last: Array, p: Array, column: int, tolerance: float) -> State | None:
+    """The state at p [k] on the curve of x [n] at ``last`` [k], if that turns in folds on the way; else None.
+
+    Of several states at one constrained overlap this is the first with that overlap along the curve.
+    """
+    branch = around_folds(system, x, last, column, float(p[column]))
+    if branch is None or not np.abs(system.residual(branch.x[-1:], p[None])).max() < _FOUND:
         return None
-    where = " and ".join(f"{name} = {point.p:.6g}" for point in folds)
+    name = system.module.PARAMETERS[column]
+    where = " and ".join(f"{name} = {point.p:.6g}" for point in branch.special_points if point.kind == "fold")
     (state,) = finish(system, branch.x[-1:], p[None], tolerance, "followed from the replica-symmetric state through folds")
     if not state.converged:
         return None

@@ -29,9 +29,10 @@ from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.path import Path, PathSettings, follow
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, Failure, SpecialPoint
-from spinodal.numeric.roots import NewtonSettings, newton
+from spinodal.numeric.roots import NewtonSettings, Roots, newton
 from spinodal.numeric.rows import Mask, System
 from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, solve_points
+from spinodal.numeric.symmetric import last_point
 from spinodal.numeric.tracking import Line, named
 
 KIND, ENERGETIC = "local-entropy-transition", "energetic-barrier"
@@ -136,19 +137,66 @@ class Search:
         table |= {self.line.name: value, self.overlap: overlap}
         return np.array([table[name] for name in self.system.module.PARAMETERS])
 
-    def profile(self, value: float) -> Profile | None:
-        """The slope along the overlap, where at least a few states are found."""
+    def profile(self, value: float, near: Profile | None = None) -> Profile | None:
+        """The slope along the overlap, where at least a few states are found.
+
+        A part of the curve that is cut off from the typical state there is followed from a profile near by.
+        """
         system = self.system
         overlaps = 1.0 - np.array((*_GAPS, *_CLOSER) if begins_inside(system.module) else _GAPS)
         points = np.array([self.point(value, overlap) for overlap in overlaps])
         path = from_small_alpha(system, points, NewtonSettings(tolerance=1e-7), _quick)
-        good = path.roots.converged
+        roots = self._cut_off(self._beyond_folds(path, points, overlaps), points, overlaps, near)
+        good = roots.converged
         if np.count_nonzero(good) < 3:
             return None
-        states = path.roots.x[good]
+        states = roots.x[good]
         slopes = system.module.observables(states, points[good], system.rule)["slope"]
         entropies = system.module.free_entropy(states, points[good], system.rule)
         return Profile(value, overlaps[good], slopes, states, entropies)
+
+    def _beyond_folds(self, path: Path, points: Array, overlaps: Array) -> Roots:
+        """The states of a path, with those at overlaps that the curve reaches after turning in folds."""
+        from spinodal.numeric.ends import around_folds  # which solves points of other modules
+
+        system, roots = self.system, path.roots
+        module, begun = system.module, np.flatnonzero(path.reached > 0.0)
+        if getattr(module, "SYMMETRIC", None) is None or begun.size == 0 or roots.converged[-1]:
+            return roots
+        column = module.PARAMETERS.index(self.overlap)
+        last = int(max(begun[0], np.max(np.flatnonzero(roots.converged), initial=-1)))
+        at = points[last].copy()
+        if not roots.converged[last]:  # the curve turns before the first of the overlaps: its last state lies there
+            (base,) = solve_points(module.SYMMETRIC_MODULE, at[None])
+            at = last_point(module, at, base, float(path.reached[last]))
+        curve = around_folds(system, roots.x[last], at, column, float(overlaps[-1]))
+        if curve is None:
+            return roots
+        begin = int(np.flatnonzero(np.diff(curve.p) <= 0.0)[-1]) + 1  # beyond the last fold
+        rows = np.flatnonzero(~roots.converged & (overlaps >= curve.p[begin]))
+        guesses = np.array([np.interp(overlaps[rows], curve.p[begin:], values[begin:]) for values in curve.x.T]).T
+        solved = newton(system, guesses, points[rows], NewtonSettings(tolerance=1e-7))
+        return roots.replaced(rows, solved, np.ones(rows.size, dtype=bool))
+
+    def _cut_off(self, roots: Roots, points: Array, overlaps: Array, near: Profile | None) -> Roots:
+        """States at overlaps that the curve from the typical state does not reach, followed from another profile."""
+        if near is None or roots.converged.all():
+            return roots
+        known = {float(overlap): state for overlap, state in zip(near.overlaps, near.states, strict=True)}
+        rows = np.array([k for k, o in enumerate(overlaps) if not roots.converged[k] and float(o) in known], dtype=int)
+        if rows.size == 0:
+            return roots
+        begin = np.array([self.point(near.value, float(overlap)) for overlap in overlaps[rows]])
+        start = np.array([known[float(overlap)] for overlap in overlaps[rows]])
+        path = follow(self.system, start, begin, points[rows], self._bounded, NewtonSettings(tolerance=1e-7))
+        return roots.replaced(rows, path.roots, np.ones(rows.size, dtype=bool))
+
+    @property
+    def _bounded(self) -> Mask:
+        module = self.system.module
+        free = np.array([name in _unbounded(module) for name in module.ORDER_PARAMETERS])
+        bounded: Mask = is_overlap(module) & ~free
+        return bounded
 
     def slope(self, x: Array, value: float, overlap: float) -> float:
         """The slope at a state."""
@@ -157,10 +205,8 @@ class Search:
 
     def moved(self, x: Array, overlap: float, origin: float, target: float) -> Array | None:
         """The state followed from one value of the parameter to another."""
-        module = self.system.module
-        bounded = is_overlap(module) & np.array([name not in _unbounded(module) for name in module.ORDER_PARAMETERS])
         begin, end = self.point(origin, overlap), self.point(target, overlap)
-        path = follow(self.system, x[None], begin[None], end[None], bounded, NewtonSettings(tolerance=1e-7))
+        path = follow(self.system, x[None], begin[None], end[None], self._bounded, NewtonSettings(tolerance=1e-7))
         return path.roots.x[0] if path.roots.converged[0] else None
 
 
@@ -259,10 +305,10 @@ def _neighbours(search: Search, holds: Callable[[Profile], bool]) -> tuple[Profi
     tried: list[Profile] = []
     empty: list[float] = []
 
-    def at(value: float) -> Profile | None:
-        found = search.profile(value)
-        if found is not None and counted and found.slopes[0] > 0.0 and np.max(found.entropies) < 0.0:
-            found = None  # phi's maximum counts less than one: there are no solutions
+    def at(value: float, near: Profile | None = None) -> Profile | None:
+        found = search.profile(value, near)
+        if found is not None and counted and np.max(found.entropies) < 0.0 and (found.slopes[0] > 0.0 or near is not None):
+            found = None  # phi counts less than one at its maximum, or all along: there are no solutions
         if found is None:
             empty.append(value)
         else:
@@ -281,7 +327,7 @@ def _neighbours(search: Search, holds: Callable[[Profile], bool]) -> tuple[Profi
     here, factor = first, 1.0 / _FACTOR if before else _FACTOR
     for _ in range(_PROFILES):
         target = min(max(here.value * factor if here.value > 0.0 else -here.value, line.low), line.high)
-        there = at(target) if target != here.value else None
+        there = at(target, here) if target != here.value else None
         if there is None and abs(factor - 1.0) > 0.02 and target != here.value:
             factor = 1.0 + 0.4 * (factor - 1.0)  # states end before: come closer to where
             continue

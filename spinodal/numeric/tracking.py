@@ -21,7 +21,9 @@ from spinodal.numeric.continuation.locate import Event, Located
 from spinodal.numeric.continuation.problem import EvaluationError
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.degeneracy import capacity_of_ground_states
+from spinodal.numeric.grown import with_stable_side
 from spinodal.numeric.module_problem import ModuleProblem, Observed
+from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.polish import polished
 from spinodal.numeric.remarks import REPLICON_NOISE
 from spinodal.numeric.results import Array, Failure, SpecialPoint, State
@@ -274,7 +276,16 @@ def track(
         raise
     except (NoBranchError, ValueError) as failure:
         raise NoStateError(Failure(str(failure), "give a start (--start), or another range")) from failure
+    if start is None and origin is None and line.name == "alpha" and _may_grow(system.module):
+        upwards = replace(watch, settings=replace(watch.settings, both_directions=False))
+        branch = with_stable_side(problem, branch, line.high, tolerance, lambda x, at: _followed(problem, x, at, upwards))
     return watch.finish(branch, tolerance, with_states=with_states, followed=start is None and origin is None)
+
+
+def _may_grow(module: ModuleType) -> bool:
+    """Whether ``solve`` looks for states that grow out of branch points of alpha in such modules."""
+    own_path = getattr(module, "GROUND_STATE", False) or hasattr(module, "BREAKING") or begins_inside(module)
+    return not own_path and not at_given_overlap(module)
 
 
 def _followed(problem: ModuleProblem, x: Array, value: float, watch: Watch, **options: Any) -> Branch:
