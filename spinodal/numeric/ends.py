@@ -160,12 +160,24 @@ def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: flo
             continue
         first = roots.x[good[np.argmin(change[good])]][None]
         path = follow(system, first, start[None], p[None], overlaps, NewtonSettings(tolerance=1e-7))
-        if path.roots.converged[0]:
-            (state,) = finish(system, path.roots.x, p[None], tolerance, "followed from alpha = 0 through a branch point")
+        end = float(start[column] + path.reached[0] * (p[column] - start[column]))
+        found = path.roots.x if path.roots.converged[0] else None
+        # beside saturation steps are narrow and conjugates grow fast: more nodes, and steps of the arclength
+        last_x = path.roots.x[0]
+        if found is None:
+            last, fine = p.copy(), system.refined().refined()
+            last[column] = end
+            begun = newton(fine, path.roots.x, last[None], NewtonSettings())
+            branch = _by_arclength(fine, begun.x[0], last, column, float(p[column])) if begun.converged[0] else None
+            if branch is not None:
+                found = branch.x[-1:] if branch.p[-1] == p[column] else None
+                end, last_x = float(branch.p[-1]), branch.x[-1]
+        if found is not None:
+            (state,) = finish(system, found, p[None], tolerance, "followed from alpha = 0 through a branch point")
             note = f"{where}; the state reported is the stable one that grows out of it"
             return replace(state, warnings=(note, *state.warnings)), ""
-        end = float(start[column] + path.reached[0] * (p[column] - start[column]))
-        return None, f"; the stable state that grows out of it could be followed to alpha = {end:.6g}"
+        saturated = _saturates(module, last_x)
+        return None, f"; the stable state that grows out of it could be followed to alpha = {end:.6g}{saturated}"
     return None, ""
 
 
@@ -230,17 +242,22 @@ def around_folds(system: Bound, x: Array, last: Array, column: int, end: float) 
         column: of the parameter along which the curve is followed, by arclength.
         end: the value wanted.
     """
+    branch = _by_arclength(system, x, last, column, end)
+    turns = branch is not None and any(point.kind == "fold" for point in branch.special_points)
+    return branch if branch is not None and turns and branch.p[-1] == end else None
+
+
+def _by_arclength(system: Bound, x: Array, last: Array, column: int, end: float) -> Branch | None:
+    """The curve through the state x [n] at ``last`` [k] towards another value of a parameter, wherever it leads."""
     name, begin = system.module.PARAMETERS[column], float(last[column])
     try:
-        branch = follow_problem(
+        return follow_problem(
             ModuleProblem(system, last, (column,)), x, begin, bounds={name: (begin - _BACK * (1.0 + abs(begin)), end)},
             settings=Settings(both_directions=False, points=_AROUND), crossings=False,
             names=system.module.ORDER_PARAMETERS, parameter=name,
         )  # fmt: skip
     except (NoBranchError, ValueError, ArithmeticError):
         return None
-    turns = any(point.kind == "fold" for point in branch.special_points)
-    return branch if turns and branch.p[-1] == end else None
 
 
 def _beyond_folds(system: Bound, x: Array, last: Array, p: Array, column: int, tolerance: float) -> State | None:
@@ -272,13 +289,8 @@ def _describe_end(system: Bound, p: Array, reached: float, x: Array, folds: Fold
     """Where and how the branch from small alpha ended: at saturation, at a branch point, in a fold, or otherwise."""
     module = system.module
     alpha = reached * float(p[module.PARAMETERS.index("alpha")])
-    for name in module.SATURATING:
-        bound = float(upper_bounds(module, x[None])[0, module.ORDER_PARAMETERS.index(name)])
-        gap = bound - float(x[module.ORDER_PARAMETERS.index(name)])
-        if gap < 1e-2 * bound:
-            gap /= bound
-            where = f"where {name} reaches {bound:g} ({gap:.0e} short)"
-            return f"the branch from small alpha could be followed to alpha = {alpha:.6g}, {where}"
+    if saturated := _saturates(module, x):
+        return f"the branch from small alpha could be followed to alpha = {alpha:.6g}{saturated}"
     beyond = p.copy()
     beyond[module.PARAMETERS.index("alpha")] = alpha * 1.001
     last = p.copy()
@@ -291,6 +303,16 @@ def _describe_end(system: Bound, p: Array, reached: float, x: Array, folds: Fold
     if fold is not None:
         return f"the branch from small alpha ends in a fold near alpha = {fold:.6g}"
     return f"the branch from small alpha could not be followed beyond alpha = {alpha:.6g} (no fold was found there)"
+
+
+def _saturates(module: ModuleType, x: Array) -> str:
+    """Which overlap of a last state x [n] reaches its bound, in words that continue a sentence; empty where none does."""
+    for name in module.SATURATING:
+        bound = float(upper_bounds(module, x[None])[0, module.ORDER_PARAMETERS.index(name)])
+        gap = (bound - float(x[module.ORDER_PARAMETERS.index(name)])) / bound
+        if gap < 1e-2:
+            return f", where {name} reaches {bound:g} ({gap:.0e} short)"
+    return ""
 
 
 def _goes_on(system: Bound, x: Array, p: Array) -> bool:

@@ -40,3 +40,17 @@ def test_a_branch_goes_over_to_the_state_that_solve_reports() -> None:
     for state in branch.states[::15]:
         alone = model.solve(alpha=state.parameters["alpha"]).states[0]
         assert state.order_parameters["q"] == pytest.approx(alone.order_parameters["q"], abs=1e-7)
+
+
+def test_a_state_that_grew_out_of_a_branch_point_is_followed_to_its_capacity() -> None:
+    """Outside a band conjugates reach 1e6 before; beyond the capacity the reason is that q reaches 1."""
+    outside = declare("outside", weights="spherical", loss={"constraint": "h >= kappa or h <= -kappa"}, alpha=1.0, kappa=0.3)
+    integrand = lambda z: (0.3 - z) ** 2 * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)  # noqa: E731
+    largest = float(1.0 / (2.0 * quad(integrand, 0.0, 0.3)[0]))
+    state = outside.solve(alpha=0.98 * largest).states[0]
+    assert state.converged
+    assert 0.998 < state.order_parameters["q"] < 1.0
+    beyond = outside.solve(alpha=1.02 * largest).states[0]
+    assert not beyond.converged
+    assert beyond.failure is not None
+    assert "where q reaches 1" in beyond.failure.reason
