@@ -22,7 +22,7 @@ from spinodal.numeric.every_root import all_states
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Failure, Locus, Solution, State
 from spinodal.numeric.solve import Bound, solve_points
-from spinodal.regions import check_derived, check_range, cutting_defaults, defaults, derived_at, holds
+from spinodal.regions import check_derived, check_masses, check_range, cutting_defaults, defaults, derived_at, holds
 from spinodal.requests import check_start, line_of, point_of, standard_kinds, together, wanted_of
 from spinodal.schemes import check_scheme
 from spinodal.spec import (
@@ -222,6 +222,7 @@ class Model:
         if not good.all():
             return self._solve_in_regions(points, good, shape, start=start, all=all, tol=tol, rule=rule)
         module = self.solver()
+        check_masses(module, names, points)
         check_start(module, start)
         states = solve_points(module, points, tolerance=tol, start=start, rule=rule, iterate=True)
         others = tuple(all_states(module, points, tolerance=tol, rule=rule)) if all else ()
@@ -277,7 +278,12 @@ class Model:
             SpecError: where formulas do not cut the line in the same way all along the ranges.
         """
         module = self._derived_at(point).solver()
-        check_range(module, self.spec.parameter_names(), point, {line.column: (line.low, line.high) for line in lines})
+        names = self.spec.parameter_names()
+        check_range(module, names, point, {line.column: (line.low, line.high) for line in lines})
+        for line in lines:
+            ends = np.repeat(point[None], 2, axis=0)
+            ends[:, line.column] = line.low, line.high
+            check_masses(module, names, ends)
         return module
 
     @cached_property

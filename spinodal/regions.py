@@ -93,3 +93,29 @@ def check_range(module: ModuleType, names: tuple[str, ...], point: Array, ends: 
             cure=f"split the range there: {names[place]}={low:g}:{edge:g} and {names[place]}={edge:g}:{high:g}",
             source="range",
         )
+
+
+#: How far from 1 the integral of a density may be on a solver's nodes: what a spec's check of it allows.
+_NORMALISED = 1e-5
+
+
+def check_masses(module: ModuleType, names: tuple[str, ...], points: Array) -> None:
+    """Refuse points [B, k] at which a solver's nodes do not see all of a density of weights.
+
+    Raises:
+        SpecError: at the first of them.
+    """
+    if not hasattr(module, "log_masses"):
+        return
+    masses = np.exp(module.log_masses(points))
+    lost = ~(np.abs(masses - 1.0) < _NORMALISED)
+    if not lost.any():
+        return
+    row, which = map(int, np.argwhere(lost)[0])
+    text = ", ".join(f"{name} = {value:g}" for name, value in zip(names, points[row], strict=True))
+    raise SpecError(
+        f"at {text} the density of the {module.OWNERS[which]}'s weights has modes that are not resolved:"
+        f" its nodes see a mass of {masses[row, which]:.6g}",
+        cure="write narrow modes around their centres, as in exp(-a*(w-c)**2)",
+        source=f"{module.OWNERS[which]}.weights",
+    )

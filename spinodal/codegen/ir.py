@@ -363,6 +363,28 @@ class Routine:
     directions: tuple[sp.Symbol, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class WeightDensity:
+    """A declared density of weights.
+
+    Attributes:
+        owner: whose weights, ``student`` or ``teacher``.
+        log_density: its logarithm in ``w``.
+        splits: where it is not smooth.
+        places: where it may have narrow modes; None where it has one mode for all that is known.
+    """
+
+    owner: str
+    log_density: sp.Expr
+    splits: tuple[sp.Expr, ...]
+    places: tuple[sp.Expr, ...] | None
+
+    @property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """All that a solver evaluates."""
+        return (self.log_density, *self.splits, *(self.places or ()))
+
+
 @dataclass(frozen=True)
 class Program:
     """A complete solver, target-independent."""
@@ -377,7 +399,7 @@ class Program:
     routines: tuple[Routine, ...]
     leaves: tuple[Leaf, ...]
     tilts: tuple[Tilt, ...]
-    teacher_density: tuple[sp.Expr, tuple[sp.Expr, ...]] | None
+    densities: tuple[WeightDensity, ...]
     observables: tuple[str, ...]
     conditions: tuple[str, ...]
     finite_difference: tuple[str, ...]
@@ -396,3 +418,8 @@ class Program:
     is_count: bool = False
     partitions: tuple[Partition, ...] = ()
     label: tuple[sp.Expr, sp.Expr, sp.Expr] | None = None
+
+    @property
+    def teacher_density(self) -> WeightDensity | None:
+        """The teacher's, if it is averaged over."""
+        return next((density for density in self.densities if density.owner == "teacher"), None)

@@ -13,16 +13,29 @@ import sympy as sp
 
 from spinodal.codegen.ground import ground_kernel
 from spinodal.codegen.ground_blocks import ground_blocks_kernel, has_blocks
-from spinodal.codegen.ir import Assign, Call, GroundKernel, Inner, Kernel, PeakKernel, Planted, Program, Result, Routine
+from spinodal.codegen.ir import (
+    Assign,
+    Call,
+    GroundKernel,
+    Inner,
+    Kernel,
+    PeakKernel,
+    Planted,
+    Program,
+    Result,
+    Routine,
+    WeightDensity,
+)
 from spinodal.codegen.nodes import NodeBuilder, reads, targets
 from spinodal.codegen.peaks import PeakGroup, peak_group, peak_kernel
 from spinodal.symbolic.averages import Average, Evaluated, Measure, averages_in, explicit_fields, standard_normals
 from spinodal.symbolic.channel import Ratio
 from spinodal.symbolic.derivation import Derived
-from spinodal.symbolic.formulas import generic_values, kinks, symbol, to_sympy
+from spinodal.symbolic.formulas import generic_values, kinks, to_sympy
 from spinodal.symbolic.functions import Primitive, Tail
 from spinodal.symbolic.ground import Ground
 from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.priors import density_leaf
 from spinodal.symbolic.stabilities import STABILITY
 
 #: A sigmoid of larger slope is not resolved by the even nodes of a standard normal variable.
@@ -82,11 +95,6 @@ def lower(derived: Derived) -> Program:
         missing = (*missing, "jacobian_directional")
     else:
         routines.append(directional)
-    teacher = derived.spec.teacher
-    density = None
-    if teacher is not None and teacher.weights.density is not None:
-        expression = sp.expand_log(sp.log(to_sympy(teacher.weights.density.root)))
-        density = (expression, tuple(kinks(expression, symbol("w"), context.at)))
     spec = derived.spec
     return Program(
         name=spec.name,
@@ -99,7 +107,7 @@ def lower(derived: Derived) -> Program:
         routines=tuple(routines),
         leaves=tuple(leaf for leaf in derived.leaves.values() if not leaf.is_closed and not leaf.ground),
         tilts=tuple(derived.tilts.values()),
-        teacher_density=density,
+        densities=_densities(derived, context.at),
         observables=tuple(derived.observables),
         conditions=tuple(c.meaning for c in derived.conditions),
         finite_difference=missing,
@@ -119,6 +127,18 @@ def lower(derived: Derived) -> Program:
         partitions=derived.partitions,
         label=derived.label,
     )
+
+
+def _densities(derived: Derived, at: Mapping[sp.Symbol, float]) -> tuple[WeightDensity, ...]:
+    """The densities of weights that a spec declares."""
+    found = []
+    for owner in (derived.spec.student, derived.spec.teacher):
+        if owner is None or owner.weights.density is None:
+            continue
+        declared = density_leaf(to_sympy(owner.weights.density.root), at)
+        name = "student" if owner is derived.spec.student else "teacher"
+        found.append(WeightDensity(name, declared.log_weight, declared.splits, declared.places))
+    return tuple(found)
 
 
 def _too_high(routine: Routine) -> bool:

@@ -77,7 +77,7 @@ def _step_reads(step: StepInZ) -> set[sp.Symbol]:
 def leaf_data(leaf: Leaf, context: Context) -> set[sp.Symbol]:
     """Parameters and definitions that a numerical leaf's data refer to."""
     found: set[sp.Symbol] = set()
-    expressions = [*leaf.log_levels, *leaf.values, leaf.log_weight, leaf.smoothing, *leaf.splits]
+    expressions = list(leaf.expressions)
     expressions += [e for i in leaf.edges for e in (i.lower, i.upper)]
     for tilt in context.derived.tilts.values():
         if tilt.leaf == leaf.tag:

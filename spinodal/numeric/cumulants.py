@@ -28,6 +28,20 @@ def log_two_cosh(h: ArrayLike) -> FloatArray:
     return np.asarray(a + np.log1p(np.exp(-2.0 * a)))
 
 
+def log_sum(factors: Sequence[ArrayLike], exponents: Sequence[ArrayLike]) -> FloatArray:
+    """Log of the sum of f e^w over terms, without overflow; all broadcast. A sum that vanishes has -inf, a negative one nan.
+
+    >>> round(float(log_sum([0.5, 0.5], [-1000.0, -1001.0])), 6)
+    -1000.379885
+    """
+    arrays = np.broadcast_arrays(*(np.asarray(part, dtype=np.float64) for part in (*factors, *exponents)))
+    f, w = np.stack(arrays[: len(factors)]), np.stack(arrays[len(factors) :])
+    with np.errstate(all="ignore"):
+        top = np.where(f == 0.0, -np.inf, w).max(0)
+        top = np.where(np.isfinite(top), top, 0.0)
+        return np.asarray(top + np.log((f * np.exp(w - top)).sum(0)))
+
+
 def sech2(h: ArrayLike) -> FloatArray:
     """1/cosh(h)^2 = 1 - tanh(h)^2, to relative precision until it underflows near |h| = 372.
 

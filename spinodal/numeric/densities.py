@@ -16,24 +16,57 @@ Array = NDArray[np.float64]
 _NEAREST, _DOUBLINGS = 0.25, 10
 #: Mass that is left out.
 _LEAST = 1e-25
+#: How far a density falls, in its logarithm, between modes that have rules of their own.
+_VALLEY = 40.0
 
 
-def density_nodes(log_density: Callable[[Array], Array], splits: Sequence[Any], n: int) -> tuple[Array, Array]:
+def log_mass(log_density: Callable[[Array], Array], splits: Sequence[Any], places: Sequence[Any] = ()) -> Array:
+    """The logarithm of a density's integral on the panels that its nodes come from, [b or 1]."""
+    _, mass, _ = _sampled(log_density, splits, places)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(mass.sum(-1)))
+
+
+def density_nodes(
+    log_density: Callable[[Array], Array], splits: Sequence[Any], n: int, places: Sequence[Any] = ()
+) -> tuple[Array, Array]:
     """Gauss rules of a probability density on the line, [b or 1, K] nodes and weights.
 
-    The density is sampled on panels wherever its mass lies (scales 1e-6 to 1e6), and recurrence coefficients follow by the
-    Lanczos process (Gautschi, Orthogonal Polynomials, 2004, section 2.2): what is averaged is smooth even where the density
-    is not. A smooth density has one rule of about n/4 nodes; one with splits (kinks, steps, the ends of its support) has a
-    small rule on each of a few intervals that grow with the distance from the splits: what a student makes of a weight
-    changes fast near a kink of its prior, and slowly out in the tails.
+    The density is sampled on panels wherever its mass lies (scales 1e-6 to 1e6, around 0 and around places where it may
+    have narrow modes), and recurrence coefficients follow by the Lanczos process (Gautschi, Orthogonal Polynomials, 2004,
+    section 2.2): what is averaged is smooth even where the density is not. A smooth density has one rule of about n/4 nodes;
+    one with splits (kinks, steps, the ends of its support) has a small rule on each of a few intervals that grow with the
+    distance from the splits: what a student makes of a weight changes fast near a kink of its prior, and slowly out in the
+    tails. Modes that almost nothing connects have rules of their own.
 
     ``log_density`` maps [b, 1, m] (or [1, 1, m]) to log-densities; weights are normalised to 1.
     """
+    points, mass, logs = _sampled(log_density, splits, places)
+    if len(logs) > 1 and np.all(logs == logs[0]) and np.all(points == points[0]):
+        points, mass, logs = points[:1], mass[:1], logs[:1]
+    if splits:
+        ends = [
+            np.unique([np.asarray(s, dtype=float).reshape(-1)[i % np.size(s)] for s in splits]) for i in range(len(mass))
+        ]
+        rules = [_rules_between(p, m, e, n) for p, m, e in zip(points, mass, ends, strict=True)]
+    else:
+        rules = [_rules_of_modes(p, m, log, n) for p, m, log in zip(points, mass, logs, strict=True)]
+    most = max(len(rule[0]) for rule in rules)
+    padded = [(np.pad(x, (0, most - len(x)), mode="edge"), np.pad(w, (0, most - len(w)))) for x, w in rules]
+    return np.stack([rule[0] for rule in padded]), np.stack([rule[1] for rule in padded])
+
+
+def _sampled(
+    log_density: Callable[[Array], Array], splits: Sequence[Any], places: Sequence[Any]
+) -> tuple[Array, Array, Array]:
+    """Ascending points, the mass of a density at each, and its logarithm, [b or 1, m] each."""
     t = np.linspace(-28.0, 28.0, 449)
     edges = np.sinh(t) * 1e-6
-    count = max([1, *(np.asarray(s).size for s in splits)])
-    cuts = [np.broadcast_to(edges, (count, edges.size))]
-    cuts += [np.broadcast_to(np.asarray(s, dtype=float).reshape(-1, 1), (count, 1)) for s in splits]
+    columns = [np.asarray(s, dtype=float).reshape(-1, 1) for s in splits]
+    centres = [np.nan_to_num(np.asarray(s, dtype=float).reshape(-1, 1), posinf=0.0, neginf=0.0) for s in (0.0, *places)]
+    count = max([1, *(len(column) for column in (*columns, *centres))])
+    cuts = [np.broadcast_to(centre + edges, (count, edges.size)) for centre in centres]
+    cuts += [np.broadcast_to(column, (count, 1)) for column in columns]
     grid = np.sort(np.concatenate(cuts, axis=1), axis=1)
     nodes, weights = gauss_legendre(12)
     nodes, weights = 0.5 * (nodes + 1.0), 0.5 * weights
@@ -46,19 +79,25 @@ def density_nodes(log_density: Callable[[Array], Array], splits: Sequence[Any], 
     mass = np.broadcast_to((lengths * weights).reshape(count, -1), logs.shape)
     logs = np.where(np.isnan(logs) | (mass <= 0.0), -np.inf, logs)
     with np.errstate(all="ignore"):
-        mass = mass * np.exp(logs)
-    if len(logs) > 1 and np.all(logs == logs[0]) and np.all(points == points[0]):
-        points, mass = points[:1], mass[:1]
-    if splits:
-        ends = [
-            np.unique([np.asarray(s, dtype=float).reshape(-1)[i % np.size(s)] for s in splits]) for i in range(len(mass))
-        ]
-        rules = [_rules_between(p, m, e, n) for p, m, e in zip(points, mass, ends, strict=True)]
-    else:
-        rules = [_gauss_of_masses(p, m, max(8, n // 4)) for p, m in zip(points, mass, strict=True)]
-    most = max(len(rule[0]) for rule in rules)
-    padded = [(np.pad(x, (0, most - len(x)), mode="edge"), np.pad(w, (0, most - len(w)))) for x, w in rules]
-    return np.stack([rule[0] for rule in padded]), np.stack([rule[1] for rule in padded])
+        return points, mass * np.exp(logs), logs
+
+
+def _rules_of_modes(points: Array, mass: Array, logs: Array, n: int) -> tuple[Array, Array]:
+    """A Gauss rule for each mode that a deep valley separates from the others."""
+    lower = np.minimum(np.maximum.accumulate(logs), np.maximum.accumulate(logs[::-1])[::-1])
+    with np.errstate(invalid="ignore"):
+        deep = ~(lower - logs < _VALLEY)  # inf - inf: nothing on one side
+    mode = np.cumsum(np.diff(deep.astype(int), prepend=1) == -1)
+    total = mass.sum()
+    large = [k for k in np.unique(mode[~deep]) if mass[~deep & (mode == k)].sum() > _LEAST * total]
+    if len(large) < 2:
+        return _gauss_of_masses(points, mass, max(8, n // 4))
+    found = []
+    for k in large:
+        own = ~deep & (mode == k)
+        x, weight = _gauss_of_masses(points[own], mass[own], max(8, n // 6))
+        found.append((x, weight * (mass[own].sum() / total)))
+    return np.concatenate([x for x, _ in found]), np.concatenate([w for _, w in found])
 
 
 def _rules_between(points: Array, mass: Array, splits: Array, n: int) -> tuple[Array, Array]:

@@ -37,7 +37,7 @@ _FELT = 28.0
 #: Between the fields that stand for those of a row, in standard deviations. The depth of a measure below its highest point
 #: is a convex function of the field with slopes of the distance between them, so that nothing is felt between two only.
 _SPACING = 2.0
-_FINE = np.linspace(0.0, 1.0, 25)  # of a panel, where its polynomial is looked at
+FINE = np.linspace(0.0, 1.0, 25)  # of a panel, where its polynomial is looked at
 _LARGEST = 1e4  # of |log f|, where its rounding would be felt
 
 
@@ -89,24 +89,24 @@ def _cover(
         cuts += [split, *(np.minimum(np.maximum(split + side * 0.5 * sigma, low), high) for side in (-1.0, 1.0))]
     edges = np.sort(np.concatenate([np.broadcast_to(cut, (len(low), cut.shape[1])) for cut in cuts], 1), 1)
     count = round(_NODES * max(1.0, nodes / 80.0) ** 0.5)
-    t, weights = _on_unit_interval(count)
-    between = _interpolation(count)
+    t, weights = on_unit_interval(count)
+    between = interpolation(count)
     for turn in range(_ROUNDS):
         if edges.shape[1] - 1 > _MOST_PANELS:
             return None
-        h, speed = _place(edges, inside, t)
+        h, speed = place(edges, inside, t)
         values = np.asarray(log_f(h.reshape(len(h), 1, -1)), dtype=np.float64)
         if values.shape[1:] != (1, h.shape[1] * count):
             return None
         logs = np.broadcast_to(np.where(np.isnan(values), -np.inf, values)[:, 0], (len(h), values.shape[2]))
         logs = logs.reshape(h.shape)
         # a well may be narrow enough to fall between nodes, though log f is a polynomial that they know
-        resolved, most = _resolved(logs, count), logs.max(-1, keepdims=True)
+        smooth, most = resolved(logs, count), logs.max(-1, keepdims=True)
         finite = np.isfinite(logs).all(-1, keepdims=True)
         fine = np.where(finite, np.where(finite, logs, 0.0) @ between, most)
         between_nodes = fine
-        fine = np.where(resolved[..., None], fine, np.minimum(fine, most))  # beside a pole it oscillates
-        places = _place(edges, inside, _FINE)[0]
+        fine = np.where(smooth[..., None], fine, np.minimum(fine, most))  # beside a pole it oscillates
+        places = place(edges, inside, FINE)[0]
         distance = (places[:, None] - sample[..., None]) / sigma[..., None, None]
         exponent = fine[:, None] - 0.5 * distance * distance  # [b, samples, panels, fine]
         highest = exponent.max(-1)
@@ -116,14 +116,14 @@ def _cover(
         felt = (highest > top - _DROP).any(1)
         if turn < _DOUBTS:  # what nodes do not show may still be there
             doubtful = between_nodes.max(-1)[:, None] - 0.5 * (distance * distance).min(-1) > top - _DROP
-            felt |= doubtful.any(1) & ~resolved
+            felt |= doubtful.any(1) & ~smooth
         if np.abs(fine[(exponent > top[..., None] - _DROP).any(1)]).max() > _LARGEST:
             return None
         lowest = np.maximum(exponent.min(-1), top - _FELT)
-        begin, end = _at_splits(edges, inside)
+        begin, end = at_splits(edges, inside)
         steepest = np.where(begin | end, _STEEPEST / 3.0, _STEEPEST)  # a cube has three times the degree
         steep = ((highest > top - _FELT) & (highest - lowest > steepest[:, None])).any(1)
-        coarse = felt & (steep | ~resolved) & (edges[:, 1:] > edges[:, :-1])
+        coarse = felt & (steep | ~smooth) & (edges[:, 1:] > edges[:, :-1])
         if not coarse.any():
             with np.errstate(divide="ignore"):
                 logs = logs + np.log(weights * speed)
@@ -137,31 +137,32 @@ def _cover(
 
 
 @cache
-def _on_unit_interval(count: int) -> tuple[FloatArray, FloatArray]:
+def on_unit_interval(count: int) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights on [0, 1]."""
     t, weights = gauss_legendre(count)
     return 0.5 * (t + 1.0), 0.5 * weights
 
 
 @cache
-def _interpolation(count: int) -> FloatArray:
-    """Values at Gauss-Legendre nodes to those of their polynomial at ``_FINE`` [count, fine]."""
+def interpolation(count: int) -> FloatArray:
+    """Values at Gauss-Legendre nodes to those of their polynomial at ``FINE`` [count, fine]."""
     t, weights = gauss_legendre(count)
     degrees = np.arange(count)
     coefficients = np.polynomial.legendre.legvander(t, count - 1) * weights[:, None] * (degrees + 0.5)
-    return np.asarray(coefficients @ np.polynomial.legendre.legvander(2.0 * _FINE - 1.0, count - 1).T)
+    return np.asarray(coefficients @ np.polynomial.legendre.legvander(2.0 * FINE - 1.0, count - 1).T)
 
 
-def _place(edges: FloatArray, splits: Sequence[FloatArray], t: FloatArray) -> tuple[FloatArray, FloatArray]:
+def place(edges: FloatArray, splits: Sequence[FloatArray], t: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Where t in [0, 1] lies in each panel, and dh/dt there [b, panels, len(t)]; points crowd at ends that are splits."""
     left, length = edges[:, :-1, None], np.diff(edges, axis=1)[..., None]
-    first, last = (at[..., None] for at in _at_splits(edges, splits))
+    first, last = (at[..., None] for at in at_splits(edges, splits))
     both, slope = t**3 * (10.0 + t * (6.0 * t - 15.0)), 30.0 * (t * (1.0 - t)) ** 2
     place = np.where(first & last, both, np.where(first, t**3, np.where(last, 1.0 - (1.0 - t) ** 3, t)))
     speed = np.where(first & last, slope, np.where(first, 3.0 * t**2, np.where(last, 3.0 * (1.0 - t) ** 2, 1.0)))
     return left + length * place, length * speed
 
 
-def _at_splits(edges: FloatArray, splits: Sequence[FloatArray]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def at_splits(edges: FloatArray, splits: Sequence[FloatArray]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which panels begin, and which end, at a split."""
     at = np.zeros(edges.shape, dtype=bool)
     for split in splits:
@@ -170,16 +171,16 @@ def _at_splits(edges: FloatArray, splits: Sequence[FloatArray]) -> tuple[NDArray
 
 
 @cache
-def _last_coefficients(count: int) -> FloatArray:
+def last_coefficients(count: int) -> FloatArray:
     """Values on Gauss-Legendre nodes to the last two coefficients of their polynomial, up to a factor near 1."""
     t, weights = gauss_legendre(count)
     return np.asarray(np.polynomial.legendre.legvander(t, count - 1)[:, -2:] * weights[:, None] * (count - 0.5))
 
 
-def _resolved(logs: FloatArray, count: int) -> NDArray[np.bool_]:
+def resolved(logs: FloatArray, count: int) -> NDArray[np.bool_]:
     """Whether the last two Legendre coefficients on each panel are small; where f vanishes there is nothing to resolve."""
     finite = np.isfinite(logs)
-    tails = np.abs(np.where(finite, logs, 0.0) @ _last_coefficients(count)).max(-1)
+    tails = np.abs(np.where(finite, logs, 0.0) @ last_coefficients(count)).max(-1)
     empty = ~finite.any(-1)
     smooth: NDArray[np.bool_] = empty | (finite.all(-1) & (tails < _RESOLVED))
     return smooth

@@ -10,6 +10,7 @@ from spinodal.numeric.cumulants import (
     discrete_cumulants,
     discrete_mean,
     log1p_exp,
+    log_sum,
     log_two_cosh,
     sech2,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "log1p_exp",
     "log_gaussian",
     "log_gaussian_tail",
+    "log_sum",
     "log_tail_derivatives",
     "log_tail_slopes",
     "log_two_cosh",

@@ -26,6 +26,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .modes import Nodes, shared_density_nodes, valleys
 from .quadrature import Rule, gauss_legendre
 from .shared_nodes import FEWEST, shared_nodes
 
@@ -115,6 +116,16 @@ class _Shared(_Weights):
         mean = np.vecdot(mass, x)
         self.mean, self.centred = mean, x - mean[..., None]
         self.empty = np.zeros(mean.shape, dtype=bool)
+
+
+class _OfRow(_Weights):
+    """Fields [n] that share their nodes [m], their normalised weights [n, m] and logarithms [n]."""
+
+    def __init__(self, w: FloatArray, p: FloatArray, log_total: FloatArray) -> None:
+        self.x, self.p, self.log_total = np.broadcast_to(w, p.shape), p, log_total
+        self.mean = p @ w
+        self.centred = w - self.mean[:, None]
+        self.empty = np.isneginf(log_total)
 
 
 class _Measure(_Weights):
@@ -369,7 +380,31 @@ def tilted_averages(
     return _field_derivatives(measure, sigma, order), averages
 
 
-def _density_measure(log_p: Function, h: ArrayLike, v: ArrayLike, splits: Sequence[ArrayLike], nodes: int) -> _Measure:
+def _on_modes(
+    log_p: Function,
+    h: ArrayLike,
+    v: ArrayLike,
+    splits: Sequence[ArrayLike],
+    places: Sequence[ArrayLike] | None,
+    nodes: int,
+) -> Nodes | None:
+    """Shared nodes of a density that may have several modes, if its places are given."""
+    if places is None:
+        return None
+    return shared_density_nodes(log_p, np.asarray(h, dtype=float), v, splits, places, nodes=nodes)
+
+
+def _density_measure(
+    log_p: Function,
+    h: ArrayLike,
+    v: ArrayLike,
+    splits: Sequence[ArrayLike],
+    places: Sequence[ArrayLike] | None,
+    nodes: int,
+) -> _Measure:
+    if places:
+        shape = np.broadcast_shapes(*(np.shape(part) for part in (v, *places)))
+        splits = [*splits, *places, *valleys(log_p, places, shape)]
     field, curvature, *positions = np.broadcast_arrays(*(np.asarray(part, dtype=np.float64) for part in (h, v, *splits)))
     narrow = curvature < -1.0
     scale = 1.0 / np.sqrt(np.where(narrow, -curvature, 1.0))
@@ -386,16 +421,23 @@ def density_cumulants(
     splits: Sequence[ArrayLike] = (),
     order: int = 2,
     *,
+    places: Sequence[ArrayLike] | None = None,
     nodes: int = NODES,
 ) -> tuple[FloatArray, ...]:
     """Derivatives 0 to order (order <= 4) with respect to h of log int dw p(w) exp(h w + v w^2/2).
 
-    Parameters: log_p maps arrays of shape (*batch, m) of values w to log-densities of that shape (-inf allowed); h, v
-    and the splits (steps and kinks of log_p, the ends of its support) broadcast to the batch shape; nodes per panel. v
-    may be as negative as wanted; where it is positive, p must decay faster than exp(-v w^2/2).
+    Parameters: log_p maps arrays of shape (*batch, m) of values w to log-densities of that shape (-inf allowed); h, v,
+    the splits (steps and kinks of log_p, the ends of its support) and the places (given where a density may have several
+    modes: what its formula singles out) broadcast to the batch shape; nodes per panel. v may be as negative as wanted; where
+    it is positive, p must decay faster than exp(-v w^2/2).
     """
     _check(order)
-    measure = _density_measure(log_p, h, v, splits, nodes)
+    shared = _on_modes(log_p, h, v, splits, places, nodes)
+    if shared is not None:
+        of_rows = [_OfRow(*row) for row in shared.rows()]
+        parts = [(row.log_total, *(row.cumulants(order) if order else ())) for row in of_rows]
+        return tuple(np.stack(part).reshape(np.shape(h)) for part in zip(*parts, strict=True))
+    measure = _density_measure(log_p, h, v, splits, places, nodes)
     cumulants = measure.cumulants(order) if order else []
     return (measure.log_total, *(np.asarray(part) for part in cumulants))
 
@@ -408,13 +450,33 @@ def density_averages(
     splits: Sequence[ArrayLike] = (),
     function_order: int = 0,
     *,
+    places: Sequence[ArrayLike] | None = None,
     nodes: int = NODES,
 ) -> list[tuple[FloatArray, ...]]:
     """Averages of functions g(w) under p(w) exp(h w + v w^2/2), with their h-derivatives 0 to function_order (<= 3)."""
     _check(function_order, 3)
-    measure = _density_measure(log_p, h, v, splits, nodes)
+    shared = _on_modes(log_p, h, v, splits, places, nodes)
+    if shared is not None:
+        return _shared_averages(shared, functions, function_order, np.shape(h))
+    measure = _density_measure(log_p, h, v, splits, places, nodes)
     averages = []
     for g in functions:
         values = np.broadcast_to(np.asarray(g(measure.x), dtype=np.float64), measure.x.shape)
         averages.append(tuple(np.asarray(part) for part in measure.joint(values, function_order)))
+    return averages
+
+
+def _shared_averages(
+    shared: Nodes, functions: Sequence[Function], function_order: int, shape: tuple[int, ...]
+) -> list[tuple[FloatArray, ...]]:
+    of_rows = [_OfRow(*row) for row in shared.rows()]
+    w = shared.w.reshape(len(shared.w), *(1,) * (len(shape) - 1), -1)
+    averages = []
+    for g in functions:
+        values = np.broadcast_to(np.asarray(g(w), dtype=np.float64), w.shape).reshape(shared.w.shape)
+        parts = [
+            row.joint(np.broadcast_to(value, row.p.shape), function_order)
+            for row, value in zip(of_rows, values, strict=True)
+        ]
+        averages.append(tuple(np.stack(part).reshape(shape) for part in zip(*parts, strict=True)))
     return averages

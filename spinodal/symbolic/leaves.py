@@ -54,6 +54,7 @@ class Leaf:
         log_weight: log f as an expression in ``variable`` (and the label), for numerical leaves and tilted averages.
         variable: ``h`` or ``w``.
         splits: where ``log_weight`` is not smooth.
+        places: where a density that may have several modes has narrow ones; None where it has one for all that is known.
         smoothing: a variance added to V (a label's own noise).
         domain: conditions, each an expression that must stay positive, with what it means.
         taken: lambda, where the variable is the difference h - lambda y that a loss reads of a real label; else 0.
@@ -70,10 +71,17 @@ class Leaf:
     quadratic: tuple[sp.Expr, ...] = ()
     log_weight: sp.Expr = sp.Integer(0)
     splits: tuple[sp.Expr, ...] = ()
+    places: tuple[sp.Expr, ...] | None = None
     smoothing: sp.Expr = sp.Integer(0)
     domain: tuple[tuple[sp.Expr, str], ...] = field(default=())
     taken: sp.Expr = sp.Integer(0)
     ground: bool = False
+
+    @property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """What a solver evaluates besides edges."""
+        places = self.places or ()
+        return (*self.log_levels, *self.values, self.log_weight, self.smoothing, *self.splits, *places)
 
     @property
     def is_closed(self) -> bool:
@@ -265,14 +273,18 @@ def exchanges(leaf: Leaf, at: Mapping[sp.Symbol, float]) -> bool:
     """Whether pieces of a leaf's weight may exchange dominance where only numbers tell (``Leaf.steps`` knows the rest)."""
     if leaf.kind == "intervals":
         return leaf.smoothing == 0 and len(leaf.splits) > 1 and len(set(leaf.log_levels)) > 2
-    return leaf.kind == "pieces" and not _is_concave(leaf, at)
+    if leaf.kind == "density":
+        return leaf.places is not None
+    return leaf.kind == "pieces" and not is_concave(leaf, at)
 
 
-def _is_concave(leaf: Leaf, at: Mapping[sp.Symbol, float]) -> bool:
+def is_concave(leaf: Leaf, at: Mapping[sp.Symbol, float]) -> bool:
     """Whether a leaf's log-weight is concave in its variable, at generic parameters: its tilted measure has one peak."""
     x = leaf.variable
     table = {**at, **{s: 0.7 for s in leaf.log_weight.free_symbols if s not in at and s != x}}
-    places = sorted({*(float(sp.N(s.subs(table))) + d for s in leaf.splits for d in _AROUND), *_FAR})
+    places = sorted(
+        {*(float(sp.N(s.subs(table))) + d for s in (*leaf.splits, *(leaf.places or ())) for d in _AROUND), *_FAR}
+    )
     formula = leaf.log_weight.subs(table)
     values = [float(sp.N(formula.subs(x, place))) for place in places]
     slopes = [(b - a) / (q - p) for (p, q), (a, b) in zip(pairwise(places), pairwise(values), strict=True)]

@@ -11,8 +11,9 @@ from spinodal.spec.types import Formula, Weights
 from spinodal.symbolic.channel import Branch
 from spinodal.symbolic.errors import DerivationError
 from spinodal.symbolic.formulas import kinks, symbol, to_sympy
-from spinodal.symbolic.leaves import Leaf, LeafKind
+from spinodal.symbolic.leaves import Leaf, LeafKind, is_concave
 from spinodal.symbolic.pieces import coefficients_in_pieces
+from spinodal.symbolic.places import places
 
 _W = symbol("w")
 
@@ -201,7 +202,16 @@ def _continuous(base: sp.Expr, penalty: sp.Expr, at: Mapping[sp.Symbol, float], 
             raise DerivationError(
                 "the weights have no finite variance", place=place, cure="a density must fall faster than 1/abs(w)**3"
             )
-    return Prior(Leaf("weight", "density", _W, log_weight=log_weight, splits=splits), None, symmetric=symmetric)
+    return Prior(density_leaf(sp.exp(base), at, penalty), None, symmetric=symmetric)
+
+
+def density_leaf(density: sp.Expr, at: Mapping[sp.Symbol, float], penalty: sp.Expr = sp.S.Zero) -> Leaf:
+    """The leaf of a density in w, times the exponential of a penalty, that no closed form is known of."""
+    # as it was written: products of exponentials overflow where their sum does not
+    log_weight = sp.expand_log(sp.log(density)) + penalty
+    found = places(density * sp.exp(penalty), _W, at)
+    leaf = Leaf("weight", "density", _W, log_weight=log_weight, splits=tuple(kinks(log_weight, _W, at)), places=found)
+    return replace(leaf, places=None) if is_concave(leaf, at) else leaf
 
 
 def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float]) -> TeacherPrior:

@@ -192,7 +192,7 @@ def hidden_parameters(leaves: Iterable[Leaf]) -> set[sp.Symbol]:
     for leaf in leaves:
         if leaf.is_closed:
             continue
-        for expression in (*leaf.log_levels, *leaf.values, leaf.log_weight, leaf.smoothing, *leaf.splits):
+        for expression in leaf.expressions:
             hidden |= expression.free_symbols
         hidden |= {s for i in leaf.edges for e in (i.lower, i.upper) for s in e.free_symbols}
     return hidden - {symbol("h"), symbol("w")}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from spinodal.codegen.ir import Assign, GroundKernel, Kernel, PeakKernel, Program, Result, Routine
+from spinodal.codegen.numpy_target.densities import masses_function, teacher_density_function
 from spinodal.codegen.numpy_target.frame import block_size, follower, header, interface, origin
 from spinodal.codegen.numpy_target.kernels import inner_functions, kernel_function
 from spinodal.codegen.numpy_target.leaves import (
@@ -14,7 +15,6 @@ from spinodal.codegen.numpy_target.leaves import (
     label_function,
     leaf_function,
     takeovers_function,
-    teacher_density_function,
     tilt_functions,
 )
 from spinodal.codegen.numpy_target.partitions import partitions_function
@@ -38,6 +38,8 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
     ]
     if program.teacher_density is not None:
         parts.append(teacher_density_function(program))
+    if program.densities:
+        parts.append(masses_function(program))
     if program.label is not None:
         parts.append(label_function(program))
     for routine in program.routines:

@@ -41,7 +41,7 @@ def header(program: Program, identity: str, equations: Mapping[str, str]) -> str
 import numpy as np
 
 from spinodal.numeric import bivariate, envelope, ground, ground_blocks, interval, nested, pieces, quadrature, runtime
-from spinodal.numeric import densities, label, partitions, special, takeovers, tilted
+from spinodal.numeric import densities, label, modes, partitions, special, takeovers, tilted
 
 MODEL = {program.name!r}
 ANSATZ = {program.scheme!r}

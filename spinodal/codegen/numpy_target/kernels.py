@@ -20,11 +20,10 @@ from spinodal.codegen.ir import (
     StepInZ,
 )
 from spinodal.codegen.nodes import reads
+from spinodal.codegen.numpy_target.densities import free_symbols_of, leaf_parameters
 from spinodal.codegen.numpy_target.ground import ground_blocks_kernel, ground_kernel
 from spinodal.codegen.numpy_target.leaves import (
-    free_symbols_of,
     is_numerical,
-    leaf_parameters,
     measure_name,
     measure_parameters,
     rule_argument,
@@ -62,8 +61,8 @@ def kernel_function(
         splits = ", ".join(source(s) for s in planted.splits)
         if planted.kind == "teacher_density":
             assert program.teacher_density is not None
-            log_density, edges = program.teacher_density
-            arguments = "".join(f", {name_of(s)}" for s in free_symbols_of([log_density, *edges], {"w"}))
+            free = free_symbols_of(program.teacher_density.expressions, {"w"})
+            arguments = "".join(f", {name_of(s)}" for s in free)
             call = f"_teacher_density(rule.n{arguments})"
         elif planted.kind == "label":
             assert program.label is not None

@@ -7,31 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 import sympy as sp
 
 from spinodal.codegen.ir import Program
+from spinodal.codegen.numpy_target.densities import (
+    at_places,
+    deepened,
+    exchanges_function,
+    free_symbols_of,
+    leaf_parameters,
+    places_line,
+)
 from spinodal.codegen.numpy_target.printer import name_of, source
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 
 _INDENT = "    "
-
-
-def free_symbols_of(expressions: Iterable[sp.Expr], reserved: set[str]) -> list[sp.Symbol]:
-    """The symbols of expressions but for reserved names, in the order of their names."""
-    found: set[sp.Symbol] = set()
-    for expression in expressions:
-        found |= expression.free_symbols
-    return sorted((s for s in found if str(s) not in reserved), key=str)
-
-
-def leaf_parameters(leaf: Leaf) -> list[sp.Symbol]:
-    """The parameters that a leaf's function takes."""
-    expressions = [*leaf.log_levels, *leaf.values, leaf.log_weight, leaf.smoothing, *leaf.splits]
-    expressions += [e for i in leaf.edges for e in (i.lower, i.upper)]
-    return free_symbols_of(expressions, {"h", "w"} | {str(s) for s in leaf.label.free_symbols})
-
-
-def _deepen(symbols: Iterable[sp.Symbol]) -> str:
-    """Columns [b, 1] as [b, 1, 1], for functions of an inner integration variable."""
-    return "".join(f"{_INDENT}{name_of(s)} = runtime.deepen({name_of(s)})\n" for s in symbols)
 
 
 def leaf_function(leaf: Leaf) -> str:
@@ -55,8 +43,9 @@ def leaf_function(leaf: Leaf) -> str:
             stacks = f"runtime.stack([{values}]), runtime.stack([{levels}])"
             call = f"special.discrete_cumulants(\n        omega, variance, {stacks}, order\n    )"
         case "density":
-            what, before = "log integral over a weight density", f"    splits = {splits}\n{_deepen(parameters)}"
-            numbers = "omega, variance, splits, order, nodes=tilted.nodes(rule)"
+            what = "log integral over a weight density"
+            before = f"    splits = {splits}\n{places_line(leaf)}{deepened(parameters)}"
+            numbers = f"omega, variance, splits, order, {at_places(leaf)}nodes=tilted.nodes(rule)"
             call = f"tilted.density_cumulants(\n        {weight}, {numbers}\n    )"
         case "pieces":
             what, before = "log average of a piecewise quadratic loss over the field", ""
@@ -65,7 +54,7 @@ def leaf_function(leaf: Leaf) -> str:
             call = f"pieces.log_average(\n        lambda {variable}: ({coefficients}),\n        {numbers}\n    )"
         case _:
             what = "log average of the loss over the field"
-            before = f"    splits = {splits}\n{_deepen((*labels, *parameters))}"
+            before = f"    splits = {splits}\n{deepened((*labels, *parameters))}"
             numbers = f"omega, {smoothed}, splits, order, nodes=tilted.nodes(rule)"
             call = f"tilted.log_average(\n        {weight}, {numbers}\n    )"
     return (
@@ -78,6 +67,8 @@ def takeovers_function(leaf: Leaf) -> str:
     """The function of the places where pieces of a leaf's weight exchange dominance."""
     symbols = (*sorted(leaf.label.free_symbols, key=str), *leaf_parameters(leaf))
     names = "".join(f", {name_of(s)}" for s in symbols)
+    if leaf.kind == "density":
+        return exchanges_function(leaf, names)
     coefficients = ", ".join(source(part) for part in leaf.quadratic or (leaf.log_weight, sp.Integer(0), sp.Integer(0)))
     splits = ", ".join(source(s) for s in leaf.splits)
     return (
@@ -113,7 +104,7 @@ def tilt_functions(program: Program) -> list[str]:
     for tilt in program.tilts:
         if is_numerical(tilt, leaves):
             groups.setdefault(measure_name(tilt, program.tilts), []).append(tilt)
-    return functions + [_numerical_tilts(name, group) for name, group in groups.items()]
+    return functions + [_numerical_tilts(name, group, leaves.get(group[0].leaf)) for name, group in groups.items()]
 
 
 def is_numerical(tilt: Tilt, leaves: Mapping[str, Leaf]) -> bool:
@@ -135,7 +126,7 @@ def measure_parameters(tilt: Tilt, tilts: Iterable[Tilt]) -> list[sp.Symbol]:
     return free_symbols_of([tilt.log_weight, *tilt.splits, *(t.function for t in group)], {"h", "w"})
 
 
-def _numerical_tilts(name: str, group: Sequence[Tilt]) -> str:
+def _numerical_tilts(name: str, group: Sequence[Tilt], leaf: Leaf | None) -> str:
     first = group[0]
     parameters = measure_parameters(first, group)
     names = "".join(f", {name_of(s)}" for s in parameters)
@@ -145,13 +136,15 @@ def _numerical_tilts(name: str, group: Sequence[Tilt]) -> str:
     table = "".join(f'        "{t.name}": lambda {variable}: {source(t.function)} + 0.0*{variable},\n' for t in group)
     call, last = ("density_averages", "") if of_weight else ("tilted_averages", "[1]")
     order = "" if of_weight else ", 0"
+    leaf = leaf if of_weight else None
     return (
         f"def {name}(omega, variance{names}, rule, *names):\n"
         f'    """Averages of named functions in one tilted measure."""\n'
-        f"    splits = [{', '.join(source(s) for s in first.splits)}]\n{_deepen(parameters)}"
+        f"    splits = [{', '.join(source(s) for s in first.splits)}]\n{places_line(leaf)}{deepened(parameters)}"
         f"    functions = {{\n{table}    }}\n"
         f"    averages = tilted.{call}(\n        lambda {variable}: {source(first.log_weight)} + 0.0*{variable},"
-        f" [functions[name] for name in names], omega, variance, splits{order}, nodes=tilted.nodes(rule)\n    ){last}\n"
+        f" [functions[name] for name in names], omega, variance, splits{order},"
+        f" {at_places(leaf)}nodes=tilted.nodes(rule)\n    ){last}\n"
         f"    return [average[0] for average in averages]"
     )
 
@@ -196,19 +189,4 @@ def label_function(program: Program) -> str:
         f"def _label_nodes(nodes{names}):\n"
         f'    """Nodes and weights of the label."""\n'
         f"    return label.label_nodes(lambda u: {signal} + 0.0*u, lambda u: {amplitude} + 0.0*u, {rms}, nodes)"
-    )
-
-
-def teacher_density_function(program: Program) -> str:
-    """The function of the nodes and weights of the teacher's weight density."""
-    assert program.teacher_density is not None
-    log_density, splits = program.teacher_density
-    w = name_of(sp.Symbol("w", real=True))
-    parameters = free_symbols_of([log_density, *splits], {"w"})
-    names = "".join(f", {name_of(s)}" for s in parameters)
-    return (
-        f"def _teacher_density(nodes{names}):\n"
-        f'    """Nodes and weights of the teacher\'s weight density."""\n'
-        f"    splits = [{', '.join(source(s) for s in splits)}]\n{_deepen(parameters)}"
-        f"    return densities.density_nodes(lambda {w}: {source(log_density)} + 0.0*{w}, splits, nodes)"
     )

@@ -11,7 +11,7 @@ from sympy.printing.numpy import NumPyPrinter
 
 #: Names that generated code uses itself. The derivation's own symbols begin with an underscore, which no parameter may.
 _TAKEN = frozenset({"np", "special", "interval", "pieces", "tilted", "nested", "bivariate", "quadrature", "runtime"})
-_TAKEN |= {"densities", "partitions", "takeovers", "label"}
+_TAKEN |= {"densities", "partitions", "takeovers", "label", "modes", "places"}
 _TAKEN |= {
     "x",
     "p",
@@ -153,7 +153,24 @@ class SourcePrinter(NumPyPrinter):
         (argument,) = expr.args
         if isinstance(argument, sp.Function) and type(argument).__name__ == "Tail":
             return f"special.log_gaussian_tail({self._print(argument.args[0])})"
+        if argument.has(sp.exp):
+            return self._log_of_exponentials(argument)
         return f"runtime.log({self._print(argument)})"
+
+    def _log_of_exponentials(self, argument: sp.Expr) -> str:
+        """The logarithm of a sum of terms f e^w, any of which alone may overflow or vanish in double precision."""
+        factors, exponents = [], []
+        for term in sp.Add.make_args(argument):
+            parts = sp.Mul.make_args(term)
+            factors.append(sp.Mul(*(part for part in parts if not isinstance(part, sp.exp))))
+            exponents.append(sp.Add(*(part.args[0] for part in parts if isinstance(part, sp.exp))))
+        if not any(exponents):
+            return f"runtime.log({self._print(argument)})"
+        if len(factors) == 1:
+            own = "" if factors[0] == 1 else f" + runtime.log({self._print(factors[0])})"
+            return f"({self._print(exponents[0])}{own})"
+        texts = (", ".join(map(self._print, parts)) for parts in (factors, exponents))
+        return "special.log_sum([{}], [{}])".format(*texts)
 
     def _print_acos(self, expr: sp.acos) -> str:
         return f"runtime.arccos({self._print(expr.args[0])})"

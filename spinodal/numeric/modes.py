@@ -1,0 +1,338 @@
+"""Nodes that resolve a density with several modes, narrow ones among them, for all the fields that tilt it at once.
+
+The measures are p(w) exp(h w + v w^2/2) dw, for a row of fields h at one v. Where p has more than one mode the tilted
+measure may have several peaks, any of which a search from outside can miss. Here the line is cut where p itself says: at its
+splits (kinks, steps, ends of its support), around places that its formula singles out (where a square vanishes, an exponent
+is stationary) on a scale that is read off p there, and again wherever log p is not a polynomial on a panel, or the exponent
+of a field varies too much. All fields share the nodes, so that no mode is lost between two of them.
+
+Rows that would need too many nodes (a tilt far narrower than the density) are declined: there the tilt alone makes the peak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .shared_nodes import FINE, at_splits, interpolation, last_coefficients, on_unit_interval, place, resolved
+
+Array: TypeAlias = NDArray[np.float64]
+Mask: TypeAlias = NDArray[np.bool_]
+Function: TypeAlias = Callable[[Array], Array]
+
+#: How far out mass is looked for, and how near an anchor (relative to its own size).
+_FARTHEST, _NEAREST = 1e5, 1e-9
+_OCTAVES = np.exp2(np.arange(48.0))
+#: Points at which a scale is looked for: two an octave.
+_LOOK = np.exp2(np.arange(0.0, 48.0, 0.5))
+#: How much log p may vary on the first panel beside an anchor.
+_STIR = 0.5
+#: Panels near the origin, where densities that the formula says nothing about have their modes.
+_EVEN = np.arange(-16.0, 17.0, 2.0)
+_NODES, _MOST_PANELS, _ROUNDS, _DOUBTS = 20, 400, 24, 3
+_SAMPLES = 9
+#: Of a panel: where its polynomial is looked at.
+_FINE = FINE[::2]
+#: Below the top of an exponent: what is negligible, and what is not felt in the twelfth digit.
+_DROP, _FELT = 45.0, 28.0
+_STEEPEST = 10.0
+#: Last coefficients of p on a panel, relative to its largest value there.
+_RESOLVED = 1e-10
+#: Where in z exchanges are looked for; steps wider than this need no nodes of their own, and no more than so many get them.
+_GRID, _WIDE, _MOST_STEPS = np.linspace(-7.0, 7.0, 141), 1.0, 8
+#: How much larger than around it the variance of w is where two modes exchange their order.
+_PROMINENT = 1.5
+#: In points of the grid: how far away that is.
+_AWAY = 10
+_HALVINGS = 40
+_ZOOM, _ZOOMS = np.linspace(0.0, 1.0, 33), 9
+#: A tilt narrower than this is written around its own centre.
+_NARROW = -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Nodes that the fields of a row share.
+
+    Attributes:
+        w: nodes [b, m].
+        logs: log p times the nodes' weights [b, m].
+        field: h [b, n].
+        curvature: v [b].
+    """
+
+    w: Array
+    logs: Array
+    field: Array
+    curvature: Array
+
+    def rows(self) -> Iterator[tuple[Array, Array, Array]]:
+        """Row by row: nodes [m], normalised weights [n, m] and log Z [n] of every field."""
+        for row in range(len(self.w)):
+            yield self.w[row], *self.weights(row, self.field[row])
+
+    def weights(self, row: int, field: Array) -> tuple[Array, Array]:
+        """Normalised weights [n, m] and log Z [n] of fields [n] of a row."""
+        w, v = self.w[row], self.curvature[row]
+        exponent = _tilt(w, field[:, None], v)
+        exponent += self.logs[row]
+        top = exponent.max(-1, keepdims=True)
+        exponent -= np.where(np.isneginf(top), 0.0, top)
+        np.exp(exponent, out=exponent)
+        total = exponent.sum(-1, keepdims=True)
+        exponent /= np.where(total > 0.0, total, 1.0)
+        with np.errstate(divide="ignore"):
+            log_total = (top + np.log(total))[:, 0]
+        if v < _NARROW:
+            log_total += 0.5 * field * field / -v
+        return exponent, log_total
+
+
+def _tilt(w: Array, field: ArrayLike, v: ArrayLike) -> Array:
+    """H w + v w^2/2, less its maximum over w where that is narrow."""
+    h, curvature = np.asarray(field, dtype=float), np.asarray(v, dtype=float)
+    narrow = curvature < _NARROW
+    if not narrow.any():
+        return np.asarray(w * (h + 0.5 * curvature * w))
+    distance = w - h / np.where(narrow, -curvature, 1.0)
+    return np.where(narrow, 0.5 * curvature * distance * distance, w * (h + 0.5 * curvature * w))
+
+
+def shared_density_nodes(
+    log_p: Function,
+    h: Array,
+    v: ArrayLike,
+    splits: Sequence[ArrayLike] = (),
+    places: Sequence[ArrayLike] = (),
+    *,
+    nodes: int,
+) -> Nodes | None:
+    """Nodes for fields h [b, ...] of rows with one v, splits and places each; None where a row is declined.
+
+    ``log_p`` maps [b, 1, .., 1, m] (one axis more than h) to log-densities; v, splits and places broadcast to [b, 1, ..].
+    ``nodes`` is what a search would use on a panel (80: the accuracy above).
+    """
+    field = np.asarray(h, dtype=float)
+    if field.ndim < 2 or not np.all(np.isfinite(field)):
+        return None
+    rows = len(field)
+    columns = [_column(part, rows) for part in (v, *splits, *places)]
+    if any(column is None for column in columns) or not np.all(np.isfinite(columns[0])):  # type: ignore[arg-type]
+        return None
+    curvature, *positions = (column for column in columns if column is not None)
+    shape = (rows, *(1,) * (field.ndim - 1), -1)
+
+    def log_density(w: Array) -> Array:
+        with np.errstate(all="ignore"):
+            values = np.asarray(log_p(w.reshape(shape)), dtype=float)
+        if values.size not in (w.size, w[:1].size):
+            raise _MisfitError
+        values = np.broadcast_to(values.reshape(-1, *w.shape[1:]), w.shape)
+        return np.where(np.isnan(values) | (values == np.inf), -np.inf, values)
+
+    flat = field.reshape(rows, -1)
+    inside = [np.where(np.isfinite(position), position, _FARTHEST) for position in positions]
+    try:
+        found = _cover(log_density, flat, curvature, inside[: len(splits)], inside[len(splits) :], nodes)
+    except _MisfitError:
+        return None
+    return None if found is None else Nodes(*found, flat, curvature[:, 0])
+
+
+class _MisfitError(Exception):
+    """A density whose parameters differ within a row."""
+
+
+def _column(part: ArrayLike, rows: int) -> Array | None:
+    """A number or [b, 1, ..] as [b, 1]; None where it varies within a row."""
+    value = np.asarray(part, dtype=float)
+    if value.ndim == 0 or value.size == 1:
+        return np.full((rows, 1), float(value.reshape(-1)[0]))
+    return value.reshape(rows, 1).copy() if value.shape[0] == rows and value.size == rows else None
+
+
+def _cover(
+    log_p: Function, field: Array, v: Array, splits: Sequence[Array], places: Sequence[Array], nodes: int
+) -> tuple[Array, Array] | None:
+    far = _FARTHEST + 10.0 * np.abs(field).max(1, keepdims=True)
+    edges = _first_edges(log_p, [*splits, *places, np.zeros((len(field), 1))], far)
+    count = round(_NODES * max(1.0, nodes / 80.0) ** 0.5)
+    t, weights = on_unit_interval(count)
+    between = interpolation(count)[:, ::2]
+    order = np.sort(field, 1)[:, np.unique(np.linspace(0, field.shape[1] - 1, _SAMPLES).astype(int))]
+    for turn in range(_ROUNDS):
+        w, speed = place(edges, splits, t)
+        logs = log_p(w.reshape(len(w), -1)).reshape(w.shape)
+        most = logs.max(-1, keepdims=True)
+        smooth = resolved(logs, count) | _polynomial(logs, most, count)
+        whole = np.isfinite(logs).all(-1, keepdims=True)
+        fine = np.where(whole, np.where(whole, logs, 0.0) @ between, most)
+        doubtful = fine.max(-1)
+        fine = np.where(smooth[..., None], fine, np.minimum(fine, most))
+        points = place(edges, splits, _FINE)[0]
+        samples, tops = _samples(w, logs, order, v)
+        if not np.all(np.isfinite(tops)):
+            return None
+        tilt = _tilt(points[:, None], samples[..., None, None], v[..., None, None])
+        exponent = fine[:, None] + tilt
+        highest, lowest = exponent.max(-1), exponent.min(-1)
+        level = tops[..., None]
+        felt = (highest > level - _DROP).any(1)
+        if turn < _DOUBTS:  # what nodes do not show may still be there
+            felt |= (doubtful[:, None] + tilt.max(-1) > level - _DROP).any(1) & ~smooth
+        begin, end = at_splits(edges, splits)
+        steepest = np.where(begin | end, _STEEPEST / 3.0, _STEEPEST)[:, None]  # a cube has three times the degree
+        steep = ((highest > level - _FELT) & (highest - np.maximum(lowest, level - _FELT) > steepest)).any(1)
+        if felt.sum(1).max() > 2 * _MOST_PANELS:
+            return None
+        coarse = felt & (steep | ~smooth) & (edges[:, 1:] > edges[:, :-1])
+        if not coarse.any():
+            keep = felt.any(0)
+            if keep.sum() > _MOST_PANELS:
+                return None
+            with np.errstate(divide="ignore"):
+                logs = logs + np.log(weights * speed)
+            return w[:, keep].reshape(len(w), -1), logs[:, keep].reshape(len(w), -1)
+        middle = np.where(coarse, 0.5 * (edges[:, 1:] + edges[:, :-1]), edges[:, -1:])
+        edges = np.sort(np.concatenate([edges, middle], 1), 1)
+        edges = edges[:, : edges.shape[1] - int((~coarse).sum(1).min())]
+    return None
+
+
+def _polynomial(logs: Array, most: Array, count: int) -> Mask:
+    """Whether p itself is a polynomial on each panel, as around its zeros, where log p is none."""
+    with np.errstate(invalid="ignore"):
+        p = np.exp(logs - np.where(np.isneginf(most), 0.0, most))
+    good: Mask = np.abs(p @ last_coefficients(count)).max(-1) < _RESOLVED
+    return good
+
+
+def _samples(w: Array, logs: Array, field: Array, v: Array) -> tuple[Array, Array]:
+    """Fields [b, s] between the smallest and the largest, and what their exponents reach at least [b, s].
+
+    Between two fields the exponent's top lies above the tangents at both, which meet where it is lowest.
+    """
+    w, logs = w.reshape(len(w), -1), logs.reshape(len(w), -1)
+    exponent = logs[:, None] + _tilt(w[:, None], field[..., None], v[..., None])
+    best = exponent.argmax(-1)
+    tops = np.take_along_axis(exponent, best[..., None], -1)[..., 0]
+    at = np.take_along_axis(w, best, 1)
+    with np.errstate(all="ignore"):
+        own = np.take_along_axis(logs, best, 1) + 0.5 * v * at * at
+        meeting = (own[:, :-1] - own[:, 1:]) / np.diff(at, axis=1)
+    meeting = np.clip(np.where(np.isfinite(meeting), meeting, field[:, :-1]), field[:, :-1], field[:, 1:])
+    least = np.maximum(*(
+        np.take_along_axis(logs, index, 1) + _tilt(np.take_along_axis(w, index, 1), meeting, v)
+        for index in (best[:, :-1], best[:, 1:])
+    ))  # fmt: skip
+    return np.concatenate([field, meeting], 1), np.concatenate([tops, least], 1)
+
+
+def _first_edges(log_p: Function, anchors: Sequence[Array], far: Array) -> Array:
+    """Edges [b, E]: the anchors, and ladders from each whose first rung is as far as log p stays what it is beside it."""
+    every = np.clip(np.concatenate(anchors, 1), -far, far)
+    finest = _NEAREST * (1.0 + np.abs(every))
+    parts = [every, np.broadcast_to(_EVEN, (len(every), _EVEN.size)), far, -far]
+    for side in (-1.0, 1.0):
+        looks = every[..., None] + side * finest[..., None] * _LOOK
+        logs = log_p(looks.reshape(len(every), -1)).reshape(looks.shape)
+        with np.errstate(invalid="ignore"):
+            moved = np.abs(logs - logs[..., :1]) > _STIR  # inf - inf is no change
+        first = np.where(moved.any(-1), moved.argmax(-1), _LOOK.size - 1)
+        scale = finest * _LOOK[np.maximum(first - 1, 0)]
+        rungs = every[..., None] + side * scale[..., None] * _OCTAVES
+        distance = np.abs(rungs[..., None] - every[:, None, None, :]).min(-1)
+        own = distance >= np.abs(rungs - every[..., None]) * (1.0 - 1e-9)
+        parts.append(np.where(own, rungs, every[..., None]).reshape(len(every), -1))
+    edges = np.sort(np.clip(np.concatenate(parts, 1), -far, far), 1)
+    edges[:, 1:] = np.where(np.diff(edges, axis=1) <= 0.0, far, edges[:, 1:])
+    edges = np.sort(edges, 1)
+    return edges[:, : edges.shape[1] - int((edges == far).sum(1).min()) + 1]
+
+
+def valleys(log_p: Function, places: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
+    """Where log p is lowest between neighbouring places, of ``shape`` [b, ..]: two modes meet there, often in a kink."""
+    columns = [np.broadcast_to(np.asarray(part, dtype=float), shape) for part in places]
+    cuts = np.sort(np.stack(columns, -1), -1)
+    found = []
+    for left, right in pairwise(np.moveaxis(cuts, -1, 0)):
+        low, high = left[..., None], right[..., None]
+        for _ in range(_ZOOMS):
+            grid = low + (high - low) * _ZOOM
+            with np.errstate(all="ignore"):
+                values = np.broadcast_to(np.asarray(log_p(grid), dtype=float), grid.shape)
+            best = np.clip(np.nan_to_num(values, nan=np.inf).argmin(-1)[..., None], 1, _ZOOM.size - 2)
+            low, high = (np.take_along_axis(grid, best + side, -1) for side in (-1, 1))
+        found.append(0.5 * (low + high)[..., 0])
+    return found
+
+
+def exchanges(
+    log_p: Function,
+    variance: ArrayLike,
+    splits: Sequence[ArrayLike],
+    places: Sequence[ArrayLike],
+    offset: ArrayLike,
+    slope: ArrayLike,
+) -> list[tuple[Array, Array]]:
+    """Centres and widths [b] in z of the steps where modes exchange their order, for fields h = offset + slope z.
+
+    The mean of w jumps there, and its variance s^2 is the half distance of the modes squared: over 1/(s slope) in z. The
+    variance v, offset and slope are numbers, [b] or [b, 1].
+    """
+    columns = [np.asarray(part, dtype=float).reshape(-1, 1) for part in (offset, slope)]
+    a, b = np.broadcast_arrays(*columns)
+    rows = max(len(a), np.size(variance), *(np.size(part) for part in (*splits, *places)), 1)
+    a, b = (np.broadcast_to(part, (rows, 1)) for part in (a, b))
+    v = np.broadcast_to(np.asarray(variance, dtype=float).reshape(-1, 1), (rows, 1))
+    shared = shared_density_nodes(log_p, a + b * _GRID, v, splits, places, nodes=80)
+    if shared is None:
+        return []
+    found = [_steps(shared, row, float(a[row, 0]), float(b[row, 0])) for row in range(rows)]
+    most = max(map(len, found))
+    padded = [[*steps, *[(0.0, 1.0)] * (most - len(steps))] for steps in found]
+    table = np.array(padded, dtype=float).reshape(rows, most, 2)
+    return [(table[:, k, 0], table[:, k, 1]) for k in range(most)]
+
+
+def _steps(shared: Nodes, row: int, offset: float, slope: float) -> list[tuple[float, float]]:
+    """Centre and width of every exchange of a row that is narrow in z."""
+
+    def moments(z: Array) -> tuple[Array, Array]:
+        p, _ = shared.weights(row, offset + slope * z)
+        mean = p @ shared.w[row]
+        return mean, np.einsum("nm,nm->n", p, (shared.w[row] - mean[:, None]) ** 2)
+
+    mean, variance = moments(_GRID)
+    smooth = 0.5 * (variance[1:] + variance[:-1]) * abs(slope) * np.diff(_GRID)
+    jump = np.abs(np.diff(mean)) > _PROMINENT * smooth
+    around = np.maximum(*(np.pad(variance, _AWAY, mode="edge")[shift:][: len(variance)] for shift in (0, 2 * _AWAY)))
+    prominent = (variance > _PROMINENT * around) & (np.sqrt(variance) * abs(slope) > 1.0 / _WIDE)
+    peak = prominent[1:-1] & (variance[1:-1] >= variance[:-2]) & (variance[1:-1] > variance[2:])
+    low = [*_GRID[:-1][jump], *_GRID[:-2][peak]]
+    high = [*_GRID[1:][jump], *_GRID[2:][peak]]
+    if not low:
+        return []
+    first, last = np.array(low), np.array(high)
+    wanted = 0.5 * (moments(first)[0] + moments(last)[0])
+    upward = np.sign(slope)
+    ends = moments(first)[1], moments(last)[1]
+    left, right = first.copy(), last.copy()
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (left + right)
+        below = upward * (moments(middle)[0] - wanted) < 0.0
+        left, right = np.where(below, middle, left), np.where(below, right, middle)
+    there = moments(left)[1]
+    width = 1.0 / (np.sqrt(np.maximum(there, 1e-300)) * max(abs(slope), 1e-300))
+    good = (width < _WIDE) & (there > _PROMINENT * np.minimum(*ends))
+    found = sorted(zip(width[good], left[good], strict=True))
+    kept: list[tuple[float, float]] = []
+    for w, z in found:
+        if len(kept) < _MOST_STEPS and all(abs(z - other) > 0.5 * max(w, size) for other, size in kept):
+            kept.append((float(z), max(float(w), 1e-13)))
+    return kept
