@@ -224,10 +224,11 @@ def _direct_log_partition(
     function = sp.lambdify(leaf.variable, log_f, modules=[{"Tail": _tail, "Heaviside": np.heaviside}, "numpy"])
     if leaf.variable == symbol("w"):
         gauss_nodes, gauss_weights = np.polynomial.legendre.leggauss(24)
-        grid = np.unique([*np.linspace(-60.0, 60.0, 241), *(number(s, table) for s in leaf.splits)])
+        grid = np.unique([*np.linspace(-60.0, 60.0, 241), *(number(s, table) for s in (*leaf.splits, *(leaf.places or ())))])
         width = np.diff(grid)[:, None] / 2
         w, log_mass = (grid[:-1, None] + width + width * gauss_nodes).ravel(), np.log(width * gauss_weights).ravel()
-        exponent = np.asarray(function(w)) + 0.0 * w + log_mass
+        with np.errstate(all="ignore"):
+            exponent = np.asarray(function(w)) + 0.0 * w + log_mass
         return np.array([_log_sum(exponent + o * w + variance * w * w / 2, 1.0) for o in omega])
     # panels cut at the loss's edges, so that the defining integral is smooth on each
     edges = [e for i in leaf.edges for e in (i.lower, i.upper) if e not in (sp.oo, -sp.oo)] + list(leaf.splits)

@@ -301,38 +301,38 @@ def exchanges(
 
 
 def _steps(shared: Nodes, row: int, offset: float, slope: float) -> list[tuple[float, float]]:
-    """Centre and width of every exchange of a row that is narrow in z."""
+    """Centre and width of every exchange of a row that is narrow in z, the narrowest first."""
 
     def moments(z: Array) -> tuple[Array, Array]:
         p, _ = shared.weights(row, offset + slope * z)
         mean = p @ shared.w[row]
         return mean, np.einsum("nm,nm->n", p, (shared.w[row] - mean[:, None]) ** 2)
 
-    mean, variance = moments(_GRID)
-    smooth = 0.5 * (variance[1:] + variance[:-1]) * abs(slope) * np.diff(_GRID)
-    jump = np.abs(np.diff(mean)) > _PROMINENT * smooth
-    around = np.maximum(*(np.pad(variance, _AWAY, mode="edge")[shift:][: len(variance)] for shift in (0, 2 * _AWAY)))
-    prominent = (variance > _PROMINENT * around) & (np.sqrt(variance) * abs(slope) > 1.0 / _WIDE)
-    peak = prominent[1:-1] & (variance[1:-1] >= variance[:-2]) & (variance[1:-1] > variance[2:])
-    low = [*_GRID[:-1][jump], *_GRID[:-2][peak]]
-    high = [*_GRID[1:][jump], *_GRID[2:][peak]]
-    if not low:
+    left, right, seen = _brackets(*moments(_GRID), abs(slope))
+    if not left.size:
         return []
-    first, last = np.array(low), np.array(high)
-    wanted = 0.5 * (moments(first)[0] + moments(last)[0])
-    upward = np.sign(slope)
-    ends = moments(first)[1], moments(last)[1]
-    left, right = first.copy(), last.copy()
+    (low, before), (high, after) = moments(left), moments(right)
     for _ in range(_HALVINGS):
         middle = 0.5 * (left + right)
-        below = upward * (moments(middle)[0] - wanted) < 0.0
+        below = np.sign(slope) * (moments(middle)[0] - 0.5 * (low + high)) < 0.0
         left, right = np.where(below, middle, left), np.where(below, right, middle)
     there = moments(left)[1]
     width = 1.0 / (np.sqrt(np.maximum(there, 1e-300)) * max(abs(slope), 1e-300))
-    good = (width < _WIDE) & (there > _PROMINENT * np.minimum(*ends))
-    found = sorted(zip(width[good], left[good], strict=True))
+    good = (width < _WIDE) & (seen | (there > _PROMINENT * np.minimum(before, after)))
     kept: list[tuple[float, float]] = []
-    for w, z in found:
-        if len(kept) < _MOST_STEPS and all(abs(z - other) > 0.5 * max(w, size) for other, size in kept):
-            kept.append((float(z), max(float(w), 1e-13)))
+    for size, centre in sorted(zip(width[good], left[good], strict=True)):
+        if len(kept) < _MOST_STEPS and all(abs(centre - other) > 0.5 * max(size, own) for other, own in kept):
+            kept.append((float(centre), max(float(size), 1e-13)))
     return kept
+
+
+def _brackets(mean: Array, variance: Array, slope: float) -> tuple[Array, Array, Mask]:
+    """Intervals of the grid that may hold an exchange, and whether the grid shows the variance's maximum."""
+    smooth = 0.5 * (variance[1:] + variance[:-1]) * slope * np.diff(_GRID)
+    jump = np.abs(np.diff(mean)) > _PROMINENT * smooth
+    around = np.maximum(*(np.pad(variance, _AWAY, mode="edge")[shift:][: len(variance)] for shift in (0, 2 * _AWAY)))
+    large = (variance > _PROMINENT * around) & (np.sqrt(variance) * slope > 1.0 / _WIDE)
+    peak = large[1:-1] & (variance[1:-1] >= variance[:-2]) & (variance[1:-1] > variance[2:])
+    left = np.concatenate([_GRID[:-1][jump], _GRID[:-2][peak]])
+    right = np.concatenate([_GRID[1:][jump], _GRID[2:][peak]])
+    return left, right, np.arange(left.size) >= jump.sum()

@@ -62,7 +62,8 @@ def _body(leaf: Leaf, scribe: Scribe) -> str:
             )
         )
         return rf"\left[{scribe.write(total)}\right]"
-    weight = scribe.write(sp.exp(leaf.log_weight))
+    density = sp.exp(leaf.log_weight)
+    weight = rf"\left({scribe.write(density)}\right)" if density.is_Add else scribe.write(density)
     factors = (_pull(leaf, scribe), weight) if leaf.variable == symbol("h") else (weight, _pull(leaf, scribe))
     return rf"\int d{variable}\; {factors[0]}\, {factors[1]}"
 
