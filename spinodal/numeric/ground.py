@@ -153,6 +153,8 @@ class Field:
             before, after = second - first, third - second
             limit = np.where(after == 0.0, third, third - after * after / (after - before))
             limit = np.where(np.abs(after) > _SETTLES * np.abs(before), np.sign(after) * np.inf, limit)
+            # what is left of a limit of 0 is rounding, of either sign: two pieces that meet there would overlap
+            limit = np.where(np.abs(limit) <= _ROUNDING * np.abs(first), 0.0, limit)
         return np.where(lost, limit, slope)
 
     def follow(self, t: Array, slope: Array, bend: Array) -> tuple[Array, Array]:
