@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import mpmath
 import sympy as sp
@@ -19,6 +20,8 @@ from spinodal.symbolic.formulas import kinks, sample_points
 from spinodal.symbolic.functions import Tail
 
 _DIGITS = 30
+#: Distances from an edge at which panels end, and the power that integrates a pole beside it.
+_CUTS, _POLE = (1, 3, 6, 12), 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,10 @@ def _smooth_branch(expression: sp.Expr, x: sp.Symbol, sample: float) -> sp.Expr:
 
 
 def _piece(expression: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp.Expr | None:
-    """E of ``x**n exp(c x)`` terms (c may be imaginary on the whole line) restricted to an interval."""
+    """E of ``x**n exp(c x)`` terms (c may be imaginary on the whole line) restricted to an interval.
+
+    On a half-line from 0, of ``|x|**s`` with any power as well.
+    """
     whole_line = low == -sp.oo and high == sp.oo
     if expression == 0:
         return sp.Integer(0)
@@ -121,22 +127,34 @@ def _piece(expression: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr) -> sp
     total: sp.Expr = sp.Integer(0)
     for term in sp.Add.make_args(sp.expand(sp.powsimp(sp.expand(rewritten)))):
         coefficient, rest = term.as_independent(x, as_Add=False)
-        power, rate = 0, sp.Integer(0)
+        power, rate, size = 0, sp.Integer(0), sp.Integer(0)
         for factor in sp.Mul.make_args(rest):
             if factor == 1:
                 continue
             base, exponent = factor.as_base_exp()
             if base == x and exponent.is_Integer and exponent > 0:
                 power += int(exponent)
+            elif base == {(0, sp.oo): x, (-sp.oo, 0): -x}.get((low, high)) and exponent.is_Rational:
+                size += exponent
             elif base == sp.E and sp.Poly(exponent, x).degree() <= 1 if exponent.is_polynomial(x) else False:
                 rate += exponent.coeff(x, 1)
                 coefficient *= sp.exp(exponent.coeff(x, 0))
             else:
                 return None
+        if size != 0:
+            if rate != 0 or power + size <= -1:
+                return None
+            total += coefficient * (1 if low == 0 else (-1) ** power) * _half_moment(power + size)
+            continue
         total += coefficient * sp.exp(rate**2 / 2) * _truncated_moment(power, rate, low - rate, high - rate)
     if total.has(sp.I):  # of a phase, cos(x + c), conjugate terms do not cancel by themselves
         total = sp.re(sp.expand(total, complex=True))
     return sp.simplify(total)
+
+
+def _half_moment(power: sp.Expr) -> sp.Expr:
+    """int_0^oo t^power Dt."""
+    return 2 ** (power / 2) * sp.gamma((power + 1) / 2) / (2 * sp.sqrt(sp.pi))
 
 
 def _truncated_moment(power: int, shift: sp.Expr, low: sp.Expr, high: sp.Expr) -> sp.Expr:
@@ -205,13 +223,15 @@ def _numerical_expectation(expression: sp.Expr, x: sp.Symbol, at: Mapping[sp.Sym
             place="student.features.activation",
             cure="the activation must have a finite variance under a standard normal input",
         )
-    edges = sorted({float(edge) for edge in kinks(expression, x, at)})
-    function = sp.lambdify(x, expression * sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi), "mpmath")
+    # Beyond 40 the Gaussian weight is below 1e-347.
+    edges = sorted({sp.Integer(0), *(e for e in kinks(expression, x, at) if abs(float(e)) < 40)}, key=float)
+    middle = [(a + b) / 2 for a, b in pairwise(edges)]
+    value = error = mpmath.mpf(0)
     with mpmath.workdps(_DIGITS):
-        # Beyond 40 the Gaussian weight is below 1e-347; singularities of logarithms and roots sit at panel ends.
-        special = {edge for edge in (*edges, 0.0) if -40 < edge < 40}
-        points = sorted({-40.0, -12.0, -6.0, -3.0, -1.0, 1.0, 3.0, 6.0, 12.0, 40.0} | special)
-        value, error = mpmath.quad(function, points, error=True, maxdegree=9)
+        for edge, low, high in zip(edges, [sp.Integer(-40), *middle], [*middle, sp.Integer(40)], strict=True):
+            for side, reach in ((-1, edge - low), (1, high - edge)):
+                part, doubt = _beside(expression, x, edge, side, mpmath.mpf(sp.N(reach, _DIGITS)))
+                value, error = value + part, error + doubt
         if not mpmath.isfinite(value) or error > 1e-15 * (1 + abs(value)):
             raise DerivationError(
                 f"the moment E[{expression}] does not converge (error {mpmath.nstr(error, 2)})",
@@ -219,3 +239,20 @@ def _numerical_expectation(expression: sp.Expr, x: sp.Symbol, at: Mapping[sp.Sym
                 cure="the activation must have a finite variance under a standard normal input",
             )
         return sp.Integer(0) if abs(value) < 1e-25 else sp.Float(value, 25)
+
+
+def _beside(expression: sp.Expr, x: sp.Symbol, edge: sp.Expr, side: int, reach: mpmath.mpf) -> tuple[mpmath.mpf, mpmath.mpf]:
+    """The part of E expression(x) within ``reach`` of an edge on one side, and its error.
+
+    The distance from the edge is the variable, so that a pole stays at 0 exactly; where there is one, a power of it is.
+    """
+    u = sp.Dummy("u", positive=True)
+    place = edge + side * u
+    function = sp.lambdify(u, expression.subs(x, place) * sp.exp(-(place**2) / 2) / sp.sqrt(2 * sp.pi), "mpmath")
+    cuts = [mpmath.mpf(0), *(mpmath.mpf(c) for c in _CUTS if c < reach), reach]
+    if not abs(function(cuts[1] * mpmath.mpf("1e-9"))) > 3 * abs(function(cuts[1] * mpmath.mpf("1e-3"))):
+        return mpmath.quad(function, cuts, error=True, maxdegree=9)
+    root = cuts[1] ** (mpmath.mpf(1) / _POLE)
+    near, doubt = mpmath.quad(lambda t: function(t**_POLE) * _POLE * t ** (_POLE - 1), [0, root], error=True, maxdegree=9)
+    far, other = mpmath.quad(function, cuts[1:], error=True, maxdegree=9)
+    return near + far, doubt + other

@@ -93,3 +93,28 @@ def test_hermite_polynomials_split_as_they_should(a: float, b: float, c: float) 
 def test_activations_without_a_variance_are_refused(expression: sp.Expr) -> None:
     with pytest.raises(DerivationError):
         activation_moments(expression, X, generic_values({}))
+
+
+@pytest.mark.parametrize("power", ["-2/5", "-1/4", "1/3", "5/2"])
+def test_powers_have_the_moments_of_the_gamma_function(power: str) -> None:
+    """E |z|^s = 2^(s/2) Gamma((s+1)/2)/sqrt(pi), finite for s > -1."""
+    s = sp.Rational(power)
+    moments = activation_moments(sp.Abs(X) ** s, X, {})
+    first, second = (2 ** (p / 2) * mpmath.gamma((p + 1) / 2) / mpmath.sqrt(mpmath.pi) for p in (float(s), 2 * float(s)))
+    assert float(moments.mean) == pytest.approx(float(first), rel=1e-14)
+    assert float(moments.nonlinear) == pytest.approx(float(second - first**2), rel=1e-12)
+    assert moments.method == "closed form"
+
+
+def test_a_pole_away_from_zero_is_integrated() -> None:
+    """E |z - 1|^(-4/5) by scipy's rule for algebraic end points."""
+    from scipy.integrate import quad
+    from scipy.stats import norm
+
+    expected = sum(
+        quad(lambda u, side=side: norm.pdf(1 + side * u), 0, 5, weight="alg", wvar=(-0.8, 0))[0]
+        + quad(lambda u, side=side: norm.pdf(1 + side * u) * u**-0.8, 5, 40)[0]
+        for side in (-1, 1)
+    )
+    moments = activation_moments(sp.Abs(X - 1) ** sp.Rational(-2, 5), X, {})
+    assert float(moments.nonlinear + moments.linear**2 + moments.mean**2) == pytest.approx(expected, rel=1e-10)
