@@ -65,9 +65,7 @@ def check_meaning(
         if weights.density is not None and due([weights.density]):
             from spinodal.spec.integrals import check_density
 
-            alone = is_teacher or spec.loss.regularization is None
-            owner = "teacher" if is_teacher else "student"
-            check_density(weights.density, values, complain, owner=owner, alone=alone)
+            check_density(weights.density, values, complain, teacher=is_teacher)
     if spec.student.activation is not None and due([spec.student.activation]):
         from spinodal.spec.integrals import check_activation
 

@@ -20,6 +20,8 @@ from spinodal.symbolic.formulas import kinks, sample_points
 from spinodal.symbolic.functions import Tail
 
 _DIGITS = 30
+#: Of a mean square: its square is summed with numbers of order one.
+_SMALLEST = sp.Float("1e-20")
 #: Distances from an edge at which panels end, and the power that integrates a pole beside it.
 _CUTS, _POLE = (1, 3, 6, 12), 24
 
@@ -55,9 +57,16 @@ def activation_moments(activation: sp.Expr, x: sp.Symbol, at: Mapping[sp.Symbol,
     number = sp.N(nonlinear, _DIGITS)
     if not number.is_finite:
         raise DerivationError("the activation has no finite variance", place="student.features.activation")
-    if abs(number) < 1e-20:
+    size = sp.N(second, _DIGITS)
+    if size != 0 and not _SMALLEST <= size <= 1 / _SMALLEST:
+        raise DerivationError(
+            f"the activation has a mean square of about {mpmath.nstr(mpmath.mpf(size), 2)}, beyond what is computed with",
+            place="student.features.activation",
+            cure="divide it by its size",
+        )
+    if abs(number) < 1e-20 * size:
         nonlinear = sp.Integer(0)
-    if sp.N(nonlinear + linear**2) < 1e-20:
+    if sp.N(nonlinear + linear**2) < 1e-20 * size or size == 0:
         raise DerivationError(
             "the centred activation vanishes",
             place="student.features.activation",

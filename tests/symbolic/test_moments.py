@@ -118,3 +118,9 @@ def test_a_pole_away_from_zero_is_integrated() -> None:
     )
     moments = activation_moments(sp.Abs(X - 1) ** sp.Rational(-2, 5), X, {})
     assert float(moments.nonlinear + moments.linear**2 + moments.mean**2) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("scale", ["1e200", "1e-200"])
+def test_activations_beyond_double_precision_are_refused_with_their_size(scale: str) -> None:
+    with pytest.raises(DerivationError, match=rf"a mean square of about 1\.0e[+-]?{abs(2 * int(scale[2:]))}"):
+        activation_moments(sp.Rational(scale) * X, X, {})
