@@ -23,7 +23,17 @@ from spinodal.numeric.random_field import DEGENERATE, NO_OVERLAP, TEACHER, TOO_W
 from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.saturation import saturated_state
-from spinodal.numeric.solve import Bound, complete_start, finish, is_overlap, solve_points, trivial_state, upper_bounds
+from spinodal.numeric.solve import (
+    FEW_PATTERNS,
+    Bound,
+    complete_start,
+    finish,
+    is_overlap,
+    on_few_patterns,
+    solve_points,
+    trivial_state,
+    upper_bounds,
+)
 from spinodal.numeric.symmetric import last_point, why_not_reached
 from spinodal.numeric.zero_complexity import FEWEST, NO_COPIES, has_no_copies, overlap_at, why_not_found
 
@@ -113,7 +123,7 @@ def end_of_branch(
             )
         advice = "give a start (--start), or search all roots (--all)"
     elif reached <= 0.0:
-        reason, advice = _why_no_origin(module, p)
+        reason, advice = _why_no_origin(system, p)
     else:
         reason = where
         if "reaches" in reason:
@@ -331,8 +341,9 @@ def _goes_on(system: Bound, x: Array, p: Array) -> bool:
     return bool(abs(left[:, -1] @ slope) < _ORTHOGONAL * np.linalg.norm(slope))
 
 
-def _why_no_origin(module: ModuleType, p: Array) -> tuple[str, str]:
+def _why_no_origin(system: Bound, p: Array) -> tuple[str, str]:
     """Why there is no state at alpha = 0: usually a parameter at or beyond the edge of its range."""
+    module = system.module
     if begins_inside(module) and (largest := largest_at_origin(module, p)) is not None:
         name = module.CONSTRAINED
         return (
@@ -353,6 +364,17 @@ def _why_no_origin(module: ModuleType, p: Array) -> tuple[str, str]:
             "the equations are not finite at these parameters, even at alpha = 0",
             "a temperature, noise strength, probability or width at the edge of its range does this: take one inside",
         )
+    if "alpha_T" in module.PARAMETERS:
+        path = on_few_patterns(system, origin, NewtonSettings(tolerance=1e-7))
+        if not path.roots.converged[0] and path.reached[0] > 0.0:
+            wanted = float(p[module.PARAMETERS.index("alpha_T")])
+            farthest = wanted * (FEW_PATTERNS + float(path.reached[0]) * (1.0 - FEW_PATTERNS))
+            return (
+                f"no state was found at alpha = 0, where the branch should begin: followed from few patterns per input, it "
+                f"is lost at alpha_T = {farthest:.3g}, where what is left of a field's variance is a small difference of "
+                "large overlaps",
+                "take a smaller alpha_T: what depends on it has nearly its limit there",
+            )
     return (
         "no state was found at alpha = 0, where the branch should begin",
         "give a start (--start), or search all roots (--all)",

@@ -32,7 +32,7 @@ _ORIGIN_SWEEPS = 3
 #: A state at alpha = 0 with a smaller residual needs no further updates.
 _ORIGIN_FOUND = 1e-3
 #: The part of alpha_T at which states at alpha = 0 are known.
-_FEW_PATTERNS = 1e-4
+FEW_PATTERNS = 1e-4
 #: Of the Newton steps along the branch and at its end; the last step is taken, and one more with the refined rule follows.
 _STEP_TOLERANCE = 1e-7
 #: Relative changes under which a root of the refined equations is the same state, and violations of them by a state that
@@ -129,13 +129,13 @@ def from_small_alpha(system: Bound, p: Array, settings: NewtonSettings, walk: Wa
         start = np.where(chosen & np.isfinite(f), start - f, start)
 
     def elsewhere(rows: NDArray[np.int64]) -> Roots:
-        return _on_few_patterns(system, origin[rows], overlaps, settings)
+        return on_few_patterns(system, origin[rows], settings).roots
 
     origins = elsewhere if "alpha_T" in module.PARAMETERS else None
     return follow(system, best, origin, p, overlaps, settings, origins=origins)
 
 
-def _on_few_patterns(system: Bound, p: Array, overlaps: Mask, settings: NewtonSettings) -> Roots:
+def on_few_patterns(system: Bound, p: Array, settings: NewtonSettings) -> Path:
     """States on random features at alpha = 0, followed from few patterns per input to alpha_T at p [B, k].
 
     At alpha = 0 no data weigh on the weights, and they are what the prior makes of them; but what they say of the inputs
@@ -143,7 +143,8 @@ def _on_few_patterns(system: Bound, p: Array, overlaps: Mask, settings: NewtonSe
     """
     module = system.module
     begin, column = p.copy(), module.PARAMETERS.index("alpha_T")
-    begin[:, column] *= _FEW_PATTERNS
+    begin[:, column] *= FEW_PATTERNS
+    overlaps = is_overlap(module)
     x = trivial_state(module, len(p))
     names = np.array(module.ORDER_PARAMETERS)
     own = np.char.endswith(names, "_d") & overlaps
@@ -152,7 +153,7 @@ def _on_few_patterns(system: Bound, p: Array, overlaps: Mask, settings: NewtonSe
     for chosen in (own & inner, inner, own & ~inner, overlaps & ~inner, ~overlaps):
         f = system.residual(x, begin)
         x = np.where(chosen & np.isfinite(f), x - f, x)
-    return follow(system, x, begin, p, overlaps, settings).roots
+    return follow(system, x, begin, p, overlaps, settings)
 
 
 def _from_symmetric_state(system: Bound, p: Array, settings: NewtonSettings) -> Path:
