@@ -22,6 +22,7 @@ from spinodal.numeric.path import follow
 from spinodal.numeric.random_field import DEGENERATE, NO_OVERLAP, TEACHER, TOO_WEAK
 from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, newton
+from spinodal.numeric.rows import solve_linear
 from spinodal.numeric.saturation import saturated_state
 from spinodal.numeric.solve import (
     FEW_PATTERNS,
@@ -46,6 +47,9 @@ _POINTS = 12
 _AROUND, _BACK, _FOUND = 400, 0.25, 1e-8
 #: A singular value, relative to the largest, and a component of dF/dalpha along the left null vector that vanish there.
 _SINGULAR, _ORTHOGONAL = 1e-5, 1e-4
+
+#: A step in alpha along the tangent; conditions that are smaller have shrunk to 0, and fall at least this fast beyond.
+_AHEAD, _AT_EDGE, _VIOLATED = 1e-3, 1e-9, 1e-5
 
 #: Folds of branches by all parameters but the one that was varied: the rows of a batch share theirs.
 Folds = dict[bytes, float | None]
@@ -87,6 +91,9 @@ def end_of_branch(
         return failure(module, p, residual, *why_no_probe(system, p, x))
     ground = bool(getattr(module, "GROUND_STATE", False))  # its path is one of random fields, not of alpha
     if reached > 0.0 and not ground:  # where the branch has no beginning, nothing says that it saturates
+        left = _left_domain(system, p, reached, x)
+        if left is not None:
+            return failure(module, p, residual, *left)
         where = _describe_end(system, p, reached, x, folds)
         if _AT_BRANCH_POINT in where:
             grown, how_far = _grown_out(system, p, x, reached, tolerance, where)
@@ -325,6 +332,24 @@ def _saturates(module: ModuleType, x: Array) -> str:
     return ""
 
 
+def _left_domain(system: Bound, p: Array, reached: float, x: Array) -> tuple[str, str] | None:
+    """Why a branch ends at a state x [n]: a condition that has shrunk to 0 there is violated beyond; None where none is."""
+    module, column = system.module, system.module.PARAMETERS.index("alpha")
+    last = p[None].copy()
+    last[0, column] *= reached
+    f, jacobian = system.residual_and_jacobian(x[None], last)
+    slope = system.parameter_derivative(x[None], last, (column,))[:, :, column]
+    ahead = x - _AHEAD * solve_linear(jacobian, slope)[0]
+    here, there = (system.conditions(state[None], last)[0] for state in (x, ahead))
+    violated = np.flatnonzero((np.abs(here) < _AT_EDGE) & (there < here - _VIOLATED * _AHEAD))
+    if not (violated.size and np.all(np.isfinite(f))):
+        return None
+    return (
+        f"beyond alpha = {last[0, column]:.3g} the equations make no sense: negative: {module.CONDITIONS[violated[0]]}",
+        "the state leaves the equations' domain: take a smaller alpha, or other weights, loss or labels",
+    )
+
+
 def _goes_on(system: Bound, x: Array, p: Array) -> bool:
     """Whether a branch goes on beyond a state x [n] at p [k] at which its Jacobian is singular: no fold, but a branch point.
 
@@ -373,7 +398,7 @@ def _why_no_origin(system: Bound, p: Array) -> tuple[str, str]:
                 f"no state was found at alpha = 0, where the branch should begin: followed from few patterns per input, it "
                 f"is lost at alpha_T = {farthest:.3g}, where what is left of a field's variance is a small difference of "
                 "large overlaps",
-                "take a smaller alpha_T: what depends on it has nearly its limit there",
+                "take a smaller alpha_T",
             )
     return (
         "no state was found at alpha = 0, where the branch should begin",

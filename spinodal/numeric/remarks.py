@@ -12,6 +12,8 @@ REPLICON_NOISE = 1e-10
 COMPLEXITY_NOISE, ENTROPY_NOISE = 1e-6, 1e-9
 #: Observables that change by less, absolute and relative, under a finer quadrature rule are reported without a remark.
 UNRESOLVED = 1e-6
+#: Those that change by more, relatively, are averages that do not converge.
+_UNSETTLED = 0.3
 #: How the names of observables begin that every model may have; those that a spec declares have others.
 _STANDARD = ("entropy", "energy", "training_error", "generalization_error", "replicon", "slope", "complexity")
 
@@ -31,6 +33,19 @@ def not_finite(values: Mapping[str, float]) -> Sequence[str]:
     """Warnings about declared observables without a value: they are left out of the result."""
     names = [name for name, value in values.items() if not math.isfinite(value) and not name.startswith(_STANDARD)]
     return [f"{name} is not finite at this state" for name in names]
+
+
+def settled(values: Mapping[str, float], coarse: Mapping[str, float]) -> dict[str, float]:
+    """Observables without those that a finer quadrature rule makes another number of."""
+    return {name: value for name, value in values.items() if not abs(value - coarse[name]) > _UNSETTLED * (1.0 + abs(value))}
+
+
+def without_value(values: Mapping[str, float], kept: Mapping[str, float]) -> Sequence[str]:
+    """Warnings about observables that are finite on every rule but not kept: averages over ever rarer fields."""
+    names = [name for name, value in values.items() if math.isfinite(value) and name not in kept]
+    return [
+        f"{name} has no value: every refinement of the quadrature changes it (its average may be infinite)" for name in names
+    ]
 
 
 def unresolved(values: Mapping[str, float], coarse: Mapping[str, float]) -> Sequence[str]:

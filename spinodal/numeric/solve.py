@@ -17,7 +17,7 @@ from spinodal.numeric.origins import NO_REFERENCE, SATURATED, begins_inside, fro
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.random_field import DEGENERATE, TEACHER, TOO_WEAK, from_random_field
-from spinodal.numeric.remarks import not_finite, reliable, unresolved, warnings_of
+from spinodal.numeric.remarks import not_finite, reliable, settled, unresolved, warnings_of, without_value
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, newton
 from spinodal.numeric.rows import Mask, determinant_signs, is_inside
@@ -391,10 +391,11 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
     for i in range(len(states)):
         everything = {name: float(column[i]) for name, column in observables.items()}
         everything = reliable(everything, float(np.max(np.abs(states[i, unbounded]), initial=0.0)))
-        values = {name: _rounded(name, value) for name, value in everything.items() if np.isfinite(value)}
+        before = {name: float(column[i]) for name, column in coarse.items()}
+        finite = {name: _rounded(name, value) for name, value in everything.items() if np.isfinite(value)}
+        values = settled(finite, before)
         warnings = list(warnings_of(everything, float(error[i]), tolerance, counted=module.COUNTED))
-        warnings += not_finite(everything)
-        warnings += unresolved(values, {name: float(column[i]) for name, column in coarse.items()})
+        warnings += [*not_finite(everything), *without_value(finite, values), *unresolved(values, before)]
         failure = None
         if not np.isfinite(free_entropy[i]):
             failure = Failure("the free entropy is not finite at this state", "check the model at these parameters")

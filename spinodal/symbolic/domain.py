@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import sympy as sp
@@ -10,6 +11,7 @@ from spinodal.symbolic.action import P_D_HAT, Action
 from spinodal.symbolic.averages import average, planted_measure
 from spinodal.symbolic.channel import Ratio, Root
 from spinodal.symbolic.derivation import Condition, Definition
+from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.replicas import hierarchical, nested_copies
 from spinodal.symbolic.symbols import (
     FIELD_DIAGONAL,
@@ -25,6 +27,10 @@ from spinodal.symbolic.symbols import (
     WITHIN_Q,
     with_hat,
 )
+
+#: Where the tails of a density are compared with a Gaussian's: powers of ten.
+_FAR = (3, 5)
+SLOW_TAILS = "q_hat - q_d_hat (the density of a weight falls more slowly than every Gaussian: the integral over it diverges)"
 
 
 def definitions_of(action: Action) -> tuple[Definition, ...]:
@@ -102,6 +108,8 @@ def conditions_of(action: Action) -> tuple[Condition, ...]:
         if action.ground and not action.structure.is_replica_symmetric:
             (size,), (outer, inner) = action.structure.sizes, action.prior.levels
             found.append(Condition(stiffness - size * (inner - outer), "the inverse variance of a weight between levels"))
+    if prior_leaf.kind == "density" and _falls_slowly(prior_leaf, action.given.at):
+        found.append(Condition(-VARIANCE_W, SLOW_TAILS))
     for leaf in channel.leaves.values():
         if leaf.kind == "quadratic":
             found.append(Condition(1 + leaf.quadratic[1] * residual, "the curvature of the loss"))
@@ -111,6 +119,17 @@ def conditions_of(action: Action) -> tuple[Condition, ...]:
             explained = (overlap if action.identify else FIELD_TEACHER) ** 2 * branch.planted_variance
             found.append(Condition(overlap - explained, "the variance of the student's field given the label"))
     return tuple(dict.fromkeys(found))
+
+
+def _falls_slowly(leaf: Leaf, at: Mapping[sp.Symbol, float]) -> bool:
+    """Whether a weight's density falls more slowly than every Gaussian on some side: a convex tilt cannot be integrated."""
+    others = leaf.log_weight.free_symbols - {leaf.variable, *at}
+    formula = leaf.log_weight.subs({**at, **dict.fromkeys(others, 1.0)})
+    for side in (-1, 1):
+        drops = [sp.N(-formula.subs(leaf.variable, side * sp.Integer(10) ** k)) / 10 ** (2 * k) for k in _FAR]
+        if all(drop.is_real and drop.is_finite for drop in drops) and drops[1] < 0.1 * drops[0]:
+            return True
+    return False
 
 
 def _between_levels(action: Action) -> list[Condition]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from declared import declare
 from scipy.optimize import brentq
@@ -168,3 +169,49 @@ stiffness = "kappa/dq + dp"
     path.write_text(path.read_text().replace("kappa/dq + dp", "q_d"))
     with pytest.raises(SpecError, match="q_d: not an order parameter of this model; use dp, dp_hat, dq, dq_hat, p, "):
         load(path)
+
+
+def test_weights_of_slow_tails_have_no_state_where_their_stiffness_is_negative() -> None:
+    """At small alpha q_d_hat - q_hat = alpha d^2/dm^2 log P(field m allowed) at variance E w^2 = 120: a convex tilt."""
+    model = declare(
+        "slow", weights={"density": "exp(-sqrt(abs(w)))/4"}, loss={"constraint": "y*h >= 0.5 or y*h <= -2"}, alpha=0.5
+    )
+
+    def log_allowed(mean: float) -> float:
+        return float(np.log(norm.sf((0.5 - mean) / np.sqrt(120)) + norm.cdf((-2.0 - mean) / np.sqrt(120))))
+
+    step = 0.05
+    assert log_allowed(step) - 2.0 * log_allowed(0.0) + log_allowed(-step) > 0.0
+    failure = model.solve().states[0].failure
+    assert failure is not None
+    assert "falls more slowly than every Gaussian" in failure.reason
+
+
+def test_slow_tails_do_no_harm_where_weights_are_stiff() -> None:
+    """A half-line is log-concave in the field, so that its tilt is concave."""
+    model = declare("slow", weights={"density": "exp(-sqrt(abs(w)))/4"}, loss={"constraint": "y*h >= 0"}, alpha=0.5)
+    state = model.solve()
+    assert state.converged
+    assert state["q_d_hat"] < state["q_hat"]
+
+
+def test_errors_that_are_infinite_have_no_value() -> None:
+    """E exp(u^2)^2 over a standard normal u diverges."""
+    model = declare(
+        "infinite", weights="binary", teacher={"weights": "gaussian", "label": "exp(u**2)"},
+        loss={"constraint": "y*h >= 0"}, alpha=0.5,
+    )  # fmt: skip
+    state = model.solve()
+    assert state.converged
+    assert "generalization_error" not in state.states[0].observables
+    assert any(text.startswith("generalization_error has no value") for text in state.states[0].warnings)
+
+
+def test_too_large_an_alpha_t_is_a_reason_with_a_number() -> None:
+    model = declare(
+        "features", weights="binary", features={"map": "random", "activation": "sign(x-0.5)"},
+        teacher={"weights": "gaussian", "label": "sign(u)"}, loss={"constraint": "y*h >= 0"}, alpha=0.6, alpha_T=1e5,
+    )  # fmt: skip
+    failure = model.solve().states[0].failure
+    assert failure is not None
+    assert "it is lost at alpha_T =" in failure.reason
