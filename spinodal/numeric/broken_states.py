@@ -13,7 +13,7 @@ import numpy as np
 from spinodal.numeric.breaking import COINCIDENT, Broken, freezes, search, search_at_size, spread
 from spinodal.numeric.every_root import random_starts
 from spinodal.numeric.ground_breaking import followed, freezes_in_ground_state, search_ground
-from spinodal.numeric.remarks import REPLICON_NOISE
+from spinodal.numeric.remarks import REPLICON_NOISE, warnings_of
 from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, multi_start
 from spinodal.numeric.solve import Bound, finish, solve_points
@@ -341,6 +341,7 @@ def _in_blocks(module: ModuleType, copy: State, m: float, p: Array) -> State:
     if getattr(module, "GROUND_STATE", False):  # the entropy of a copy is that of configurations of one energy
         observables["complexity"] = copy.observables["entropy"]
         note = f"frozen: every state is one configuration (its conjugate is infinite, and dq is 0), mu = {m:.6g}"
+    remarks = warnings_of(observables, copy.error_estimate, np.inf, counted=True)
     return replace(
         copy,
         parameters=dict(zip(module.PARAMETERS, map(float, p), strict=True)),
@@ -348,6 +349,6 @@ def _in_blocks(module: ModuleType, copy: State, m: float, p: Array) -> State:
         free_entropy=copy.free_entropy / m,
         observables=observables,
         error_estimate=copy.error_estimate / m,
-        warnings=(*(w for w in copy.warnings if not w.startswith("replicon")), note),
+        warnings=(*(w for w in copy.warnings if not w.startswith(("replicon", "entropy"))), *remarks, note),
         method=f"limit of frozen blocks; {copy.method}",
     )

@@ -36,6 +36,8 @@ _TABLE, _INNER, _OUTER, _GRADED = 160, 25, 65, 24
 _NEAR = np.linspace(-9.5, 9.5, 20)
 #: Enlargements of the range of fields until the tilted weight is inside.
 _ENLARGEMENTS = 60
+#: Distances from the mean at which a weight's pull is looked at, in units of the range so far.
+_OUTWARDS = np.geomspace(1.0, 400.0, 48)
 _LOG_SQRT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 _INV_SQRT_2PI = 1.0 / float(np.sqrt(2.0 * np.pi))
 
@@ -126,9 +128,31 @@ class _Blocks:
             first, last = (field.at_fields(end)[2] for end in (low, high))
             needs = [half + pull * np.maximum(0.0, -first), half + pull * np.maximum(0.0, last)]
             if np.all(needs[0] <= left) and np.all(needs[1] <= right):
-                break
+                needs = self._beyond(site, data, reach, half, pull, (left, right))
+                if np.all(needs[0] <= left) and np.all(needs[1] <= right):
+                    break
             left, right = (np.where(need > had, 1.05 * need, had) for need, had in zip(needs, (left, right), strict=True))
         return low, high, field
+
+    def _beyond(
+        self, site: Site, data: Sequence[Array], reach: Array, half: Array, pull: Array, had: tuple[Array, Array]
+    ) -> list[Array]:
+        """How far the tilted weight extends to the left and right where it has a peak beyond the ends of the range.
+
+        Lambda of a weight is convex: where nothing pulls at the ends (a weight of value 0 wins there), a larger value that
+        wins farther out may hold up a peak there.
+        """
+        if not site.weight:
+            return list(had)
+        far = reach + _OUTWARDS[-1] * np.maximum(*had)
+        wide = Field(site, [self.offset, far / EDGE, *data])
+        wide.arguments = self.arguments
+        needs = []
+        for sign, most in zip((-1.0, 1.0), had, strict=True):
+            away = _OUTWARDS * most
+            need = half + pull * sign * wide.at_fields(self.offset + sign * (reach + away))[2]
+            needs.append(np.where(need > away, need, most).max(axis=1, keepdims=True))
+        return needs
 
     def _parabolas(self) -> tuple[Array, ...] | None:
         """Where Lambda is a parabola between its breaks: these in order, and a field, Lambda and its derivatives on each."""

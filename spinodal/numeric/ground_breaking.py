@@ -275,6 +275,11 @@ def freezes_in_ground_state(sized: ModuleSystem, copy: Array, p: Array) -> bool:
         for _ in range(3):  # at given overlaps the conjugates are explicit, but for multipliers
             f = np.asarray(module.residual(x, points, sized.rule))
             x = np.where(conjugates & np.isfinite(f), x - f, x)
+        # overlaps that are solved for differ by O(sqrt(dq)) from those of a single copy, far more than dq itself
+        spreads = tuple(j for j, name in enumerate(names) if name in ("dq", "dp"))
+        for k in range(len(x)):
+            held = newton(_Held(sized, spreads, x[k, list(spreads)]), x[k : k + 1], points[:1], _SETTINGS)
+            x[k] = np.where(held.converged[0], held.x[0], x[k])
         f = np.asarray(module.residual(x, points, sized.rule))
     left = 1.0 - f[:, names.index("dq")] / x[:, names.index("dq")]
     return bool(np.all(np.isfinite(left)) and np.all(np.abs(left) < 0.05))

@@ -20,12 +20,14 @@ def errors(t: Array, place: Array, *_: object) -> tuple[Array, Array, Array]:
 
 COUNTED = Site(errors, [0.0], quadratic=True, steps=[(0.0, 1.0)])
 BINARY = Site(None, (), [(1.0, 0.0), (-1.0, 0.0)], weight=True)
+TERNARY = Site(None, (), [(-1.0, 0.0), (0.0, 0.0), (1.0, 0.0)], weight=True)
 
 
 def dense(site: Site, omega: Array, variance: float) -> tuple[Array, Array]:
     """Lambda and its derivative."""
     if site.weight:
-        return np.abs(omega), np.sign(omega)
+        heights = np.array([level + omega * t + 0.5 * variance * t**2 for t, level in site.points])
+        return heights.max(axis=0), np.array([t for t, _ in site.points])[heights.argmax(axis=0)]
     close = (omega < 0.0) & (omega > -np.sqrt(2 * variance))
     height = np.where(omega >= 0.0, 0.0, np.where(close, -(omega**2) / (2 * variance), -1.0))
     return height, np.where(close, -omega / variance, 0.0)
@@ -45,6 +47,7 @@ CASES = [
     (COUNTED, -0.5, 1.2, 1.0, 0.01, 3.0),
     (BINARY, 0.0, 0.8, 0.5, 1.5, 0.0),
     (BINARY, 0.2, 0.1, 2.0, 3.0, 0.0),
+    (TERNARY, 0.1, 0.2, 3.0, 8.0, -72.0),  # peaks of equal weight at 0 and +-72, and nothing pulls up to 36
 ]
 
 

@@ -199,6 +199,34 @@ def test_binary_weights_are_frozen_single_configurations() -> None:
     assert given.free_entropy == pytest.approx(given.observables["complexity"] / 2.0 - given.observables["energy"], abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("values", "temperature", "energy"), [([-1, 0, 1], 0.229320461, 0.164618022), ([-2, -1, 1, 2], None, None)]
+)
+def test_discrete_weights_of_several_sizes_are_frozen_single_configurations(
+    values: list[int], temperature: float | None, energy: float | None
+) -> None:
+    """The energy at which the entropy of errors vanishes, at the temperature where it does."""
+    weights = {"values": values}
+    name = f"sized-{len(values)}"
+    model = declare(
+        f"{name}-ground", weights=weights, loss={"energy": "step(-y*h)", "temperature": 0}, scheme="1rsb", alpha=2.0
+    )
+    (state,) = model.solve().states
+    assert state.converged, state.failure
+    assert any("frozen" in text for text in state.warnings)
+    loss = {"energy": "step(-y*h)", "temperature": "1/beta"}
+    (copy,) = declare(f"{name}-warm", weights=weights, loss=loss, alpha=2.0, beta=1.0).solve(beta=state["mu"]).states
+    assert copy.observables["entropy"] == pytest.approx(0.0, abs=1e-9)
+    assert state.observables["energy"] == pytest.approx(copy.observables["energy"], abs=1e-10)
+    if temperature is not None:
+        assert state["mu"] == pytest.approx(1.0 / temperature, rel=1e-8)
+        assert state.observables["energy"] == pytest.approx(energy, abs=1e-9)
+    # overlaps that are the copy's, stable or not
+    unstable = copy.observables["replicon"] < 0.0
+    assert any("replicon_q0" in text for text in state.warnings) == unstable
+    assert state.free_entropy == pytest.approx(-state.observables["energy"], abs=1e-9)
+
+
 @pytest.mark.slow
 def test_the_sherrington_kirkpatrick_model_is_the_limit_of_many_patterns() -> None:
     """Binary weights that minimise sum h^2/2: couplings of variance alpha/N, Gaussian for many patterns.
