@@ -43,6 +43,9 @@ class NewtonSettings:
 
 #: What counts as progress: the factor by which the residual must fall below its least value so far.
 _PROGRESS = 0.9
+#: A full step no larger than the first that shortens the step after it to the second, relatively, is a step of a convergent
+#: iteration, though residuals rise where a stiff equation curves along it.
+_NEAR, _CONTRACTS = 1e-2, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +206,8 @@ def _descend(here: Evaluate, settings: NewtonSettings, used: int) -> Row[Evaluat
         # early full steps may climb a little: asking for descent at once costs more evaluations than it saves
         allowed = 3.0 if used <= 3 and halving == 0 else 1.0 - 1e-4 * length
         if trial.merit < here.merit * allowed or trial.merit < 1e-13:
+            return trial
+        if halving == 0 and here.size < _NEAR and trial.size < _CONTRACTS * here.size:
             return trial
         length *= 0.5 if halving < 2 else 0.25
     return None

@@ -69,6 +69,17 @@ class Logarithm(Toy):
         return x[:, :1]
 
 
+class Valley(Toy):
+    """1e4 (x - y^2) = 0, 1e-3 (y - 1) = 0: residuals rise along any step of some length, though Newton's converge."""
+
+    def f(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return np.stack([1e4 * (x[:, 0] - x[:, 1] ** 2), 1e-3 * (x[:, 1] - 1.0)], axis=1)
+
+    def j(self, x: np.ndarray, p: np.ndarray) -> np.ndarray:
+        one = np.ones(len(x))
+        return np.moveaxis(np.array([[1e4 * one, -2e4 * x[:, 1]], [0.0 * one, 1e-3 * one]]), 2, 0)
+
+
 class Nowhere(Cubic):
     """x^2 + 1 = 0."""
 
@@ -98,6 +109,12 @@ def test_newton_stays_in_the_domain() -> None:
     roots = newton(Logarithm(), np.array([[9.0, 0.0], [1e-3, 5.0], [-1.0, 0.0]]), np.full((3, 1), 0.7))
     assert roots.converged.tolist() == [True, True, False]
     np.testing.assert_allclose(roots.x[:2, 0], np.exp(-0.7), rtol=1e-12)
+
+
+def test_newton_follows_a_stiff_curved_valley_to_its_root() -> None:
+    roots = newton(Valley(), np.array([[1.001**2, 1.001]]), np.zeros((1, 0)))
+    assert roots.converged[0]
+    assert roots.x[0] == pytest.approx([1.0, 1.0], abs=1e-12)
 
 
 def test_newton_at_a_singular_jacobian() -> None:

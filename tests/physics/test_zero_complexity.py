@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from declared import declare
 from scipy.optimize import brentq, root
 from scipy.special import log_ndtr
 
@@ -98,3 +99,41 @@ def test_where_the_complexity_stays_positive_replicas_are_infinitely_many() -> N
     assert 20.0 < float(above.order_parameters["y"]) < 1000.0
     assert abs(float(above.observables["complexity"])) < 1e-6
     assert float(above.free_entropy) < float(many.solve(alpha=ALPHA, q1=switch + 0.02).free_entropy)
+
+
+def test_hundreds_of_replicas_without_complexity_by_plain_integrals() -> None:
+    """Weights -1, 0, 1 with probabilities, at an overlap just above the one at which no number of replicas is enough."""
+    rho, alpha, kappa, q1 = 0.6, 0.4, 0.1, 0.6
+    weights = {"values": [-1, 0, 1], "probabilities": ["rho/2", "1-rho", "rho/2"]}
+    ansatz = {"replicas": "zero-complexity"}
+    model = declare(
+        "ternary-groups", weights=weights, scheme="real-replicas", ansatz=ansatz, alpha=alpha, kappa=kappa, rho=rho
+    )
+    (state,) = model.solve(q1=q1).states
+    assert state.converged, state.failure
+    q0, q_d, q0_hat, q1_hat, q_d_hat, copies = (state[name] for name in ("q0", "q_d", "q0_hat", "q1_hat", "q_d_hat", "y"))
+    # which of two groups of weights wins changes over 1/y in the outer variable
+    t = np.linspace(-1.0, 1.0, 401)
+    outer, stretch = 8.0 * np.sinh(8.0 * t) / np.sinh(8.0), 64.0 * np.cosh(8.0 * t) / np.sinh(8.0)
+    weight = np.exp(-(outer**2) / 2) / np.sqrt(2 * np.pi) * stretch * (t[1] - t[0])
+    inner = np.linspace(-140.0, 140.0, 5601)
+
+    def free_entropy(y: float) -> float:
+        def mean(log_z: np.ndarray) -> float:
+            exponent = y * log_z - inner**2 / 2
+            top = exponent.max(axis=1, keepdims=True)
+            total = np.exp(exponent - top).sum(axis=1) * (inner[1] - inner[0]) / np.sqrt(2 * np.pi)
+            return float(weight @ (top[:, 0] + np.log(total))) / y
+
+        field = np.sqrt(q0_hat) * outer[:, None] + np.sqrt(q1_hat - q0_hat) * inner
+        prior = mean(np.log(1 - rho + rho * np.exp((q_d_hat - q1_hat) / 2) * np.cosh(field)))
+        h = np.sqrt(q0) * outer[:, None] + np.sqrt(q1 - q0) * inner
+        output = mean(log_ndtr((h - kappa) / np.sqrt(q_d - q1)))
+        pairing = (q1 * q1_hat - q_d * q_d_hat - y * (q1 * q1_hat - q0 * q0_hat)) / 2
+        return pairing + prior + alpha * output
+
+    assert state.free_entropy == pytest.approx(free_entropy(copies), abs=1e-12)
+    slopes = [(free_entropy(copies + step) - free_entropy(copies - step)) / (2 * step) for step in (2.0, 1.0)]
+    complexity = -(copies**2) * (4 * slopes[1] - slopes[0]) / 3
+    assert complexity == pytest.approx(0.0, abs=1e-6)
+    assert 600.0 < copies < 620.0
