@@ -174,7 +174,7 @@ def _gains(channel: ProbeChannel) -> tuple[sp.Expr, sp.Expr]:
 def _free(channel: ProbeChannel) -> sp.Expr:
     """The variance of the probe's field given omega (of the first branch; all branches share it)."""
     spread, across, _own, probe = channel._covariances(channel.probe.branches[0])
-    return probe - across**2 / spread
+    return probe - Ratio(across, spread) * across
 
 
 def _explained(channel: ProbeChannel) -> sp.Expr:

@@ -203,7 +203,7 @@ class ProbeChannel:
         closed = closed.replace(FieldDensity, self.probe.close_density)
         spread, across, own, probe = self._covariances(branch)
         mean_omega, mean_h = self._means(branch)
-        slope = across / spread
+        slope = Ratio(across, spread)  # where references share nothing their probes share nothing across them
         centre = mean_h + slope * (omega - mean_omega)
         free = probe - slope * across  # Var[h | omega]
         outer = Measure([omega], [mean_omega], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]), branch.planted)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from declared import central, declare
 from scipy.optimize import root
 from scipy.special import log_ndtr, ndtr
 
@@ -135,3 +136,35 @@ def test_where_too_many_replicas_would_be_needed_the_reason_says_how_many_still_
     assert state.failure is not None
     assert "the complexity is still positive" in state.failure.reason
     assert "typical overlap" in state.failure.advice
+
+
+def _outside(kappa: float, centre: np.ndarray, spread: float) -> np.ndarray:
+    """Log P(|h| >= kappa) of Gaussian fields."""
+    return np.asarray(np.logaddexp(log_ndtr((centre - kappa) / spread), log_ndtr((-centre - kappa) / spread)))
+
+
+def _beside_outside(q: float, q_hat: float, t_hat: float, t: float, alpha: float, margin: float) -> float:
+    """The local entropy of abs(h) >= margin around typical solutions of the same, whose overlap with others vanishes."""
+    weight = np.exp(-(_Y**2) / 2) / np.sqrt(2 * np.pi) * (_Y[1] - _Y[0])
+    u, measure = np.polynomial.legendre.leggauss(160)
+    fields = margin + 4.5 * (1 + u)  # of the reference, one side: the other is its mirror image
+    measure = measure * np.exp(-(fields**2) / 2)
+    logs = _outside(margin, t * fields[:, None] + np.sqrt(q - t * t) * _Y, np.sqrt(1 - q)) @ weight
+    site = weight @ np.logaddexp(np.sqrt(q_hat) * _Y + t_hat, -np.sqrt(q_hat) * _Y - t_hat)
+    return float(-q_hat * (1 - q) / 2 - t * t_hat + site + alpha * (measure @ logs) / measure.sum())
+
+
+@pytest.mark.parametrize(("alpha", "t", "expected"), [(1.0, 0.2, 0.1966443), (1.0, 0.5, 0.1202947), (0.1, 0.2, None)])
+def test_references_of_the_students_own_margin_that_share_nothing(alpha: float, t: float, expected: float | None) -> None:
+    """Their overlap is 0 to the last bit, and what probes of different references share is 0/0 of it."""
+    loss = {"constraint": "abs(h) >= kappa"}
+    model = declare("outside", loss=loss, scheme="franz-parisi", alpha=alpha, kappa=0.5)
+    (state,) = model.solve(kappa_ref=0.5, t=t).states
+    assert state.converged, state.failure
+    at = np.array([state[name] for name in ("q", "q_hat", "t_hat")])
+    assert state.free_entropy == pytest.approx(_beside_outside(*at, t, alpha, 0.5), abs=1e-10)
+    assert max(abs(state[name]) for name in ("q_ref", "s")) < 1e-12
+    slopes = central(lambda x: np.array(_beside_outside(*x, t, alpha, 0.5)), at, 1e-2)
+    assert np.max(np.abs(slopes)) < 1e-7
+    if expected is not None:
+        assert state.free_entropy == pytest.approx(expected, abs=1e-7)
