@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.cursor import Declared, advice, show
@@ -76,6 +77,68 @@ class Core(Names, ABC):
         node = self.expression()
         self.bars = bars
         self.expect("}")
+        return node
+
+    def at_signed_group(self) -> bool:
+        r"""Whether a group begins here with a sign, ``{-1}``: beside a factor that is the next term of a sum, as it is seen."""
+        return self.at("mark", "{") and self.peek(1).kind == "mark" and self.peek(1).text in "+-"
+
+    def open_group(self) -> None:
+        """Take away the braces of the group that begins here, which nobody sees."""
+        stop = self.next + self._group_width() - 1
+        self.tokens = [*self.tokens[: self.next], *self.tokens[self.next + 1 : stop], *self.tokens[stop + 1 :]]
+
+    def _group_width(self) -> int:
+        """How many tokens the group that begins here takes.
+
+        Raises:
+            UnreadableError: if it is not closed.
+        """
+        level = 0
+        for count, token in enumerate(self.tokens[self.next :], 1):
+            if token.kind == "mark":
+                level += (token.text == "{") - (token.text == "}")
+            if level == 0:
+                return count
+        raise UnreadableError("a brace that is not closed", self.peek().start)
+
+    def _is_sum_in_braces(self) -> bool:
+        r"""Whether a group that shows no brackets begins here and holds a sum, ``{1-q}``; ``{a-b \over c}`` is a fraction."""
+        if not self.at("mark", "{"):
+            return False
+        inside = self.tokens[self.next + 1 : self.next + self._group_width() - 1]
+        level = bars = 0
+        found = False
+        for before, token in pairwise(inside):
+            level += before.text in ("(", "[", "{", "langle", "evaluated")
+            level -= token.text in (")", "]", "}", "rangle", "at")
+            bars += before.kind == "mark" and before.text == "|"
+            if level or bars % 2:
+                continue
+            if token.kind == "command" and token.text == "over":
+                return False
+            sign = token.text in ("+", "-", "pm", "mp") and token.kind in ("mark", "command")
+            found |= sign and before.text not in ("_", "^")
+        return found
+
+    def seen_factor(self, *, beside: bool) -> Node:
+        """A factor; a sum or product in braces is read only where it is the same without them, for nobody sees them.
+
+        Args:
+            beside: whether something stands to its left that would take a part of it.
+        """
+        if not self.at("mark", "{"):
+            return self.factor()
+        first, inside, after = self.peek(), self.peek(1), self.peek(self._group_width())
+        minus = self.next > 0 and self.peek(-1).kind == "mark" and self.peek(-1).text == "-"
+        is_sum, scripted = self._is_sum_in_braces(), after.kind == "mark" and after.text in "^_"
+        node = self.factor()
+        follows = self.at("mark", "*", "/") or (
+            self.starts_factor() and not (self.at_signed_group() or self.at_differential())
+        )
+        several = node.kind == "pow" and node.args[0].kind in ("mul", "neg") and inside.text not in "([{"
+        if several or (is_sum and (beside or minus or scripted or follows)):
+            raise UnreadableError("the braces around this are not seen: write brackets", first.start)
         return node
 
     def _braced(self) -> Node:

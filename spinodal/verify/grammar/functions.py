@@ -199,6 +199,8 @@ class Functions(Binders):
         while self.starts_factor() and not self.at_differential():
             token = self.peek()
             opens = token.kind == "mark" and token.text in ("(", "[")
+            if factors and self.at_signed_group():
+                break
             if opens and factors:
                 if all(not free_symbols(f) for f in factors):
                     factors += self._bracket_after_number(function, name, mul(*factors))
@@ -206,7 +208,7 @@ class Functions(Binders):
             callable_ = self._at_function()
             if callable_ and factors and not (name == "log" and all(not free_symbols(f) for f in factors)):
                 break
-            factors.append(self.factor())
+            factors.append(self.seen_factor(beside=bool(factors)))
             if callable_:
                 break
         if not factors:

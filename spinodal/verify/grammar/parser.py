@@ -76,17 +76,18 @@ class Parser(Functions):
 
     def product(self) -> Node:
         """Factors side by side; an integral takes all that follows."""
-        result: Node | None = None
         factors: list[Node] = []
+        begun = after_sign = False  # something stands to the left; its last token is a product sign
         while True:
             if self.skip_nothing():
                 continue
             if self.at("mark", "*"):
-                if not factors and result is None:
+                if not begun:
                     raise UnreadableError("a product sign without a left factor", self.peek().start)
                 self.take()
                 if not self.starts_factor():
                     raise UnreadableError("a factor is missing after the product sign", self.peek().start)
+                after_sign = True
                 continue
             if self.at("mark", "/"):
                 # dz/\sqrt{2\pi}: one over what follows
@@ -99,12 +100,15 @@ class Parser(Functions):
                 continue
             if self.at_differential():
                 self._differential()
+                begun = True
                 continue
             if not self.starts_factor():
                 break
-            found = self.factor()
-            if found is not None:
-                factors.append(found)
+            if self.at_signed_group() and begun and not after_sign:
+                self.open_group()
+                break
+            factors.append(self.seen_factor(beside=begun))
+            begun, after_sign = True, False
         if not factors:
             if self.frames and self.frames[-1].variables:
                 here = self.peek().start
@@ -125,8 +129,8 @@ class Parser(Functions):
         bar = self.take()
         if not self.starts_factor() or self.at_differential():
             raise UnreadableError("nothing that can be divided by stands behind the fraction bar", bar.start)
-        below = [self.factor()]
-        while self.starts_factor() and not self.at_differential() and not self._at_binder():
+        below = [self.seen_factor(beside=True)]
+        while self.starts_factor() and not (self.at_differential() or self._at_binder() or self.at_signed_group()):
             root = below[0].kind == "fn" and below[0].value == "sqrt"
             if root and len(below) == 1 and (of_measure or not free_symbols(below[0])):
                 break
@@ -134,7 +138,7 @@ class Parser(Functions):
                 raise UnreadableError(
                     r"it is not clear what belongs below this fraction bar; write \frac{..}{..} or brackets", bar.start
                 )
-            below.append(self.factor())
+            below.append(self.seen_factor(beside=True))
         node = mul(*below)
         return Node("div", None, (above, node), above.start, node.end)
 

@@ -59,7 +59,11 @@ class Slopes(Measures):
         bracketed = self.at("mark", "(", "[") or self.at("command", "{")
         if not self.starts_factor() or self.at_differential():
             raise UnreadableError("it is not clear what this derivative acts on", place.start)
-        node = self.atom() if bracketed or (place.kind == "command" and place.text in _TAKES_ALL) else self.factor()
+        node = (
+            self.atom()
+            if bracketed or (place.kind == "command" and place.text in _TAKES_ALL)
+            else self.seen_factor(beside=True)
+        )
         if bracketed and self.at("mark", "^", "_"):
             raise UnreadableError(
                 "what stands at the brackets of a derivative may belong to either; bracket it", self.peek().start

@@ -1,7 +1,7 @@
 r"""Tokens as they stand, into tokens as they are meant.
 
-Groups that hold nothing or a lone word vanish (``={}&``, ``{\rm d}z``), fences are matched, and ``\left. .. \right|_{..}``
-becomes ``evaluated .. at``.
+Groups that hold nothing, a lone word or a lone operator vanish (``={}&``, ``{\rm d}z``, ``1{-}q``), fences are matched, and
+``\left. .. \right|_{..}`` becomes ``evaluated .. at``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ _TAKES_ARGUMENT = ACCENTS | FONTS | {"frac", "sqrt", "underset", "overset", "sta
 #: After these an empty group cannot be an argument.
 _BEFORE_NOTHING = frozenset("=+-*/(,;<>[|!")
 _OPERATORS = frozenset(["max", "min", "sup", "inf", "argmax", "argmin", "extr"])
+#: Signs and relations: braces around one change the space beside it and nothing else.
+_SIGNS = frozenset("+-*/=<>")
+_SIGN_COMMANDS = frozenset(["pm", "mp", "approx", "propto", "sim", "leq", "geq", "neq", "to", "in"])
 
 
 def tidy(tokens: Sequence[Token]) -> list[Token]:
@@ -72,8 +75,10 @@ def _closing(tokens: Sequence[Token], index: int) -> int:
 
 
 def _lone(tokens: Sequence[Token], index: int) -> list[Token] | None:
-    r"""What a group holds, if that is nothing, a word, a letter in a font (``{\cal D}``) or an operator's name."""
+    r"""What a group holds, if that is nothing, a word, a letter in a font (``{\cal D}``), an operator or its name."""
     inside = list(tokens[index + 1 : _closing(tokens, index)])
+    while len(inside) > 2 and (inside[0].text, inside[-1].text) == ("{", "}") and _is_sign(inside[len(inside) // 2]):
+        inside = inside[1:-1]
     if len(inside) > 4:
         return None
     if not inside:
@@ -81,11 +86,16 @@ def _lone(tokens: Sequence[Token], index: int) -> list[Token] | None:
     first = inside[0]
     if len(inside) == 1:
         named = first.kind == "word" or (first.kind == "command" and first.text in _OPERATORS)
-        return inside if named else None
+        return inside if named or _is_sign(first) else None
     letters = [t for t in inside[1:] if t.kind in ("letter", "word")]
     braces = [t for t in inside[1:] if t.kind == "mark" and t.text in "{}"]
     is_font = first.kind == "command" and first.text in FONTS
     return inside if is_font and len(letters) == 1 and len(letters) + len(braces) == len(inside) - 1 else None
+
+
+def _is_sign(token: Token) -> bool:
+    """Whether a token is an operator or a relation."""
+    return (token.kind == "mark" and token.text in _SIGNS) or (token.kind == "command" and token.text in _SIGN_COMMANDS)
 
 
 def _may_go(kept: Sequence[Token], inside: Sequence[Token]) -> bool:
