@@ -43,4 +43,6 @@ def run(arguments: argparse.Namespace) -> int:
                 note(f"{name}: read by their looks, as no symbol map says otherwise: {read}")
         for text in report.notes:
             note(text)
+    for text in report.unread:
+        note(text)
     return 0 if report.passed else NOT_CONVERGED

@@ -88,7 +88,7 @@ def _outcome(task: Task, status: Status, detail: str) -> Outcome:
     offset = task.statement.start if task.statement is not None else task.claim.offset
     line, column = task.document.position(offset)
     return Outcome(
-        document=task.document.name,
+        document=task.document.file(offset),
         line=line,
         column=column,
         model=task.claim.model,

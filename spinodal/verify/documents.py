@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,23 +19,17 @@ from spinodal.spec.ansatz import ENTRIES
 from spinodal.spec.errors import SpecError, snippet
 from spinodal.verify.counts import sized, speaks_of_patterns
 from spinodal.verify.errors import UnreadableError
+from spinodal.verify.fences import HTML_MARK, MARK, Blocks, unquoted, without_fences
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.grammar.macros import Macro, environments, macros_in, without_definitions
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.layout import ENVIRONMENTS, blank, flattened
+from spinodal.verify.sources import COMMENT, VERBATIM, Source, alone
 from spinodal.verify.statements import Statement, conditional, named, remarks, separated, split
 
 MAX_DOCUMENT = 2_000_000
 #: Stands for every character that is not typeset; no document that is read contains it.
 _UNSET = "\x00"
-SUFFIXES = {
-    ".tex": "latex",
-    ".ltx": "latex",
-    ".latex": "latex",
-    ".md": "markdown",
-    ".myst": "markdown",
-    ".markdown": "markdown",
-}
 
 _DISPLAY = rf"\\begin\{{({ENVIRONMENTS})(\*?)\}}|\\\[|\$\$|\\\(|\$"
 #: What may stand between an environment's beginning and its first row.
@@ -76,14 +69,35 @@ _SUPPOSING = re.compile(r"\b(?:if|suppose|unless|not|instead\s+of|rather\s+than|
 _IN_CASE = re.compile(
     r"\b(?:for|if|when|at)\s+\$[^$]*(?:[=<>]|\\(?:leq?|geq?|neq?|ll|gg)(?![A-Za-z]))[^$]*\$[^.;$]{0,60}\Z", re.I
 )
-_FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\1`*[ \t]*$|\Z)", re.M | re.S)
-_FENCE = re.compile(r"^([ \t]*)(`{3,}|:{3,}|~{3,})[ \t]*(\{?[^\n`]*)$", re.M)
-_MARK = re.compile(r"%+[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*([^\n]*)")
 #: What was meant as markup and is not: another case, no colon, other marks between the words.
 _NEAR_MARK = re.compile(r"%+[ \t]*(spinodal(?:[ \t_-]*symbols?)?)(?P<colon>[ \t]*[:;])?[ \t]*(?P<words>[^\n]*)", re.I)
-_HTML_MARK = re.compile(r"<!--[ \t]*spinodal(-symbols)?[ \t]*:[ \t]*(.*?)-->", re.S)
 _NEAR_HTML_MARK = re.compile(_NEAR_MARK.pattern.replace("%+", "<!--", 1).replace("[^\\n]*", ".*?") + "-->", re.I | re.S)
-_VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|comment)\}.*?\\end\{\1\}", re.S)
+_END = re.compile(
+    r"\$|\\[(\[]|\\begin\b|[.;](?=\s|$)|\n[ \t]*\n|\b(?:and|which|so|then|while|where|with)\b|\\(?:sub)*section|^#", re.M
+)
+#: Words after a formula that make it hold in a case only, or that change it.
+_WITHDRAWING = re.compile(
+    r"\b(?:for(?!\s+(?:all|any|every|each|brevity|convenience|simplicity|short)\b)|if|when|whenever|otherwise|unless|"
+    r"except|only|provided|up\s+to|plus|minus|times|divided|multiplied|apart\s+from|approximately|roughly|nearly|"
+    r"as\s+long\s+as|in\s+the\s+limit|(?:to|at)\s+(?:the\s+)?(?:leading|lowest|first|second)|not|wrong|incorrect|corrections?)\b",
+    re.I,
+)
+#: A condition in brackets after a formula.
+_BRACKET = re.compile(r"\s*\(\s*\$[^$]*(?:[=<>]|\\(?:leq?|geq?|neq?|ll|gg)(?![A-Za-z]))")
+#: The same after a display, whose sentence goes on with them.
+_AFTER_DISPLAY = re.compile(
+    r"(?:\\\]|\$\$|\\end\{[^{}]*\})?\s*(?P<words>if|when|whenever|unless|otherwise|except|only|provided|up\s+to|plus|minus|times|"
+    r"\(?for\s+\$[^$]*(?:[=<>]|\\(?:leq?|geq?|neq?|ll|gg)(?![A-Za-z])))(?![A-Za-z])"
+)
+#: Words before a formula with which the text does not say that it holds.
+_SUPPOSING = re.compile(r"\b(?:if|suppose|unless|not|instead\s+of|rather\s+than|unlike|except)\b", re.I)
+#: A condition in a formula before another one: "for $\\kappa = 0$ we have $A = B$".
+_IN_CASE = re.compile(
+    r"\b(?:for|if|when|at)\s+\$[^$]*(?:[=<>]|\\(?:leq?|geq?|neq?|ll|gg)(?![A-Za-z]))[^$]*\$[^.;$]{0,60}\Z", re.I
+)
+#: What was meant as markup and is not: another case, no colon, other marks between the words.
+_NEAR_MARK = re.compile(r"%+[ \t]*(spinodal(?:[ \t_-]*symbols?)?)(?P<colon>[ \t]*[:;])?[ \t]*(?P<words>[^\n]*)", re.I)
+_NEAR_HTML_MARK = re.compile(_NEAR_MARK.pattern.replace("%+", "<!--", 1).replace("[^\\n]*", ".*?") + "-->", re.I | re.S)
 _END = re.compile(r"\\end\s*\{document\}")
 _CONDITIONAL = re.compile(r"\\(iffalse|fi|else|if[a-zA-Z@]+)(?![A-Za-z@])")
 #: Whichever begins first: markup inside inline code is an example, and backticks inside a comment are no code.
@@ -149,8 +163,9 @@ class Equation:
 class Document:
     """A document that has been read.
 
-    ``unset`` are offsets of markup in what is not typeset, which claims nothing; ``visible`` is the text with blanks for
-    everything that is no text to read (comments, code, definitions of commands).
+    ``unset`` are offsets of markup in what is not typeset and ``examples`` of that in code, which claim nothing; ``unread``
+    those of markup that is not looked at; ``visible`` is the text with blanks for everything that is no text to read
+    (comments, code, definitions of commands); ``source`` the files that the text is from.
     """
 
     name: str
@@ -161,42 +176,49 @@ class Document:
     macros: Mapping[str, Macro]
     unset: tuple[int, ...] = ()
     visible: str = ""
+    examples: tuple[int, ...] = ()
+    unread: tuple[int, ...] = ()
+    source: Source | None = None
+
+    def _place(self, offset: int) -> tuple[str, int, int]:
+        return (self.source or alone(self.text, self.name)).place(offset)
+
+    def file(self, offset: int) -> str:
+        """The file that an offset stands in."""
+        return self._place(offset)[0]
 
     def position(self, offset: int) -> tuple[int, int]:
-        """1-based line and column of an offset."""
-        starts = _line_starts(self.text)
-        line = bisect_right(starts, max(0, min(offset, len(self.text))))
-        return line, max(0, min(offset, len(self.text))) - starts[line - 1] + 1
+        """1-based line and column of an offset, in its file."""
+        return self._place(offset)[1:]
 
     def error(self, message: str, offset: int, cure: str = "") -> SpecError:
         """A located error about the markup."""
-        line, column = self.position(offset)
-        whole = self.text.splitlines()[line - 1] if self.text else ""
+        file, line, column = self._place(offset)
+        whole = (self.source or alone(self.text, self.name)).line(offset)
         return SpecError(
-            message, cure=cure or None, source=self.name, line=line, column=column, snippet=snippet(whole, column - 1)
+            message, cure=cure or None, source=file, line=line, column=column, snippet=snippet(whole, column - 1)
         )
 
 
-def _line_starts(text: str) -> list[int]:
-    return [0, *(match.end() for match in re.finditer("\n", text))]
-
-
-def read_document(text: str, name: str, form: str) -> Document:
+def read_document(text: str, name: str, form: str, source: Source | None = None) -> Document:
     """Read a document.
 
     Args:
         text: its text.
         name: for messages.
         form: ``latex`` or ``markdown``.
+        source: the files that the text is from, if it is not from one alone.
 
     Raises:
         SpecError: if the markup is not well formed (line, column, cure), or the document too large.
     """
     if len(text) > MAX_DOCUMENT:
         raise SpecError(f"more than {MAX_DOCUMENT} characters", source=name, cure="split the document")
-    shell = Document(name, text, (), (), (), {})
-    visible, marks, blocks = _marks(text, form)
-    for offset, words in _near_marks(text, form):
+    shell = Document(name, text, (), (), (), {}, source=source)
+    read = unquoted(text) if form == "markdown" else text
+    visible, found = _marks(read, form)
+    marks, blocks = found.marks, found.bodies
+    for offset, words in _near_marks(read, form):
         cure = _SYMBOLS_EXAMPLE if "symbol" in words.lower() else _EXAMPLE
         raise shell.error(f"this is no markup that is read: {words[:60]!r}", offset, cure)
     unset: tuple[int, ...] = ()
@@ -215,22 +237,34 @@ def read_document(text: str, name: str, form: str) -> Document:
             symbols += _symbol_entries(content, offset, shell)
         else:
             claims.append(_claim(content, offset, shell))
-    return Document(name, text, tuple(equations), tuple(claims), tuple(symbols), macros, unset, visible)
+    return Document(
+        name=name,
+        text=text,
+        equations=tuple(equations),
+        claims=tuple(claims),
+        symbols=tuple(symbols),
+        macros=macros,
+        unset=unset,
+        visible=visible,
+        examples=tuple(found.examples),
+        unread=tuple(found.foreign),
+        source=source,
+    )
 
 
 def _near_marks(text: str, form: str) -> list[tuple[int, str]]:
     """Comments that were meant as markup: with a colon, or naming a model."""
     if form == "markdown":
-        text = _FENCED.sub(blank, text)
+        text = without_fences(text)
         text = re.sub(r"(?<!`)(`+)(?!`)[^\n]*?(?<!`)\1(?!`)", blank, text)
     else:
-        text = _VERBATIM.sub(blank, text)
+        text = VERBATIM.sub(blank, text)
     found = []
     models = shipped_models()
-    pattern, exact = (_NEAR_HTML_MARK, _HTML_MARK) if form == "markdown" else (_NEAR_MARK, _MARK)
+    pattern, exact = (_NEAR_HTML_MARK, HTML_MARK) if form == "markdown" else (_NEAR_MARK, MARK)
     for match in [*_NEAR_MARK.finditer(text), *(pattern.finditer(text) if form == "markdown" else ())]:
         whole = match.group()
-        if _MARK.match(whole) or exact.match(whole) or (form == "latex" and _is_escaped(text, match.start())):
+        if MARK.match(whole) or exact.match(whole) or (form == "latex" and _is_escaped(text, match.start())):
             continue
         first = (match.group("words").strip("-.,=> \t").split() or [""])[0]
         named = first in models or first.endswith(".toml")
@@ -271,78 +305,33 @@ def _start(equation: Equation) -> int:
 # ---- marks and equations
 
 
-def _marks(text: str, form: str) -> tuple[str, list[tuple[int, bool, str]], list[tuple[int, int]]]:
-    """The text with everything blanked that is no mathematics to read, the markup, and the bodies of blocks."""
-    marks: list[tuple[int, bool, str]] = []
-    blocks: list[tuple[int, int]] = []
+def _marks(text: str, form: str) -> tuple[str, Blocks]:
+    """The text with everything blanked that is no mathematics to read, and the markup, in its order."""
+    found = Blocks([], [], [], [])
+    marks = found.marks
     visible = text
     if form == "markdown":
-        visible = _fences(text, marks, blocks)
+        visible = found.read(text)
         for match in list(_COMMENT_OR_CODE.finditer(visible)):
-            mark = _HTML_MARK.fullmatch(match.group())
+            mark = HTML_MARK.fullmatch(match.group())
             if mark is not None:
                 marks.append((match.start(), bool(mark.group(1)), " ".join(mark.group(2).split())))
         visible = _COMMENT_OR_CODE.sub(blank, visible)
-        pattern = re.compile(r"^[ \t]*" + _MARK.pattern, re.M)
+        pattern = re.compile(r"^[ \t]*" + MARK.pattern, re.M)
         for match in list(pattern.finditer(visible)):
             marks.append(
                 (match.start() + len(match.group()) - len(match.group().lstrip()), bool(match.group(1)), match.group(2))
             )
         visible = re.sub(r"^[ \t]*%[^\n]*", blank, visible, flags=re.M)
     else:
-        visible = _VERBATIM.sub(blank, visible)
+        visible = VERBATIM.sub(blank, visible)
         for match in re.finditer(r"(?<!\\)(?:\\\\)*%[^\n]*", visible):
-            mark = _MARK.search(match.group())
+            mark = MARK.search(match.group())
             if mark is not None:
                 marks.append((match.start() + mark.start(), bool(mark.group(1)), mark.group(2).strip()))
-        visible = re.sub(r"((?<!\\)(?:\\\\)*)(%[^\n]*)", lambda m: m.group(1) + " " * len(m.group(2)), visible)
-    return visible, sorted(marks), blocks
-
-
-def _fences(text: str, marks: list[tuple[int, bool, str]], blocks: list[tuple[int, int]]) -> str:
-    """Handle fenced blocks: ``{saddle-point}`` claims, ``{math}`` stays, all other code is blanked."""
-    pieces: list[str] = []
-    position = 0
-    while (opening := _FENCE.search(text, position)) is not None:
-        fence, info = opening.group(2), opening.group(3).strip()
-        closing = re.compile(rf"^[ \t]*{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.M).search(text, opening.end())
-        start = min(opening.end() + 1, len(text))
-        stop, after = (closing.start(), closing.end()) if closing else (len(text), len(text))
-        pieces.append(text[position : opening.start()])
-        inside = text[start:stop]
-        if info.startswith("{saddle-point}"):
-            head = opening.start(3) + text[opening.start(3) : opening.end(3)].index("}") + 1
-            skipped = 0
-            for line in inside.splitlines(keepends=True):
-                option = re.match(r"[ \t]*:(symbols|name|label|class):[ \t]*(.*)", line)
-                if option is None and line.strip():
-                    break
-                if option is not None and option.group(1) == "symbols":
-                    marks.append((start + skipped + option.start(2), True, option.group(2).strip()))
-                skipped += len(line)
-            for mark in _MARK.finditer(inside):
-                marks.append((start + mark.start(), bool(mark.group(1)), mark.group(2).strip()))
-            marks.append((head, False, text[head : opening.end(3)].strip()))
-            body = " " * skipped + inside[skipped:].replace("$$", "  ")
-            body = re.sub(r"(?<!\\)%[^\n]*", blank, body)
-            blocks.append((start, stop))
-            pieces.append(" " * (start - opening.start() - 1) + "\n" + body + _white(text[stop:after]))
-        elif info.startswith("{math}"):
-            inside = re.sub(r"^[ \t]*:[a-z-]+:[^\n]*", blank, inside, flags=re.M)
-            blocks.append((start, stop))
-            pieces.append(_white(text[opening.start() : start]) + inside + _white(text[stop:after]))
-        elif fence[0] == ":":  # an admonition: its text is read as any other
-            pieces.append(_white(text[opening.start() : start]))
-            after = start
-        else:
-            pieces.append(_white(text[opening.start() : after]))
-        position = after
-    pieces.append(text[position:])
-    return "".join(pieces)
-
-
-def _white(text: str) -> str:
-    return re.sub(r"[^\n]", " ", text)
+        visible = COMMENT.sub(lambda m: m.group(1) + " " * len(m.group(2)), visible)
+    marks.sort()
+    return visible, found
 
 
 def _equations(visible: str, macros: Mapping[str, Macro]) -> list[Equation]:

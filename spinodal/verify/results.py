@@ -123,6 +123,7 @@ class Report:
     Attributes:
         outcomes: one per claim.
         notes: what has been passed over, and why.
+        unread: what may claim something and has not been looked at, and why; nothing passes beside it.
 
     >>> Report(()).passed  # what claims nothing has passed nothing
     False
@@ -130,11 +131,12 @@ class Report:
 
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether every claim passed (and there is one)."""
-        return bool(self.outcomes) and all(outcome.passed for outcome in self.outcomes)
+        """Whether every claim passed (and there is one), and all of them were looked at."""
+        return bool(self.outcomes) and not self.unread and all(outcome.passed for outcome in self.outcomes)
 
     def count(self, status: Status) -> int:
         """How many claims have a status."""
@@ -149,7 +151,7 @@ class Report:
         return {
             "passed": self.passed,
             "counts": {status.value: self.count(status) for status in Status},
-            "notes": list(self.notes),
+            "notes": [*self.notes, *self.unread],
             "equations": [outcome.to_json() for outcome in self.outcomes],
         }
 

@@ -12,10 +12,11 @@ from spinodal.spec import SpecError, check_parameters, shipped_models
 from spinodal.spec.errors import did_you_mean
 from spinodal.spec.names import BLOCK_SIZE
 from spinodal.verify.check import SYNONYMS, Task, check
-from spinodal.verify.documents import SUFFIXES, Claim, Document, Equation, read_document
+from spinodal.verify.documents import Claim, Document, Equation, read_document
 from spinodal.verify.meaning import used_names
 from spinodal.verify.reference import Reference
 from spinodal.verify.results import Outcome, Report
+from spinodal.verify.sources import SUFFIXES, with_included
 from spinodal.verify.statements import Statement
 from spinodal.verify.symbol_maps import symbol_map
 from spinodal.verify.symbols import default_name
@@ -55,16 +56,42 @@ def verify_documents(paths: Iterable[str | Path], *, progress: Progress | None =
             outcomes.append(outcome)
             if progress is not None:
                 progress(len(outcomes))
-    return Report(tuple(outcomes), tuple(note for document in documents for note in _notes(document)))
+    return _report(outcomes, documents)
+
+
+def _report(outcomes: Iterable[Outcome], documents: Sequence[Document]) -> Report:
+    notes = tuple(note for document in documents for note in _notes(document))
+    return Report(tuple(outcomes), notes, tuple(note for document in documents for note in _unread(document)))
 
 
 def _notes(document: Document) -> list[str]:
-    """What of a document's markup claims nothing."""
-    if not document.unset:
-        return []
-    lines = ", ".join(str(document.position(offset)[0]) for offset in document.unset)
-    where = r"after \end{document} or between \iffalse and \fi"
-    return [f"{document.name}: the markup of line {lines} stands {where}: it is not typeset and claims nothing"]
+    """What of a document's markup claims nothing, and which files it reads in that are not there."""
+    kinds = [
+        (document.unset, r"stands after \end{document} or between \iffalse and \fi: it is not typeset and claims nothing"),
+        (document.examples, "stands in a block of code: it is an example and claims nothing"),
+    ]
+    found = [note for offsets, what in kinds for note in _listed(document, offsets, what)]
+    missing = document.source.missing if document.source is not None else ()
+    return found + [_located(document, reason, offset) for reason, offset, claims in missing if not claims]
+
+
+def _unread(document: Document) -> list[str]:
+    """What of a document may claim something and has not been looked at."""
+    found = _listed(document, document.unread, "stands in a block of another language: it is not looked at")
+    missing = document.source.missing if document.source is not None else ()
+    return found + [_located(document, reason, offset) for reason, offset, claims in missing if claims]
+
+
+def _located(document: Document, reason: str, offset: int) -> str:
+    return f"{document.file(offset)}:{document.position(offset)[0]}: {reason}"
+
+
+def _listed(document: Document, offsets: Sequence[int], what: str) -> list[str]:
+    """A note for each file that markup stands in."""
+    files: dict[str, list[str]] = {}
+    for offset in offsets:
+        files.setdefault(document.file(offset), []).append(str(document.position(offset)[0]))
+    return [f"{file}: the markup of line {', '.join(lines)} {what}" for file, lines in files.items()]
 
 
 def verify_text(text: str, *, form: str = "markdown", name: str = "text") -> Report:
@@ -84,14 +111,25 @@ def verify_text(text: str, *, form: str = "markdown", name: str = "text") -> Rep
     >>> verify_text(right.replace("\\hat ", "")).outcomes[0].kind
     'hat missing'
     """
-    document = read_document(text.removeprefix("\ufeff").replace("\ufeff", " "), name, form)
-    return Report(tuple(Session().outcomes(document)), tuple(_notes(document)))
+    source = with_included(text.removeprefix("\ufeff").replace("\ufeff", " "), name, form, None)
+    document = read_document(source.text, name, form, source)
+    return _report(Session().outcomes(document), [document])
 
 
 def _read(path: Path) -> Document:
     form = SUFFIXES.get(path.suffix.lower())
     if form is None:
         raise SpecError("not a document that is read here", source=str(path), cure=f"use {', '.join(sorted(SUFFIXES))}")
+    source = with_included(_text(path), str(path), form, _text)
+    return read_document(source.text, str(path), form, source)
+
+
+def _text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        SpecError: if it cannot be read.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -100,7 +138,7 @@ def _read(path: Path) -> Document:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise SpecError(f"not UTF-8 (byte {error.start})", source=str(path), cure="save it as UTF-8") from None
-    return read_document(text.removeprefix("\ufeff").replace("\ufeff", " ").replace("\r\n", "\n"), str(path), form)
+    return text.removeprefix("\ufeff").replace("\ufeff", " ").replace("\r\n", "\n")
 
 
 class Session:
@@ -124,7 +162,7 @@ class Session:
         for (claim, model), statement, fixed in sorted(found, key=_place):
             if begun is not None:
                 line, _ = document.position(claim.offset)
-                begun(f"{document.name}:{line}: {claim.model} {claim.quantity}")
+                begun(f"{document.file(claim.offset)}:{line}: {claim.model} {claim.quantity}")
             reference = partial(self._reference, model, fixed)
             letters = _claimed_letters(claim, tasks, attached)
             potentials = frozenset(["phi", *(key for key, name in letters.items() if name == "free_entropy")])
@@ -133,14 +171,14 @@ class Session:
 
     def _model(self, document: Document, claim: Claim) -> Model:
         entries = tuple(sorted({**claim.overrides, **claim.entries}.items()))
-        key = (document.name, claim.model, claim.ansatz, entries)
+        folders = [Path(name).parent for name in (document.name, document.file(claim.offset))]
+        key = (*folders, claim.model, claim.ansatz, entries)
         if key not in self._models:
             shipped = shipped_models()
             source: str | Path = claim.model
             if claim.model not in shipped:
-                source = Path(document.name).parent / claim.model
-                if not source.exists() and Path(claim.model).exists():
-                    source = Path(claim.model)
+                places = [*(folder / claim.model for folder in folders), Path(claim.model)]
+                source = next((place for place in places if place.exists()), places[0])
                 if not source.exists():
                     cure = did_you_mean(claim.model, shipped) or f"the shipped models are {', '.join(shipped)}"
                     raise document.error(f"{claim.model}: no such model", claim.offset, cure)

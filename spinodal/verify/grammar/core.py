@@ -80,7 +80,7 @@ class Core(Names, ABC):
         return node
 
     def at_signed_group(self) -> bool:
-        r"""Whether a group begins here with a sign, ``{-1}``: beside a factor that is the next term of a sum, as it is seen."""
+        r"""Whether a group begins here with a sign, ``{-1}``: beside a factor it is the next term of a sum."""
         return self.at("mark", "{") and self.peek(1).kind == "mark" and self.peek(1).text in "+-"
 
     def open_group(self) -> None:
@@ -103,7 +103,7 @@ class Core(Names, ABC):
         raise UnreadableError("a brace that is not closed", self.peek().start)
 
     def _is_sum_in_braces(self) -> bool:
-        r"""Whether a group that shows no brackets begins here and holds a sum, ``{1-q}``; ``{a-b \over c}`` is a fraction."""
+        r"""Whether a group begins here that holds a sum, ``{1-q}``; ``{a-b \over c}`` is a fraction."""
         if not self.at("mark", "{"):
             return False
         inside = self.tokens[self.next + 1 : self.next + self._group_width() - 1]
