@@ -21,7 +21,8 @@ from spinodal.verify.counts import sized, speaks_of_patterns
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.fences import HTML_MARK, MARK, Blocks, unquoted, without_fences
 from spinodal.verify.grammar.lexer import tokenize
-from spinodal.verify.grammar.macros import Macro, environments, macros_in, without_definitions
+from spinodal.verify.grammar.macros import Macro, environments, without_definitions
+from spinodal.verify.grammar.scopes import Commands
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.layout import ENVIRONMENTS, blank, flattened
 from spinodal.verify.sources import COMMENT, VERBATIM, Source, alone
@@ -227,10 +228,10 @@ def read_document(text: str, name: str, form: str, source: Source | None = None)
         unset = tuple(offset for offset, is_symbols, _ in marks if typeset[offset : offset + 1] == _UNSET and not is_symbols)
         marks = [mark for mark in marks if typeset[mark[0] : mark[0] + 1] != _UNSET]
         visible = typeset.replace(_UNSET, " ")
-    macros = macros_in(visible)
+    commands = Commands(visible, local=form == "latex")
     visible = without_definitions(visible)
-    inline = [e for e in _equations(visible, macros) if not any(low <= e.start < high for low, high in blocks)]
-    equations = sorted([*inline, *(_equation(visible, *b, True, macros) for b in blocks)], key=_start)
+    inline = [e for e in _equations(visible, commands) if not any(low <= e.start < high for low, high in blocks)]
+    equations = sorted([*inline, *(_equation(visible, *b, True, commands) for b in blocks)], key=_start)
     claims, symbols = [], []
     for offset, is_symbols, content in marks:
         if is_symbols:
@@ -243,7 +244,7 @@ def read_document(text: str, name: str, form: str, source: Source | None = None)
         equations=tuple(equations),
         claims=tuple(claims),
         symbols=tuple(symbols),
-        macros=macros,
+        macros=commands.everywhere(),
         unset=unset,
         visible=visible,
         examples=tuple(found.examples),
@@ -334,10 +335,10 @@ def _marks(text: str, form: str) -> tuple[str, Blocks]:
     return visible, found
 
 
-def _equations(visible: str, macros: Mapping[str, Macro]) -> list[Equation]:
+def _equations(visible: str, commands: Commands) -> list[Equation]:
     found: list[Equation] = []
     position = 0
-    named = environments(macros)
+    named = environments(commands.ever())
     display_ = re.compile("|".join([_DISPLAY, *(rf"\\({name})(?![A-Za-z])" for name, v in named.items() if "begin" in v)]))
     while (match := display_.search(visible, position)) is not None:
         if match.start() > 0 and visible[match.start() - 1] == "\\" and match.group() in ("$", "$$"):
@@ -360,7 +361,7 @@ def _equations(visible: str, macros: Mapping[str, Macro]) -> list[Equation]:
             position = match.end()
             continue
         display = match.group() not in ("$", r"\(")
-        equation = _equation(visible, start, stop, display, macros)
+        equation = _equation(visible, start, stop, display, commands)
         if display or _DEFINES.search(visible, start, stop) or equation.sized:
             found.append(equation)
         position = after
@@ -374,11 +375,11 @@ def _ending(visible: str, start: int, ending: str, named: Mapping[str, str]) -> 
     return (match.start(), match.end()) if match else (-1, -1)
 
 
-def _equation(visible: str, start: int, stop: int, display: bool, macros: Mapping[str, Macro]) -> Equation:
+def _equation(visible: str, start: int, stop: int, display: bool, commands: Commands) -> Equation:
     try:
         body = flattened(visible[start:stop])
         gaps = [start + gap.start() for gap in _GAP.finditer(body)]
-        tokens = separated(named(tokenize(body, start, macros=macros)), gaps)
+        tokens = separated(named(tokenize(body, start, macros=commands.at(start, stop))), gaps)
         around = _condition_after if display else _condition_around
         condition = conditional(tokens) or around(visible, start, stop)
         found = tuple(split(tokens))

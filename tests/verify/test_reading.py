@@ -13,8 +13,9 @@ from scipy import integrate, special
 
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
-from spinodal.verify.grammar.lexer import macros_in, tokenize
+from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.grammar.parser import Parser, parse
+from spinodal.verify.grammar.scopes import macros_in
 from spinodal.verify.meaning import Meaning
 from spinodal.verify.tree import Node, add, fn, mul, neg, num, power, sym
 

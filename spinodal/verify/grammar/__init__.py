@@ -3,6 +3,7 @@
 tokens      what mathematics is read in
 spellings   what commands come to
 macros      the author's own commands
+scopes      where they hold
 lexer       tokens with positions
 tidy        groups that hold nothing, delimiters in pairs
 cursor      a place among tokens

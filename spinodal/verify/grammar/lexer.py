@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.grammar.macros import Macro, after_bracket, expansion, group_end, macros_in
+from spinodal.verify.grammar.macros import Macro, after_bracket, expansion, group_end
 from spinodal.verify.grammar.spellings import (
     COLOURS,
     DECLARED_FONTS,
@@ -185,7 +185,9 @@ def _command(text: str, position: int, start: int, tokens: list[Token], macros: 
     name, after = match.group(1), match.end()
     if text[after - 1] == "*" and name not in ("operatorname", "tag", "hspace", "vspace") and name not in macros:
         after -= 1
-    if name in macros:
+    if name in macros and macros[name].alias:
+        name = macros[name].alias
+    elif name in macros:
         # a star belongs to what was declared as a pair of delimiters alone
         after -= text[after - 1] == "*" and not macros[name].delimiter
         return _expanded(text, after, (at, name), start, tokens, macros)
@@ -319,4 +321,4 @@ def _upright(
         tokens.append(Token("prose", word, *place))
 
 
-__all__ = ["MAX_LENGTH", "MAX_TOKENS", "Macro", "Token", "macros_in", "tokenize"]
+__all__ = ["MAX_LENGTH", "MAX_TOKENS", "Macro", "Token", "tokenize"]

@@ -1,4 +1,4 @@
-r"""The author's own commands: ``\newcommand``, ``\def``, ``\DeclareMathOperator``, ``\DeclarePairedDelimiter``."""
+r"""The author's own commands: ``\newcommand``, ``\def``, ``\let``, ``\DeclareMathOperator``, ``\DeclarePairedDelimiter``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from spinodal.verify.errors import UnreadableError
 
 _MAX_BODY = 500
 _DEFINITION = re.compile(
-    r"\\(?:re|provide|DeclareRobust)?(?:newcommand|command|Command)\*?\s*\{?\s*\\([A-Za-z]+)\s*\}?\s*(?:\[(\d)\])?\s*"
-    r"(?:\[([^\]]*)\])?\s*(?=\{)"
-    r"|\\[egx]?def\s*\\([A-Za-z]+)\s*((?:#\d)*)\s*(?=\{)"
-    r"|\\DeclareMathOperator\*?\s*\{?\s*\\([A-Za-z]+)\s*\}?\s*(?=\{)"
-    r"|\\DeclarePairedDelimiter\s*\{?\s*\\([A-Za-z]+)\s*\}?\s*(?=\{)"
+    r"(?P<global>\\global\s*)?(?:"
+    r"\\(?:re|DeclareRobust|(?P<provides>provide))?(?:newcommand|command|Command)\*?\s*\{?\s*\\(?P<command>[A-Za-z]+)\s*\}?\s*"
+    r"(?:\[(?P<count>\d)\])?\s*(?:\[(?P<default>[^\]]*)\])?\s*(?=\{)"
+    r"|\\(?P<reach>[egx]?)def\s*\\(?P<defined>[A-Za-z]+)\s*(?P<hashes>(?:#\d)*)\s*(?=\{)"
+    r"|\\DeclareMathOperator\*?\s*\{?\s*\\(?P<operator>[A-Za-z]+)\s*\}?\s*(?=\{)"
+    r"|\\DeclarePairedDelimiter\s*\{?\s*\\(?P<delimiter>[A-Za-z]+)\s*\}?\s*(?=\{)"
+    r"|\\let\s*\\(?P<let>[A-Za-z]+)\s*=?\s*(?P<meant>\\[A-Za-z]+|[^\s\\{}]))"
 )
 
 
@@ -37,49 +39,72 @@ class Macro:
         text: what it stands for, with #1, #2, ...
         default: of the first argument, if that is optional and given in brackets.
         delimiter: whether a star or a size in brackets may follow its name.
+        alias: the command of LaTeX whose other name it is; empty if it is none.
     """
 
     arguments: int
     text: str
     default: str | None = None
     delimiter: bool = False
+    alias: str = ""
 
 
-def macros_in(text: str) -> dict[str, Macro]:
-    """The commands that a document defines."""
-    return {name: macro for name, macro, _ in _found(text)}
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition, where it stands, and whether it yields to what is defined or reaches beyond its group."""
+
+    name: str
+    macro: Macro
+    start: int
+    end: int
+    provides: bool = False
+    is_global: bool = False
 
 
 def without_definitions(text: str) -> str:
     """A document with the definitions of commands blanked, every other character in its place."""
-    for _, _, (low, high) in _found(text):
-        text = text[:low] + re.sub(r"[^\n]", " ", text[low:high]) + text[high:]
+    for found in definitions(text):
+        text = text[: found.start] + re.sub(r"[^\n]", " ", text[found.start : found.end]) + text[found.end :]
     return text
 
 
-def _found(text: str) -> list[tuple[str, Macro, tuple[int, int]]]:
-    found = []
+def definitions(text: str) -> list[Definition]:
+    """The definitions of a document in their order, those inside others apart."""
+    found: list[Definition] = []
     for match in _DEFINITION.finditer(text):
+        if found and match.start() < found[-1].end:
+            continue
         try:
-            (low, high), end = group_end(text, match.end(), 0)
-            command, count, default, defined, hashes, operator, delimiter = match.groups()
-            if delimiter:
-                (low_2, high_2), end = group_end(text, end, 0)
-                pair = rf"\left{text[low:high].strip()} #1 \right{text[low_2:high_2].strip()}"
-                found.append((delimiter, Macro(1, pair, delimiter=True), (match.start(), end)))
-                continue
+            name, macro, end = _defined(text, match)
         except UnreadableError:
             continue
-        body = text[low:high]
-        if len(body) > _MAX_BODY:
-            continue
-        if "#1" in body and _BOX.search(body) and not _MOVES_INK.sub("", _ARGUMENT.sub("", body)):
-            body = "#1"  # sets its argument as it is, in another size
-        macro = Macro(0, rf"\operatorname{{{body}}}") if operator else Macro(
-            int(count or len(hashes or "") // 2), body, default
-        )  # fmt: skip
-        found.append((operator or command or defined, macro, (match.start(), end)))
+        if len(macro.text) <= _MAX_BODY:
+            is_global = bool(match["global"]) or match["reach"] in ("g", "x")
+            found.append(Definition(name, macro, match.start(), end, bool(match["provides"]), is_global))
     return found
+
+
+def _defined(text: str, match: re.Match[str]) -> tuple[str, Macro, int]:
+    """The name, the meaning and the end of a definition.
+
+    Raises:
+        UnreadableError: if a brace is not closed.
+    """
+    if match["let"]:
+        meant = match["meant"]
+        macro = Macro(0, meant, alias=meant[1:]) if meant.startswith("\\") else Macro(0, meant)
+        return match["let"], macro, match.end()
+    (low, high), end = group_end(text, match.end(), 0)
+    body = text[low:high]
+    if match["delimiter"]:
+        (low, high), end = group_end(text, end, 0)
+        return match["delimiter"], Macro(1, rf"\left{body.strip()} #1 \right{text[low:high].strip()}", delimiter=True), end
+    if match["operator"]:
+        return match["operator"], Macro(0, rf"\operatorname{{{body}}}"), end
+    if "#1" in body and _BOX.search(body) and not _MOVES_INK.sub("", _ARGUMENT.sub("", body)):
+        body = "#1"  # sets its argument as it is, in another size
+    count = int(match["count"] or len(match["hashes"] or "") // 2)
+    return match["command"] or match["defined"], Macro(count, body, match["default"]), end
 
 
 def expansion(text: str, position: int, macro: Macro, start: int) -> tuple[str, int]:
