@@ -17,12 +17,13 @@ from spinodal.verify.conventions import other_meaning, refusal
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
+from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.letters import Letters
 from spinodal.verify.meaning import used_names
 from spinodal.verify.statements import Statement, parsed, symbol_at
 from spinodal.verify.symbol_maps import temperature_of
-from spinodal.verify.symbols import plain
+from spinodal.verify.symbols import default_name, plain
 from spinodal.verify.tree import Node, free_symbols, mul, neg, num, sym
 
 #: Letters of the free entropy, and of the free energy; scripts and fonts of the first kind do not matter.
@@ -95,6 +96,9 @@ class LeftSides:
         lone = len(strange) == 1 and not named and self.quantity not in _LOGARITHMIC
         if lone and not self._other_meaning(strange[0]):
             meant[strange.pop()] = self._itself
+        if len(meant) > 1:
+            several = " and ".join(plain(key) for key in meant if key != _LOG_VOLUME)
+            raise UnreadableError(f"{several} cannot all be the {self.claimed}; {self._cure()}", first)
         if strange:
             reason = f"the left side is not read: the symbol {plain(strange[0])} has no meaning"
             raise UnreadableError(f"{reason}; {self._cure()}", first)
@@ -215,20 +219,45 @@ class LeftSides:
         return self._without_arguments(found)
 
     def _without_arguments(self, tokens: list[Token]) -> list[Token]:
-        r"""``f(q, \hat q)`` as ``f``: brackets of symbols after a letter that is not the model's."""
+        r"""``f(q, \hat q)`` as ``f``: brackets of symbols after a letter that is not the model's.
+
+        Raises:
+            UnreadableError: for a letter at several points, or at one that is not that of the other side.
+        """
         found: list[Token] = []
+        points: dict[str, list[str]] = {}
         index = 0
         padded = [*tokens, Token("end", "", tokens[-1].end, tokens[-1].end)] if tokens else []
         while index < len(tokens):
             key, width = symbol_at(padded, index)
             found += tokens[index : index + width]
             index += width
-            if key is None or self.letters.meaning.name_of(key) is not None or key == "e":
+            if key is None or key == "e" or self.letters.meaning.name_of(key) not in (None, self.quantity):
                 continue
             stop = _closing(tokens, index)
-            if stop is not None and _is_list_of_symbols(tokens[index + 1 : stop]):
+            inside = tokens[index + 1 : stop or index]
+            if stop is not None and _is_list_of_symbols(inside):
+                said = [token.text for token in inside]
+                if points.setdefault(key, said) != said:
+                    raise UnreadableError(f"{plain(key)} at several points is not read; {self._cure()}", inside[0].start)
                 index = stop + 1
+            elif stop is not None and self._is_point(key, inside):
+                reason = f"what stands in brackets after {plain(key)} may be where it is taken, or a factor"
+                raise UnreadableError(f"{reason}: write \\cdot for a product, or {self._cure()}", inside[0].start)
         return found
+
+    def _is_point(self, key: str, inside: Sequence[Token]) -> bool:
+        """Whether brackets after a letter hold a point: a formula of no order parameter."""
+        declared, meaning = self.letters.declared, self.letters.meaning
+        known = key in ("pi", *_FORMAL, *meaning.definitions) or default_name(key, meaning.derived) not in (
+            None,
+            self.quantity,
+        )
+        if not inside or known or key in declared.functions or (key in LETTER_FUNCTIONS and len(inside) > 1):
+            return False
+        padded = [*inside, Token("end", "", inside[-1].end, inside[-1].end)]
+        keys = [symbol_at(padded, place)[0] for place in range(len(inside))]
+        return all(key is None or meaning.name_of(key) in (None, *meaning.controls) for key in keys)
 
 
 def _base(key: str) -> str:

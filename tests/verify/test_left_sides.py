@@ -146,3 +146,53 @@ def test_letters_of_something_else_are_not_taken_for_a_quantity(
     text = f"% spinodal-symbols: {others[0]} = {quantity}\n% spinodal: {markup}\n\\[ {others[0]} = {right} \\]\n"
     (outcome,) = session.outcomes(read_document(text, "text", "latex"))
     assert outcome.passed, outcome.detail
+
+
+ERROR = r"\frac1\pi\arccos r"  # of a student whose overlap with the teacher is r: Gyorgyi 1990
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        r"s(\kappa)-s(0)",
+        r"s(\kappa)+s(0)",
+        r"S[\kappa]-S[0]",
+        r"s(\alpha)-s(\tfrac12)",
+        r"s(\kappa)-s(-\kappa)",
+        r"s(\kappa)+s(\kappa_0)",
+        r"s_\kappa+s_0",
+        r"s(\kappa,0)",
+    ],
+)
+def test_a_value_at_another_point_is_no_factor_of_an_entropy(session: Session, left: str) -> None:
+    assert outcome_of(session, left).status is Status.NOT_CHECKED
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        r"\epsilon(\alpha)-\epsilon(0)",
+        r"\epsilon(\alpha)+\epsilon(0)",
+        r"\epsilon(r)-\epsilon(1)",
+        r"\epsilon[\alpha]+\epsilon[0]",
+    ],
+)
+@pytest.mark.parametrize("symbols", ["", "% spinodal-symbols: \\epsilon = generalization_error\n"])
+def test_a_value_at_another_point_is_no_factor_of_an_error(session: Session, left: str, symbols: str) -> None:
+    text = f"{symbols}% spinodal: binary-teacher-student generalization-error\n\\[ {left} = {ERROR} \\]\n"
+    (outcome,) = session.outcomes(read_document(text, "text", "latex"))
+    assert outcome.status is Status.NOT_CHECKED
+
+
+def test_a_value_at_a_point_is_no_factor_on_the_right(session: Session) -> None:
+    outcome = outcome_of(
+        session, r"\epsilon(\alpha)", rf"{ERROR}+\epsilon(0)", "binary-teacher-student generalization-error"
+    )
+    assert outcome.status is Status.NOT_CHECKED
+    assert r"\epsilon before a number in brackets" in outcome.detail
+
+
+@pytest.mark.parametrize("left", [r"\epsilon(\alpha)", r"\epsilon[r]", r"\pi\epsilon(r)/\pi"])
+def test_the_point_that_is_meant_may_stand_beside_an_error(session: Session, left: str) -> None:
+    outcome = outcome_of(session, left, ERROR, "binary-teacher-student generalization-error")
+    assert outcome.status is Status.VERIFIED, outcome.detail

@@ -7,8 +7,8 @@ from spinodal.verify.grammar.binders import Binders
 from spinodal.verify.grammar.cursor import show
 from spinodal.verify.grammar.slopes import primed
 from spinodal.verify.grammar.tokens import Token
-from spinodal.verify.symbols import default_name
-from spinodal.verify.tree import Node, fn, free_symbols, mul, neg, num, number_of, power, sym
+from spinodal.verify.symbols import default_name, plain
+from spinodal.verify.tree import Node, fn, free_symbols, mul, neg, num, number_of, power, sym, walk
 
 #: Functions by the name of their command or upright word.
 FUNCTIONS = {
@@ -43,6 +43,7 @@ class Functions(Binders):
         if primes and set(primes) == {"'"} and base in self.declared.functions and (opens or self._power_then_bracket()):
             return self._applied(lambda arguments: primed(key, base, len(primes), arguments, start))
         if key in self.declared.symbols:
+            self._refuse_value(key, start)
             return sym(key, start, end)
         if key in self.declared.potentials and self.at("mark", "(", "["):
             self._skip_letters(key, start)
@@ -65,7 +66,23 @@ class Functions(Binders):
             raise UnreadableError(
                 "Q before a bracket may be a function or a factor: define Q in the document, or write Q \\cdot", start
             )
+        self._refuse_value(key, start)
         return sym(key, start, end)
+
+    def _refuse_value(self, key: str, start: int) -> None:
+        """Refuse a number alone in brackets after a letter: nobody multiplies by one, it is where the letter is taken."""
+        if not self.at("mark", "(", "["):
+            return
+        save = self.next
+        try:
+            inside = self._bracket(self.peek().text)
+        except UnreadableError:
+            return
+        finally:
+            self.next = save
+        if not free_symbols(inside) and not any(node.kind in ("fn", "int", "sum") for node in walk(inside)):
+            shown = f"{plain(key)} before a number in brackets"
+            raise UnreadableError(f"{shown} is a value that nothing here says; write \\cdot for a product", start)
 
     def _composed(self) -> Node | None:
         r"""``(\log H)''(x)``: a derivative of the logarithm of a function; None where no such thing begins."""
