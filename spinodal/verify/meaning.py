@@ -15,7 +15,7 @@ from spinodal.verify.derivatives import derivative
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.extrema import STATIONARY
 from spinodal.verify.symbols import default_name, plain
-from spinodal.verify.tree import Node, add, bound_here, free_symbols, mul, num, number_of, substituted, sym, walk
+from spinodal.verify.tree import Node, add, bound_here, fn, free_symbols, mul, num, number_of, substituted, sym, walk
 
 MAX_NODES = 20_000
 #: Extrema that claim more than that something is stationary.
@@ -159,6 +159,8 @@ class Meaning:
             raise UnreadableError("definitions are nested too deeply", node.start)
         if node.kind == "sym":
             return node if node.value in bound else self._symbol(node, bound, stack)
+        if node.kind == "mul" and "e" not in (*bound, *self.author, *self.definitions) and _is_of_numbers(node):
+            return substituted(node, "e", fn("exp", num(1, node.start, node.end)))
         if node.kind == "call":
             return self._call(node, bound, stack)
         if node.kind == "max":
@@ -265,11 +267,24 @@ class Meaning:
         if key in self.conventions:
             return placed(self.conventions[key], node.start, node.end)
         if key == "e":
-            return Node("fn", "exp", (num(1, node.start, node.end),), node.start, node.end)
+            return self._euler(node)
         bare, star, _ = str(key).partition("^star")
         if star and (name := default_name(bare, self.names)) is not None:  # the value at the saddle point
             return sym(f"@{name}", node.start, node.end)
         raise UnreadableError(self._unknown(key), node.start)
+
+    def _euler(self, node: Node) -> Node:
+        """Euler's number, unless the model has a temperature, beside which the letter may be an energy.
+
+        Raises:
+            UnreadableError: if it may.
+        """
+        if "beta" in self.conventions:
+            raise UnreadableError(
+                r"e may be an energy or Euler's number: declare it as in '% spinodal-symbols: e = energy', or write \exp(1)",
+                node.start,
+            )
+        return Node("fn", "exp", (num(1, node.start, node.end),), node.start, node.end)
 
     def _unknown(self, key: str) -> str:
         known = ", ".join(sorted(self.names))
@@ -327,6 +342,11 @@ class Meaning:
         if len(keys) != 1 or word not in (*STATIONARY, "max", "sup", "min", "inf", "argmax", "argmin"):
             raise UnreadableError(f"{word} over {', '.join(keys)} is not read", node.start)
         return node.with_args((self._resolve(node.args[0], bound | {keys[0]}, stack),))
+
+
+def _is_of_numbers(product: Node) -> bool:
+    r"""Whether a product holds nothing but numbers, Euler's among them, as ``2\pi e`` does."""
+    return all(a.kind in ("num", "const") or (a.kind == "sym" and a.value == "e") for a in product.args)
 
 
 def slope_name(name: str) -> str:
