@@ -36,8 +36,9 @@ _LOGARITHMIC = frozenset(["free_entropy", "entropy"])
 #: The word that stands for the logarithm of the volume while a side is parsed; no document can contain it.
 _LOG_VOLUME = "log of the volume"
 _SIZE = "N"
+_PATTERNS = "P"
 #: Letters that a left side may contain without its value depending on them.
-_FORMAL = (_SIZE, "beta", "T")
+_FORMAL = (_SIZE, _PATTERNS, "beta", "T")
 
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 
@@ -104,6 +105,8 @@ class LeftSides:
             raise UnreadableError(f"{reason}; {self._cure()}", first)
         author = {k: _placed(_substituted(v, {"@#beta": self._beta()}), first, last) for k, v in meant.items()}
         formal = {"beta": sym("@#beta"), "T": Node("div", None, (num(1), sym("@#beta"))), _SIZE: sym("@#N")}
+        if "alpha" in self.letters.meaning.controls:
+            formal[_PATTERNS] = mul(sym("@alpha"), sym("@#N"))
         if self._temperature is not None:
             formal |= {"beta": self._beta(), "T": Node("div", None, (num(1), self._beta()))}
         author |= {key: tree for key, tree in formal.items() if key in unknown}

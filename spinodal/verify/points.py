@@ -25,15 +25,17 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 @dataclass(frozen=True)
 class PointClaim:
-    """A statement about a special point: its sides in bound variables and model names.
+    r"""A statement about a special point: its sides in bound variables and model names.
 
     Attributes:
         statement: as it stands.
         sides: resolved.
+        uncertainties: of each side that is a number with one, ``0.83 \pm 0.01``; else None.
     """
 
     statement: Statement
     sides: tuple[Node, ...]
+    uncertainties: tuple[float | None, ...]
 
 
 class PointReader:
@@ -92,7 +94,9 @@ class PointReader:
             raise UnreadableError(
                 "the remark in brackets is not read: nothing is known of what it says", statement.remark[0].start
             )
-        return PointClaim(statement, tuple(self._side(side, statement) for side in statement.sides))
+        found = [_with_uncertainty(side) for side in statement.sides]
+        sides = tuple(self._side(side, statement) for side, _ in found)
+        return PointClaim(statement, sides, tuple(uncertainty for _, uncertainty in found))
 
     def _side(self, tokens: Sequence[Token], statement: Statement) -> Node:
         if not tokens:
@@ -200,6 +204,20 @@ class PointReader:
         if before != value:
             raise UnreadableError(f"{name} is said to be {before:g} and {value:g}: one claim is about one of them", offset)
         self.settings[name] = value
+
+
+def _with_uncertainty(side: Sequence[Token]) -> tuple[Sequence[Token], float | None]:
+    r"""The number of ``0.83308 \pm 0.00001``, and its uncertainty; any other side as it is.
+
+    Raises:
+        UnreadableError: if the uncertainty is as large as the number, so that nothing is claimed.
+    """
+    if [token.kind for token in side] != ["number", "command", "number"] or side[1].text != "pm":
+        return side, None
+    value, uncertainty = float(side[0].text), float(side[2].text)
+    if not uncertainty < value:
+        raise UnreadableError("an uncertainty as large as the number claims nothing", side[2].start)
+    return side[:1], uncertainty
 
 
 def _lone(tokens: Sequence[Token]) -> str | None:

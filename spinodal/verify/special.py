@@ -221,8 +221,9 @@ def judge(located: Located, claim: PointClaim) -> list[Judged]:
         left, other = located.values(sides)
         difference, scale = np.abs(left - other), np.maximum(np.abs(left), np.abs(other))
         allowed = located.allowed(sides)
-        half = _half_digit(claim, k + 1, right)
-        approximate = claim.statement.relations[k] == "approx"
+        uncertainty = claim.uncertainties[k + 1]
+        half = _half_digit(claim, k + 1, right) if uncertainty is None else uncertainty
+        approximate = claim.statement.relations[k] == "approx" or uncertainty is not None
         rounded = half is not None and not approximate and bool(np.all(difference <= half + allowed))
         if approximate:
             if half is None:

@@ -39,6 +39,10 @@ SEEN = [
     (r"1+{1-q}{-1}", 1 - Q),
     (r"\underbrace{1-q}_{a}\underbrace{+1}_{b}", 2 - Q),
     (r"{1-q \over 2}q", (1 - Q) * Q / 2),
+    (r"\underbrace{\int Dz}_{\text{Gaussian}} z^4", 3.0),
+    (r"q\underbrace{\int Dz}_{a} z^2 + 1", 1 + Q),
+    (r"{\int Dz z^2}{\int Dz z^4}", 3.0),
+    (r"\underbrace{\int Dz z^2}_{a}/2", 0.5),
 ]
 
 

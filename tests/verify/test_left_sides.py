@@ -29,7 +29,7 @@ def outcome_of(session: Session, left: str, right: str = PHI, markup: str = "bin
         r"\phi", "S", r"G(q)", r"\mathcal{G}(q, \hat q)", r"\phi^{RS}", r"\mathcal{L}",
         r"-\beta f", r"-\beta f(q,\hat q)", r"-\frac{f}{T}", r"-\frac{\beta F}{N}", r"\frac{S}{N}",
         r"\frac1N \langle\ln V\rangle", r"\frac{1}{N} \mathbb{E}_\xi \ln Z", r"\lim_{N\to\infty} \frac1N \overline{\ln V}",
-        r"N^{-1} [\ln Z(\xi)]_{\xi}", r"\phi = \lim_{N\to\infty} \frac{1}{N} \mathbb{E} \ln Z",
+        r"\frac{\alpha}{P}\mathbb{E}\ln Z", r"N^{-1} [\ln Z(\xi)]_{\xi}", r"\phi = \lim_{N\to\infty} \frac{1}{N} \mathbb{E} \ln Z",
     ],
 )  # fmt: skip
 def test_known_ways_of_writing_the_free_entropy(session: Session, left: str) -> None:
@@ -45,6 +45,7 @@ def test_known_ways_of_writing_the_free_entropy(session: Session, left: str) -> 
         (r"2S", "factor"),
         (r"-\frac{1}{N} \langle\ln V\rangle", "sign"),
         (r"\frac{\langle\ln V\rangle}{2N}", "factor"),
+        (r"\frac{\alpha}{2P}\mathbb{E}\ln Z", "factor"),
         (r"\phi = -\frac{1}{N} \mathbb{E} \ln Z", "sign"),
     ],
 )

@@ -97,3 +97,19 @@ def test_a_rounded_number_that_is_wrong_is_not_called_right(session: Session) ->
     outcome = outcome_of(session, BINARY, r"\alpha_c \approx 0.834")
     assert outcome.status is Status.WRONG
     assert "right to the digits" not in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        (r"0.8331 \pm 0.0005", Status.VERIFIED),  # 0.833 in Krauth and Mezard 1989
+        (r"0.83 \pm 0.01", Status.VERIFIED),
+        (r"0.83 \pm 0.001", Status.WRONG),
+        (r"0.84 \pm 0.005", Status.WRONG),
+        (r"1 \pm 2", Status.NOT_CHECKED),
+    ],
+)
+@pytest.mark.parametrize("relation", ["=", r"\approx"])
+def test_a_number_with_an_uncertainty_claims_that_much(session: Session, relation: str, number: str, status: Status) -> None:
+    outcome = outcome_of(session, "binary-perceptron capacity kappa=0", rf"\alpha_c {relation} {number}")
+    assert outcome.status is status, outcome.detail

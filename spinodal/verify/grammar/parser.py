@@ -104,6 +104,9 @@ class Parser(Functions):
                 continue
             if not self.starts_factor():
                 break
+            if self._at_integral_in_braces():
+                self.open_group()
+                continue
             if self.at_signed_group() and begun and not after_sign:
                 self.open_group()
                 break
@@ -117,6 +120,13 @@ class Parser(Functions):
             what = "the expression ends where something belongs" if token.kind == "end" else f"{show(token)} is not read"
             raise UnreadableError(what if token.kind == "end" else advice(token, what), token.start)
         return mul(*factors)
+
+    def _at_integral_in_braces(self) -> bool:
+        r"""Whether a group begins here with an integral, ``\underbrace{\int Dz}_{..} f``, which governs what follows."""
+        if not (self.at("mark", "{") and self.peek(1).kind == "command" and self.peek(1).text in ("int", "iint", "iiint")):
+            return False
+        after = self.peek(self._group_width())
+        return not self._is_sum_in_braces() and not (after.kind == "mark" and after.text in "^_/")
 
     def _solidus(self, above: Node, of_measure: bool) -> Node:
         r"""``a/b``; what stands beside b may belong below the bar or not.
