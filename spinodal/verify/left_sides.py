@@ -67,7 +67,7 @@ class LeftSides:
         """Whether a further side of a chain is the logarithm of a volume, which has no other meaning."""
         if self.quantity not in _LOGARITHMIC:
             return False
-        texts = {t.text for t in self._prepared(statement.sides[index])}
+        texts = {t.text for t in self._with_volume(statement.sides[index])}
         return _LOG_VOLUME in texts and not texts & {"int", "sum"}  # under an integral it is a function
 
     def read(self, statement: Statement, index: int = 0) -> tuple[Node, tuple[str, ...]]:
@@ -211,15 +211,17 @@ class LeftSides:
 
     def _prepared(self, tokens: Sequence[Token]) -> list[Token]:
         """A side without limits and arguments of its letters, the logarithm of the volume in one word."""
-        if not tokens:
-            return []
+        return self._without_arguments(self._with_volume(tokens))
+
+    def _with_volume(self, tokens: Sequence[Token]) -> list[Token]:
+        """A side without limits, the logarithm of the volume in one word."""
         found = _without_limits(list(tokens))
         if self.quantity in _LOGARITHMIC:
             written_out = [
                 k for k, d in self.letters.meaning.definitions.items() if d.parameters is not None and d.body is not None
             ]
             found = _with_log_volume(found, written_out)
-        return self._without_arguments(found)
+        return found
 
     def _without_arguments(self, tokens: list[Token]) -> list[Token]:
         r"""``f(q, \hat q)`` as ``f``: brackets of symbols after a letter that is not the model's.

@@ -193,6 +193,16 @@ def test_a_value_at_a_point_is_no_factor_on_the_right(session: Session) -> None:
     assert r"\epsilon before a number in brackets" in outcome.detail
 
 
+def test_functions_at_several_points_stand_on_the_right(session: Session) -> None:
+    entropy = r"-\frac{\hat q}{2}(1-q)-r\hat r+\int Dz\ln 2\cosh(\sqrt{\hat q}z+\hat r)+2\alpha\int Dz\,\ln H(X)\,H(U)"
+    text = (
+        f"% spinodal: binary-teacher-student free-entropy kappa=0\n\\[ \\phi = {entropy} \\]\n"  # Gyorgyi 1990
+        "where $X=-\\sqrt{q/(1-q)}\\,z$ and $U=-rz/\\sqrt{q-r^2}$."
+    )
+    (outcome,) = session.outcomes(read_document(text, "text", "latex"))
+    assert outcome.status is Status.VERIFIED, outcome.detail
+
+
 @pytest.mark.parametrize("left", [r"\epsilon(\alpha)", r"\epsilon[r]", r"\pi\epsilon(r)/\pi"])
 def test_the_point_that_is_meant_may_stand_beside_an_error(session: Session, left: str) -> None:
     outcome = outcome_of(session, left, ERROR, "binary-teacher-student generalization-error")
