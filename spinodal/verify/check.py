@@ -13,6 +13,7 @@ from spinodal.spec import SpecError
 from spinodal.spec.errors import did_you_mean
 from spinodal.verify import repairs
 from spinodal.verify.compare import ACCURACY, Comparison, Sides, Target, constant_factor
+from spinodal.verify.contradicted import refuse_contradicted
 from spinodal.verify.conventions import other_meaning, refusal
 from spinodal.verify.display import Surroundings, refuse_remarks
 from spinodal.verify.documents import Claim, Document
@@ -21,6 +22,7 @@ from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.left_sides import LeftSides
 from spinodal.verify.letters import Letters, read_letters
 from spinodal.verify.meaning import Meaning, used_names
+from spinodal.verify.own_letter import OwnLetter
 from spinodal.verify.points import PointClaim, PointReader
 from spinodal.verify.proof import is_proved
 from spinodal.verify.reference import PARTS, NoStatesError, Points, Reference
@@ -165,6 +167,9 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
     worst = min(outcomes, key=lambda o: order.index(o.status))
     if not worst.passed:
         return worst
+    refuse_contradicted(task.document, statement, letters)
+    if not is_equation:
+        OwnLetter(task.document, statement, quantity, letters, named, task.model.spec, reference).refuse()
     worst = replace(worst, letters=_by_looks(task, letters, [*(left for left, _ in lefts), *rights]))
     if alone:
         reader = _reader(task, reference, letters, "")

@@ -38,12 +38,14 @@ class Letters:
         meaning: what the letters mean.
         understood: the starts of statements that say what sizes are, and nothing else.
         notes: by parameter, what is assumed of the sizes that the document defines it by.
+        stated: the statements of the document that no markup claims, as seen from the claim.
     """
 
     declared: Declared
     meaning: Meaning
     understood: frozenset[int] = frozenset()
     notes: Mapping[str, str] = field(default_factory=dict)
+    stated: tuple[Stated, ...] = ()
 
     def shown(self, name: str) -> str:
         """A name of the model as the symbol map writes it, else as it is called here."""
@@ -188,7 +190,7 @@ def read_letters(
     if said:
         meaning = replace(meaning, refused={**said, **meaning.refused})
     notes = {str(default_name(key, controls)): note for key, note in sizes.notes.items()}
-    return Letters(declared, meaning, frozenset(sizes.read), notes)
+    return Letters(declared, meaning, frozenset(sizes.read), notes, tuple(stated))
 
 
 def _each(statement: Statement, claimed: Statement | None) -> tuple[Statement, ...]:

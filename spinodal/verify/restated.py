@@ -15,12 +15,13 @@ import numpy as np
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
+from spinodal.verify.grammar.functions import FUNCTIONS
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.meaning import Definition, Meaning, used_names
 from spinodal.verify.sizes import SIZES, Stated, alone_on, symbols_in
-from spinodal.verify.statements import Statement
+from spinodal.verify.statements import Statement, parsed
 from spinodal.verify.symbols import default_name, plain
-from spinodal.verify.tree import Node, free_symbols, mul, neg, num, sym, walk
+from spinodal.verify.tree import Node, free_symbols, mul, neg, num, substituted, sym, walk
 
 #: Where both sides of what is said of parameters are compared.
 _VALUES = (0.37, 1.21, 0.83, 1.57)
@@ -63,6 +64,47 @@ def contradictions(statements: Iterable[Stated], meaning: Meaning, declared: Dec
         reason = f"what line {stated.line} says of {said} is not so as {shown} is read: define {shown} itself"
         found |= dict.fromkeys((*read, *own), (reason, statement.start))
     return found
+
+
+def redefined_functions(statements: Iterable[Stated], declared: Declared) -> dict[str, tuple[str, int]]:
+    r"""Functions that have a name of their own and that a document defines otherwise: ``\log\equiv\log_2``.
+
+    Args:
+        statements: the document's.
+        declared: how mathematics is parsed.
+
+    Returns:
+        The reason and its place by the name.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    for stated in statements:
+        left, *others = stated.statement.sides
+        if set(stated.statement.relations) != {"="} or not left or left[0].text not in FUNCTIONS or not all(others):
+            continue
+        variable = alone_on(left[1:]) or alone_on(left[2:-1])
+        if (len(left) > 1 and variable is None) or any(t.text in "_^" for t in left):
+            continue
+        written = [left, *others] if len(left) > 1 else [(*side, *_applied(side[-1].end)) for side in (left, *others)]
+        if not _are_same([*map(tuple, written)], variable or "x", declared):
+            reason = f"line {stated.line} defines the function \\{left[0].text} otherwise: write what is meant by it instead"
+            found[left[0].text] = reason, stated.statement.start
+    return found
+
+
+def _applied(at: int) -> tuple[Token, ...]:
+    return Token("mark", "(", at, at), Token("letter", "x", at, at), Token("mark", ")", at, at)
+
+
+def _are_same(sides: Sequence[tuple[Token, ...]], variable: str, declared: Declared) -> bool:
+    """Whether functions of a variable have the same values; also where they are functions of something else as well."""
+    try:
+        trees = [parsed(side, replace(declared, symbols=declared.symbols | {variable})) for side in sides]
+        if any(free_symbols(tree).keys() != {variable} for tree in trees):
+            return any(free_symbols(tree).keys() - {variable} for tree in trees)
+        first, *others = (Evaluator({"x": np.array(_VALUES)})(substituted(tree, variable, sym("@x"))) for tree in trees)
+    except UnreadableError:
+        return False
+    return all(np.allclose(first, other, rtol=1e-10, atol=0.0) for other in others)
 
 
 def microscopic(statements: Iterable[Stated], meaning: Meaning) -> dict[str, tuple[str, int]]:

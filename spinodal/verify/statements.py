@@ -16,7 +16,7 @@ from spinodal.verify.grammar.parser import Declared, Parser
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.tree import Node, num, number_of
 
-_RELATIONS = frozenset(["approx", "propto", "sim", "leq", "geq", "to", "neq", "ll", "gg", "in", "mapsto", "gets"])
+_RELATIONS = frozenset(["approx", "asymp", "propto", "sim", "leq", "geq", "to", "neq", "ll", "gg", "in", "mapsto", "gets"])
 _CONTINUES = frozenset("+-*/")
 _SEPARATING_WORDS = frozenset(("and where with for if when or while otherwise here both then so that is by").split())
 #: Signs between two statements of which both are claimed.
