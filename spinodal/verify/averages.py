@@ -6,7 +6,7 @@ r"""What the document itself says of the measures that its averages are taken wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -23,7 +23,7 @@ from spinodal.verify.symbols import plain
 from spinodal.verify.tree import Bound, Node, add, bound_here, fn, free_symbols, mul, num, sym, walk, with_variable
 
 #: Where an integrand belongs in a definition; no document can contain it.
-_HERE = "the integrand"
+HERE = "the integrand"
 #: Signs of averages that name their variable but not its measure: expectations, brackets, probabilities.
 _AVERAGES = frozenset("E<P")
 #: Letters that papers give to standard normal variables; weights, signals, labels and fields have others.
@@ -39,7 +39,8 @@ class Measure:
     r"""One definition: an integral over its variable with a mark where the integrand belongs.
 
     Attributes:
-        sign: ``D`` (``\int Dz``), ``E`` or ``<`` (an average over a subscript), or ``~`` (a variable's distribution).
+        sign: ``D`` (``\int Dz``), ``E`` or ``<`` (an average over a subscript), ``~`` (a variable's distribution), or
+            ``density`` and ``values`` (what averages that name their variable alone are taken with).
         variable: its key.
         tree: the integral; None where it cannot be read.
         reason: why not.
@@ -135,9 +136,9 @@ class Measures:
         if not sign:
             return None
         sign = "E" if sign == "P" else sign
-        own = [m for m in self.known if m.sign == sign or (m.sign == "~" and sign in "E<")]
-        exact = next((m for m in own if m.variable == key), None)
-        return exact if exact is not None else next((m for m in own if m.sign != "~"), None)
+        signs = (sign, "~", "density", "values") if sign in "E<" else (sign,)
+        exact = next((m for each in signs for m in self.known if (m.sign, m.variable) == (each, key)), None)
+        return exact if exact is not None else next((m for m in self.known if m.sign == sign), None)
 
 
 def _sign_of(node: Node, signs: dict[int, str]) -> str:
@@ -181,22 +182,23 @@ def defined_measure(left: Sequence[Token], relation: str, right: Sequence[Token]
     start = left[0].start
     if relation == "sim":
         key = _alone(left)
-        return None if key is None else _guarded("~", key, start, lambda: _normal(key, right, declared))
+        return None if key is None else guarded("~", key, start, lambda: _normal(key, right, declared))
     if relation != "=":
         return None
     variable = _differential(left)
     if variable is not None:
         if not any(t.text in ("d", "D") for t in right):
             return None
-        return _guarded("D", variable, start, lambda: _weight(variable, right, declared))
-    if left[0].text in ("langle", "mathbb", "E"):
+        return guarded("D", variable, start, lambda: _weight(variable, right, declared))
+    if left[0].text in ("langle", "mathbb", "E", "int"):
         return _average(left, right, declared)
     return None
 
 
-def _guarded(sign: str, key: str, start: int, tree: object) -> Measure:
+def guarded(sign: str, key: str, start: int, tree: Callable[[], Node]) -> Measure:
+    """A measure whose tree is made here, or why there is none."""
     try:
-        return Measure(sign, key, tree(), offset=start)  # type: ignore[operator]
+        return Measure(sign, key, tree(), offset=start)
     except UnreadableError as error:
         return Measure(sign, key, None, error.reason, error.offset if error.offset is not None else start)
 
@@ -226,8 +228,8 @@ def _differential(tokens: Sequence[Token]) -> str | None:
 
 def _weight(variable: str, right: Sequence[Token], declared: Declared) -> Node:
     at = right[0].start
-    own = replace(declared, symbols=declared.symbols | {_HERE}, averages=None)
-    tokens = [Token("command", "int", at, at), *right, Token("word", _HERE, right[-1].end, right[-1].end), _end(right)]
+    own = replace(declared, symbols=declared.symbols | {HERE}, averages=None)
+    tokens = [Token("command", "int", at, at), *right, Token("word", HERE, right[-1].end, right[-1].end), _end(right)]
     tree = Parser(tokens, own).whole()
     infinite = Node("const", "inf")
     if tree.kind != "int" or tree.value.gaussian or tree.value.key != variable or tree.args[2] != infinite:
@@ -253,21 +255,24 @@ def _normal(key: str, right: Sequence[Token], declared: Declared) -> Node:
         for part in (right[opening + 1 : comma], right[comma + 1 : -1])
     )
     scaled = mul(fn("sqrt", variance), sym(key))
-    body = Node("let", (key,), (scaled if mean == num(0) else add(mean, scaled), sym(_HERE)), at, at)
+    body = Node("let", (key,), (scaled if mean == num(0) else add(mean, scaled), sym(HERE)), at, at)
     infinity = Node("const", "inf")
     return Node("int", Bound(key, True), (body, Node("neg", None, (infinity,)), infinity), at, at)
 
 
 def _average(left: Sequence[Token], right: Sequence[Token], declared: Declared) -> Measure | None:
     r"""``\langle f(z)\rangle_z = \int Dz\, w(z) f(z)``; None for what only looks like it."""
-    sign, start = ("<" if left[0].text == "langle" else "E"), left[0].start
+    sign, start = {"langle": "<", "int": "D"}.get(left[0].text, "E"), left[0].start
     left, right = _with_letter(left), _with_letter(right)
+    of_variable = _with_subscript(left)
+    if of_variable is not None:  # of a function of a variable: what it is distributed by
+        sign, left = "~", of_variable
     functions = frozenset(token.text for token, after in pairwise(left) if token.kind == "letter" and after.text == "(")
     own = replace(declared, functions=declared.functions | functions - {"E"}, averages=None)
     try:
         shown = Parser([*left, _end(left)], own).whole()
     except UnreadableError as error:
-        if not any(t.text == "_" for t in left):
+        if sign == "D" or not any(t.text == "_" for t in left):
             return None
         return Measure(sign, "", None, error.reason, start)
     if shown.kind != "int" or shown.args[0].kind not in ("call", "sym") or shown.args[0].value == shown.value.key:
@@ -284,7 +289,7 @@ def _average(left: Sequence[Token], right: Sequence[Token], declared: Declared) 
         return Measure(sign, variable, None, error.reason, error.offset if error.offset is not None else start)
     template = _template(whole, argument)
     written_out = Measure(sign, variable, template, offset=start, is_template=True) if template != whole else None
-    if written_out is not None and (whole.kind != "int" or argument.kind == "sym"):
+    if sign != "D" and written_out is not None and (whole.kind != "int" or argument.kind == "sym"):
         return written_out
 
     def tree() -> Node:
@@ -294,22 +299,47 @@ def _average(left: Sequence[Token], right: Sequence[Token], declared: Declared) 
         inside = _renamed(found.args[0], found.value.key, variable)
         marked = _replaced(inside, argument)
         factors = marked.args if marked.kind == "mul" else (marked,)
-        if sum(f == sym(_HERE) for f in factors) != 1 or marked == inside:
+        if sum(f == sym(HERE) for f in factors) != 1 or marked == inside:
             raise UnreadableError("the function that is averaged is no factor of the integrand", right[0].start)
+        if sign == "D" and found.args[2] != Node("const", "inf"):
+            raise UnreadableError("it has limits of its own", right[0].start)
         return Node("int", Bound(variable, found.value.gaussian), (marked, *found.args[1:]), start, start)
 
-    measure = _guarded(sign, variable, start, tree)
+    if sign == "D":
+        return guarded(sign, variable, start, tree)
+    measure = guarded(sign, variable, start, tree)
     return written_out if measure.tree is None and written_out is not None else measure
+
+
+def _with_subscript(left: Sequence[Token]) -> Sequence[Token] | None:
+    r"""``\mathbb{E}[g(\xi)]`` as ``\mathbb{E}_\xi[g(\xi)]``; None for what is not the mean of a function of a variable."""
+    texts = [t.text for t in left]
+    if texts[0] == "int" or "_" in texts or texts.count("(") not in (1, 2):
+        return None
+    opening = max(k for k, text in enumerate(texts) if text == "(")
+    closing = texts.index(")", opening) if ")" in texts[opening:] else opening
+    variable = left[opening + 1 : closing]
+    if not variable or _alone(variable) is None or left[opening - 1].kind != "letter" or texts[opening - 1] == "E":
+        return None
+    at = left[0].start
+    script = [Token("mark", "_", at, at), Token("mark", "{", at, at), *variable, Token("mark", "}", at, at)]
+    place = texts.index("E") + 1 if "E" in texts else len(left)
+    place += texts[place : place + 1] == ["}"]
+    return [*left[:place], *script, *left[place:]]
 
 
 def _with_letter(tokens: Sequence[Token]) -> Sequence[Token]:
     r"""Tokens with a letter for the dot of ``\langle\cdot\rangle_z``, ``(\cdot)``."""
-    found = []
+    found: list[Token] = []
     pairs = {"langle": "rangle", "(": ")", "[": "]"}
     for index, token in enumerate(tokens):
         between = 0 < index < len(tokens) - 1 and pairs.get(tokens[index - 1].text) == tokens[index + 1].text
-        dot = between and token.kind == "mark" and token.text == "*"
-        found.append(Token("word", _ANYTHING, token.start, token.end) if dot else token)
+        if between and token.kind == "mark" and token.text == "*":
+            if tokens[index - 1].text != "langle":  # after a differential a bracket would be its argument
+                found.pop()
+            found.append(Token("word", _ANYTHING, token.start, token.end))
+        elif not (found and found[-1].text == _ANYTHING and token.text in (")", "]")):
+            found.append(token)
     return found
 
 
@@ -323,7 +353,7 @@ def _template(tree: Node, argument: Node) -> Node:
         return _replaced(tree, argument)
     args = tuple(_template(a, argument) for a in tree.args)
     if tree.kind == "call" and tree.value == argument.value and len(args) == 1:
-        return Node("call", _HERE, args)
+        return Node("call", HERE, args)
     found = tree.with_args(args)
     for key in sorted(bound_here(found)):
         if found.kind in ("int", "sum"):
@@ -332,10 +362,10 @@ def _template(tree: Node, argument: Node) -> Node:
 
 
 def _put_in(template: Node, key: str, body: Node) -> Node:
-    if template.kind == "sym" and template.value == _HERE:
+    if template.kind == "sym" and template.value == HERE:
         return body
     args = tuple(_put_in(a, key, body) for a in template.args)
-    if template.kind == "call" and template.value == _HERE:
+    if template.kind == "call" and template.value == HERE:
         return Node("let", (key,), (*args, body))
     return template.with_args(args)
 
@@ -353,7 +383,7 @@ def _is_normal_letter(key: str, sign: str) -> bool:
 
 def _replaced(tree: Node, argument: Node) -> Node:
     if tree == argument:
-        return sym(_HERE)
+        return sym(HERE)
     return tree.with_args(tuple(_replaced(a, argument) for a in tree.args))
 
 
@@ -369,7 +399,7 @@ def _renamed(tree: Node, old: str, new: str) -> Node:
 
 def _filled(tree: Node, body: Node) -> Node:
     if tree.kind == "sym":
-        return body if tree.value == _HERE else tree
+        return body if tree.value == HERE else tree
     return tree.with_args(tuple(_filled(a, body) for a in tree.args))
 
 
@@ -382,7 +412,7 @@ def is_standard(measure: Measure) -> bool:
     weight = _filled(tree.args[0], num(1))
     if tree.value.gaussian:
         if tree.args[0].kind != "let":
-            return tree.args[0] == sym(_HERE) and measure.sign == "~"
+            return tree.args[0] == sym(HERE) and measure.sign == "~"
         return tree.args[0].args[0] == mul(fn("sqrt", num(1)), sym(key))
     if free_symbols(weight).keys() - {key}:
         return False
@@ -399,4 +429,4 @@ def is_standard(measure: Measure) -> bool:
     return True
 
 
-__all__ = ["Measure", "Measures", "defined_measure", "is_standard"]
+__all__ = ["HERE", "Measure", "Measures", "defined_measure", "guarded", "is_standard"]

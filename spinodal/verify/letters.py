@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from spinodal.spec.types import Loss
+from spinodal.verify.asides import asides
 from spinodal.verify.averages import Measure, Measures, defined_measure, is_standard
 from spinodal.verify.called import bounded, called
 from spinodal.verify.documents import Document, Equation
@@ -20,6 +21,7 @@ from spinodal.verify.grammar.cursor import Declared
 from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.grammar.tokens import Token
+from spinodal.verify.laws import law, laws_in_words
 from spinodal.verify.meaning import Definition, Meaning
 from spinodal.verify.restated import contradictions, inverted, microscopic, rescaled_through, rescalings
 from spinodal.verify.sizes import SizeReader, Stated
@@ -380,9 +382,11 @@ def _averages(
         for statement in equation.statements:
             if statement is claimed or statement.start in claims:
                 continue
-            measure = defined_measure(statement.sides[0], statement.relations[0], statement.sides[1], declared)
+            measure = _measure(statement, declared)
             if measure is not None:
                 found.append((_rank(equation, statement, claimed, offset), measure))
+    aside = (measure for statement in asides(document) if (measure := law(statement, declared)) is not None)
+    found += [((0, -measure.offset), measure) for measure in (*aside, *laws_in_words(document))]
     closest: dict[tuple[str, str], Measure] = {}
     for _, measure in sorted(found, key=lambda pair: pair[0], reverse=True):
         known = closest.setdefault((measure.sign, measure.variable), measure)
@@ -395,6 +399,12 @@ def _averages(
     standard = [measure for measure in closest.values() if is_standard(measure)]
     normal = declared.drawn | {measure.variable for measure in standard if measure.sign == "~"}
     return Measures(kept, normal, frozenset(measure.sign for measure in standard if measure.sign in "DE<"))
+
+
+def _measure(statement: Statement, declared: Declared) -> Measure | None:
+    """The measure that a statement defines, or the law that it gives to a variable."""
+    measure = defined_measure(statement.sides[0], statement.relations[0], statement.sides[1], declared)
+    return measure if measure is not None else law(statement, declared)
 
 
 def _rank(equation: Equation, statement: Statement, claimed: Statement | None, offset: int) -> tuple[int, int]:
