@@ -14,7 +14,7 @@ from spinodal.spec.errors import did_you_mean
 from spinodal.verify import repairs
 from spinodal.verify.compare import ACCURACY, Comparison, Sides, Target, constant_factor
 from spinodal.verify.contradicted import refuse_contradicted
-from spinodal.verify.conventions import other_meaning, refusal
+from spinodal.verify.conventions import named_otherwise, other_meaning, refusal
 from spinodal.verify.display import Surroundings, refuse_remarks
 from spinodal.verify.documents import Claim, Document
 from spinodal.verify.errors import UnreadableError
@@ -28,6 +28,7 @@ from spinodal.verify.proof import is_proved
 from spinodal.verify.reference import PARTS, NoStatesError, Points, Reference
 from spinodal.verify.repairs import find_repair
 from spinodal.verify.results import Outcome, Status, numerical
+from spinodal.verify.sizes import symbols_in
 from spinodal.verify.special import SOLVED_FOR, Judged, Located, determined, judge, locate
 from spinodal.verify.statements import Statement, symbol_alone
 from spinodal.verify.symbol_maps import of_temperature
@@ -169,6 +170,7 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
         return worst
     refuse_contradicted(task.document, statement, letters)
     if not is_equation:
+        _refuse_other_names(task, statement, letters)
         OwnLetter(task.document, statement, quantity, letters, named, task.model.spec, reference).refuse()
     worst = replace(worst, letters=_by_looks(task, letters, [*(left for left, _ in lefts), *rights]))
     if alone:
@@ -273,6 +275,17 @@ def _settings(task: Task, statement: Statement, reference: Reference, letters: L
         if each is not statement:
             reader.condition(each)
     return reader.settings
+
+
+def _refuse_other_names(task: Task, statement: Statement, letters: Letters) -> None:
+    r"""Refuse a left side that names another quantity: ``\epsilon_{train}``, ``s_{ann}``, ``s_{RS}`` of another ansatz."""
+    side = statement.sides[0]
+    for key in sorted(symbols_in(side) | {t.text for t in side if t.kind == "word"}):
+        what = "" if key in letters.meaning.author else named_otherwise(key, task.quantity, task.model.ansatz)
+        if what:
+            reason = f"the left side calls itself {what}, and the claim is about the {task.claim.quantity}"
+            cure = f"name it by a letter alone, or declare its letter as in '% spinodal-symbols: x = {task.quantity}'"
+            raise UnreadableError(f"{reason}; {cure}", statement.start)
 
 
 def _equation_side(statement: Statement, letters: Letters, quantity: str) -> tuple[Node, tuple[str, ...]]:
@@ -540,6 +553,7 @@ def _special(task: Task, statement: Statement, reference: Reference) -> Outcome:
     for claim in claims:
         _refuse_relations(claim.statement)
     _surroundings(task, statement, reference, letters, reader, beside=False).failure()
+    _refuse_other_names(task, statement, letters)
     located = locate(reference, kind, reader, claims, statement.start)
     judged = [(claim, one) for claim in claims for one in judge(located, claim)]
     count = len(located.places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from spinodal.verify.reference import PARTS
@@ -35,8 +36,58 @@ _MEANINGS_OF_VALUES: dict[str, tuple[str, tuple[str, ...]]] = {
     "e": ("an energy", _ERRORS),
     "E": ("an energy", _ERRORS),
     "U": ("an energy", _ERRORS),
+    "Sigma": ("a complexity", ("complexity",)),
     "lambda": ("a stability", ("replicon", "stability", "eigenvalue")),
 }
+
+
+#: Words in scripts and names that say which quantity a letter is, what that is, and parts of the names of such quantities.
+_NAMED: tuple[tuple[frozenset[str], str, tuple[str, ...]], ...] = (
+    (frozenset(["train", "training", "tr"]), "a training error", ("training", "energy")),
+    (frozenset(["gen", "test", "generalization", "generalisation"]), "a generalization error", ("generalization",)),
+    (frozenset(["Bayes", "Bayesian"]), "the Bayes-optimal error", ("barycentre",)),
+    (frozenset(["ann", "annealed"]), "an annealed average", ()),
+    (frozenset(["pattern", "patterns", "P"]), "a quantity per pattern", ("training",)),
+    (frozenset(["bit", "bits"]), "an entropy in bits", ()),
+)
+#: Letters of errors and energies, whose scripts are short.
+_SHORT = {"t": ("a training error", ("training", "energy")), "g": ("a generalization error", ("generalization", "energy"))}
+#: Words for ansaetze, with the schemes that they may name.
+_ANSAETZE = {
+    "RS": ("replica-symmetric", "bayes-optimal"),
+    "1RSB": ("1rsb", "real-replicas"),
+    "2RSB": ("2rsb",),
+    "FRSB": (),
+    "RSB": ("1rsb", "2rsb", "real-replicas"),
+}
+
+
+def named_otherwise(name: str, quantity: str, ansatz: str) -> str:
+    r"""What the scripts or the words of a name say that it is, if that is not the quantity; empty otherwise.
+
+    Args:
+        name: the key of a letter, or words joined by underscores.
+        quantity: what is claimed.
+        ansatz: with which.
+
+    >>> named_otherwise("epsilon_train", "generalization_error", "replica-symmetric")
+    'a training error'
+    >>> named_otherwise("s_RS", "free_entropy", "1rsb")
+    'what the ansatz RS gives'
+    >>> named_otherwise("s^RS", "free_entropy", "replica-symmetric")
+    ''
+    """
+    base, *scripts = re.split(r"[^A-Za-z0-9]+", name)
+    words = {base, *scripts} if len(base) > 1 and base.isascii() and "_" in name else set(scripts)
+    for marks, what, quantities in _NAMED:
+        if words & marks and not any(part in quantity for part in quantities):
+            return what
+    for word in words & _SHORT.keys():
+        what, quantities = _SHORT[word]
+        if base in ("epsilon", "varepsilon") and not any(part in quantity for part in quantities):
+            return what
+    other = next((word for word in sorted(words & _ANSAETZE.keys()) if ansatz not in _ANSAETZE[word]), None)
+    return f"what the ansatz {other} gives" if other is not None else ""
 
 
 def other_meaning(key: str, quantity: str, derived: Collection[str], *, is_equation: bool) -> str:
