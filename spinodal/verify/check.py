@@ -168,7 +168,7 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
     worst = min(outcomes, key=lambda o: order.index(o.status))
     if not worst.passed:
         return worst
-    refuse_contradicted(task.document, statement, letters)
+    refuse_contradicted(task.document, statement, letters, task.model.spec)
     if not is_equation:
         _refuse_other_names(task, statement, letters)
         OwnLetter(task.document, statement, quantity, letters, named, task.model.spec, reference).refuse()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from spinodal.spec.types import Spec
 from spinodal.verify.documents import Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.letters import Letters
 from spinodal.verify.restated import redefined_functions
+from spinodal.verify.stated_models import refuse_other_functions
 from spinodal.verify.statements import Statement
 
 
-def refuse_contradicted(document: Document, statement: Statement, letters: Letters) -> None:
+def refuse_contradicted(document: Document, statement: Statement, letters: Letters, spec: Spec) -> None:
     """Refuse a claim that uses what the document defines otherwise than it is read.
 
     Raises:
@@ -19,6 +21,7 @@ def refuse_contradicted(document: Document, statement: Statement, letters: Lette
     for name, (reason, place) in redefined_functions(letters.stated, letters.declared).items():
         if name in used:
             raise UnreadableError(reason, place)
+    refuse_other_functions(document, letters, spec)
 
 
 def _used(document: Document, statement: Statement, letters: Letters) -> frozenset[str]:

@@ -24,6 +24,7 @@ from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.laws import law, laws_in_words
 from spinodal.verify.meaning import Definition, Meaning
 from spinodal.verify.restated import contradictions, inverted, microscopic, rescaled_through, rescalings
+from spinodal.verify.roles import other_roles
 from spinodal.verify.sizes import SizeReader, Stated
 from spinodal.verify.statements import Statement, signed, symbol_alone
 from spinodal.verify.symbol_maps import symbol_map
@@ -186,6 +187,8 @@ def read_letters(
         meaning = replace(meaning, definitions={**related, **definitions})
     if strange := microscopic(stated, meaning):
         meaning = replace(meaning, refused={**strange, **meaning.refused})
+    if others := other_roles(stated, meaning, declared):
+        meaning = replace(meaning, refused={**others, **meaning.refused})
     if contradicted := contradictions(stated, meaning, declared):
         meaning = replace(meaning, refused={**contradicted, **meaning.refused})
     said = {**called(document, meaning), **(bounded(document, meaning, loss) if loss is not None else {})}

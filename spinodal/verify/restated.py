@@ -193,7 +193,7 @@ def inverted(statements: Iterable[Stated], meaning: Meaning, declared: Declared)
         base = strange[0].partition("_")[0].partition("^")[0]
         if body.kind == "sym" or default_name(base, meaning.names) is not None:  # q = q_c, q = 2 q_c say where something is
             continue
-        if (factor := _factor(body, strange[0])) is None:
+        if (factor := factor_of(body, strange[0])) is None:
             continue
         value = Node("div", None, (sym(key), factor), statement.start, statement.end)
         own = Definition(strange[0], None, value, offset=statement.start)
@@ -211,19 +211,19 @@ def _is_unknown(key: str, meaning: Meaning) -> bool:
     )
 
 
-def _factor(body: Node, key: str) -> Node | None:
+def factor_of(body: Node, key: str) -> Node | None:
     """What a letter is multiplied by, if that is all that is done with it."""
     if body.kind == "sym":
         return num(1) if body.value == key else None
     if body.kind == "neg":
-        inner = _factor(body.args[0], key)
+        inner = factor_of(body.args[0], key)
         return None if inner is None else neg(inner)
     if body.kind == "div" and key not in free_symbols(body.args[1]):
-        inner = _factor(body.args[0], key)
+        inner = factor_of(body.args[0], key)
         return None if inner is None else body.with_args((inner, body.args[1]))
     if body.kind == "mul":
         with_key = [k for k, a in enumerate(body.args) if key in free_symbols(a)]
-        inner = _factor(body.args[with_key[0]], key) if len(with_key) == 1 else None
+        inner = factor_of(body.args[with_key[0]], key) if len(with_key) == 1 else None
         return None if inner is None else mul(*(inner if k == with_key[0] else a for k, a in enumerate(body.args)))
     return None
 

@@ -30,8 +30,6 @@ def test_names_of_the_generalization_error(session: Session, left: str) -> None:
         r"\epsilon_{\mathrm{train}}",
         r"\epsilon_t",
         r"\epsilon_{\text{Bayes}}",
-        r"\epsilon_g^{\rm Bayes}",
-        r"\epsilon^{\rm 1RSB}",
     ],
 )
 def test_names_of_other_errors_are_refused(session: Session, left: str) -> None:
