@@ -17,13 +17,24 @@ L in t and of other factors in omega, and the flattening of maxima.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinodal.numeric.kinks import (
+    SHALLOW,
+    Kinks,
+    ends_of,
+    falling_stretches,
+    folds_below,
+    inside,
+    no_kinks,
+    ordered,
+    seek,
+    shares,
+    united,
+)
 from spinodal.numeric.quadrature import EDGE, Rule, gauss_legendre
 
 Array = NDArray[np.float64]
@@ -40,8 +51,6 @@ _ORDER = 12
 _UNIT, _EXPECTED, _MOST = 0.85, 12, 60
 #: Points of the grids that place the panels.
 _UNIFORM, _GRADED, _REFINED, _REFINEMENTS = 33, 24, 49, 2
-#: Fields at which the order of two competing maxima is compared first.
-_FIELDS = 48
 #: How far the range of t is sought beyond the field's: in factors of 3, up to 3^26 times that range or 1e-9 D.
 _LADDER, _FIRST_RUNGS = 26, 5
 _REACHES = np.concatenate([[0.0], 3.0 ** np.arange(1, _LADDER)])
@@ -53,25 +62,7 @@ _POLISHING = 30
 _HIDDEN, _CLIMBING = 4, 8
 #: The standard deviation of a field below which the maximiser is taken as linear in it (to second order it is 1e-10).
 _NARROW = 1e-5
-#: The least omega' of a fold that counts: its area is of the order of the square.
-_SHALLOW = 1e-9
 _INV_SQRT_2PI = 1.0 / np.sqrt(2.0 * np.pi)
-
-
-@dataclass(frozen=True, slots=True)
-class Kinks:
-    """Jumps of the maximiser, [b, K] each, K the largest number in a row of the batch.
-
-    Attributes:
-        omega: the fields where it jumps.
-        below, above: the maximisers on the two sides.
-        valid: which entries are kinks.
-    """
-
-    omega: Array
-    below: Array
-    above: Array
-    valid: NDArray[np.bool_]
 
 
 def averages(
@@ -239,10 +230,10 @@ class _Field:
     def _first_grid(self) -> Array:
         """Points [b, n] that resolve the steps of L at every scale, over the whole range."""
         low, high = self._range()
-        parts = [low + (high - low) * _shares(_UNIFORM)]
+        parts = [low + (high - low) * shares(_UNIFORM)]
         for centre, width in self.t_steps:
             begin, end = (np.arcsinh((edge - centre) / width) for edge in (low, high))
-            graded = centre + width * np.sinh(begin + (end - begin) * _shares(_GRADED))
+            graded = centre + width * np.sinh(begin + (end - begin) * shares(_GRADED))
             parts += [np.minimum(np.maximum(part, low), high) for part in (graded, centre)]
         return np.sort(np.concatenate(parts, axis=1), axis=1)
 
@@ -252,7 +243,7 @@ class _Field:
         step = z[:, 1:] - z[:, :-1]
         hidden = (step == 0.0) & (np.abs(z[:, 1:]) >= EDGE)
         if kinks.valid.size:
-            hidden |= _inside(0.5 * (t[:, 1:] + t[:, :-1]), kinks)
+            hidden |= inside(0.5 * (t[:, 1:] + t[:, :-1]), kinks)
         step *= 0.4
         step *= step
         square = step
@@ -285,7 +276,7 @@ class _Field:
         share[~np.isfinite(share)] = 0.0  # rows without length, or outside the domain, must not disturb the others
         offset = 2.0 * self.index[:, None]
         share += offset
-        found = np.interp((_shares(count) + offset).ravel(), share.ravel(), t.ravel()).reshape(self.rows, count)
+        found = np.interp((shares(count) + offset).ravel(), share.ravel(), t.ravel()).reshape(self.rows, count)
         before = np.maximum(np.count_nonzero(z <= -EDGE, axis=1) - 1, 0)
         after = t.shape[1] - np.maximum(np.count_nonzero(z >= EDGE, axis=1), 1)
         begin, end = self._chosen(t, before), self._chosen(t, after)
@@ -301,7 +292,7 @@ class _Field:
     def nodes(self, resolution: float) -> tuple[Kinks, Array, Array]:
         """Kinks, nodes t [b, n] and the weights dt of panels; ``resolution`` multiplies their number."""
         kinks, t, omega, gain = self._gaps()
-        ends = np.clip(_ends(kinks), t[:, :1], t[:, -1:])
+        ends = np.clip(ends_of(kinks), t[:, :1], t[:, -1:])
         # a field much narrower than the range of t is found in more steps
         narrowness = float(np.fmax.reduce((t[:, -1] - t[:, 0]) / self.root[:, 0], initial=1.0)) / _SHRINKAGE**_REFINEMENTS
         for _ in range(_REFINEMENTS + int(np.ceil(np.log(np.clip(narrowness, 1.0, 1e20)) / np.log(_SHRINKAGE)))):
@@ -322,7 +313,7 @@ class _Field:
         weight = (half * w).reshape(self.rows, -1)
         nodes = (middle + half * x).reshape(self.rows, -1)
         if kinks.valid.size:
-            hidden = _inside(nodes, kinks)
+            hidden = inside(nodes, kinks)
             nodes, weight = np.where(hidden, edges[:, :1], nodes), np.where(hidden, 0.0, weight)
         return kinks, nodes, weight
 
@@ -373,19 +364,19 @@ class _Field:
         t = self._first_grid()
         omega, gain = self.evaluate(t)
         if self.single:
-            return _no_kinks(self.rows), t, omega, gain
+            return no_kinks(self.rows), t, omega, gain
         # a fold as shallow as rounding has no width
-        suspects = np.flatnonzero(np.any(gain < -_SHALLOW, axis=1) | np.any(omega[:, 1:] < omega[:, :-1] - _SHALLOW, axis=1))
+        suspects = np.flatnonzero(np.any(gain < -SHALLOW, axis=1) | np.any(omega[:, 1:] < omega[:, :-1] - SHALLOW, axis=1))
         if not suspects.size:
-            return _no_kinks(self.rows), t, omega, gain
+            return no_kinks(self.rows), t, omega, gain
         level = self.level(t)
-        found = _seek(t[suspects], level[suspects], omega[suspects], gain[suspects], self.spread[suspects])
+        found = seek(t[suspects], level[suspects], omega[suspects], gain[suspects], self.spread[suspects])
         below, above, field = (np.full((self.rows, found[0].shape[1]), np.nan) for _ in range(3))
         for target, values in zip((below, above, field), found, strict=True):
             target[suspects] = values
         kinks = self._polished(below, above, field)
         for _ in range(_HIDDEN):
-            changed = _united(kinks) or self._divided(kinks, t, level, omega, gain)
+            changed = united(kinks) or self._divided(kinks, t, level, omega, gain)
             if changed is None:
                 break
             kinks = self._polished(*changed)
@@ -398,7 +389,7 @@ class _Field:
         """
         if not kinks.valid.any():
             return None
-        folds = _folds(_falling(omega, gain))
+        folds = folds_below(falling_stretches(omega, gain))
         last = t.shape[1] - 1
         highest = np.full(kinks.valid.shape, np.nan)
         start, low, high = highest.copy(), highest.copy(), highest.copy()
@@ -431,7 +422,7 @@ class _Field:
         hidden = some & (height(middle) > ends + 1e-12 * (1.0 + np.abs(ends)))
         if not hidden.any():
             return None
-        return _ordered(
+        return ordered(
             np.concatenate([kinks.valid, hidden], axis=1),
             np.concatenate([kinks.below, middle], axis=1),
             np.concatenate([np.where(hidden, middle, kinks.above), kinks.above], axis=1),
@@ -478,12 +469,6 @@ class _Field:
         return Kinks(np.where(good, field, 0.0), np.where(good, a, -1.0), np.where(good, b, 1.0), good)
 
 
-@cache
-def _shares(count: int) -> Array:
-    """Points that divide [0, 1] evenly; not to be written to."""
-    return np.linspace(0.0, 1.0, count)
-
-
 def _shaped(value: Any, shape: tuple[int, ...]) -> Array:
     """A number or an array as an array of this shape; broadcasting costs more than many a sum here."""
     if isinstance(value, np.ndarray) and value.shape == shape:
@@ -497,87 +482,3 @@ def _centre_and_width(step: Step) -> tuple[Array, Array]:
     size = np.maximum(np.abs(slope), 1e-9)
     centre = -offset / np.where(slope < 0.0, -size, size)
     return np.nan_to_num(centre), np.nan_to_num(1.0 / size, nan=1.0)
-
-
-def _no_kinks(rows: int) -> Kinks:
-    empty = np.zeros((rows, 0))
-    return Kinks(empty, empty, empty, np.zeros((rows, 0), dtype=bool))
-
-
-def _inside(t: Array, kinks: Kinks) -> NDArray[np.bool_]:
-    """Which points [b, n] lie in a gap."""
-    hidden = np.zeros(t.shape, dtype=bool)
-    for k in range(kinks.valid.shape[1]):
-        part = slice(k, k + 1)
-        hidden |= kinks.valid[:, part] & (t > kinks.below[:, part]) & (t < kinks.above[:, part])
-    return hidden
-
-
-def _ends(kinks: Kinks) -> Array:
-    """The ends of all gaps [b, 2K]; where there is none, points far away."""
-    ends = np.concatenate([kinks.below, kinks.above], axis=1)
-    return np.where(np.tile(kinks.valid, (1, 2)), ends, 1e300)
-
-
-def _ordered(valid: NDArray[np.bool_], below: Array, above: Array, field: Array) -> tuple[Array, Array, Array]:
-    """Gaps from low to high, nan where there is none."""
-    order = np.argsort(np.where(valid, below, np.inf), axis=1, kind="stable")[:, : int(valid.sum(axis=1).max())]
-    parts = (np.take_along_axis(np.where(valid, part, np.nan), order, axis=1) for part in (below, above, field))
-    below, above, field = parts
-    return below, above, field
-
-
-def _united(kinks: Kinks) -> tuple[Array, Array, Array] | None:
-    """Neighbouring gaps at fields in the wrong order as one; None if there are none.
-
-    The maximum between them is the highest at no field; on a grid whose points lie closer to it than to others it may be.
-    """
-    below, above, field, valid = kinks.below.copy(), kinks.above, kinks.omega.copy(), kinks.valid.copy()
-    for k in range(valid.shape[1] - 1):
-        crossed = valid[:, k] & valid[:, k + 1] & (field[:, k] >= field[:, k + 1])
-        below[crossed, k + 1] = below[crossed, k]
-        field[crossed, k + 1] = 0.5 * (field[crossed, k] + field[crossed, k + 1])
-        valid[crossed, k] = False
-    return None if np.array_equal(valid, kinks.valid) else _ordered(valid, below, above, field)
-
-
-def _falling(omega: Array, gain: Array) -> NDArray[np.bool_]:
-    """Which stretches of a grid contain a fold, or what is no maximum, [b, n - 1]."""
-    falling: NDArray[np.bool_] = (omega[:, 1:] - omega[:, :-1] < -_SHALLOW) | (gain[:, 1:] < 0.0) | (gain[:, :-1] < 0.0)
-    return falling
-
-
-def _folds(falling: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """How many of them lie below each point, [b, n]."""
-    folds = np.zeros((len(falling), falling.shape[1] + 1), dtype=np.intp)
-    np.cumsum(falling, axis=1, out=folds[:, 1:])
-    return folds
-
-
-def _seek(t: Array, level: Array, omega: Array, gain: Array, spread: Array) -> tuple[Array, Array, Array]:
-    """Approximate gaps of rows whose omega(t) is not monotonic: (below, above, omega), [b, K] each, nan where there is none.
-
-    At fields across the folds, the highest of the grid's points is found; a gap is where it skips a fold. Points where
-    omega falls are no maxima; on a coarse grid they could be the highest, and would split a gap.
-    """
-    left, right = omega[:, :-1], omega[:, 1:]
-    falling = _falling(omega, gain)
-    low = np.min(np.where(falling, np.minimum(left, right), np.inf), axis=1, keepdims=True)
-    high = np.max(np.where(falling, np.maximum(left, right), -np.inf), axis=1, keepdims=True)
-    margin = 0.02 * (high - low)
-    fields = (low - margin) + (high - low + 2.0 * margin) * _shares(_FIELDS)
-    potential = np.where(gain < 0.0, -np.inf, level - t * t / (2.0 * spread))
-    # potential + fields/D t for all pairs of a field and a point
-    heights = np.stack([fields / spread, np.ones_like(fields)], axis=2) @ np.stack([t, potential], axis=1)
-    best = heights.argmax(axis=2)
-    folds = _folds(falling)
-    rows = np.arange(len(t))
-    passed = folds[rows[:, None], best]
-    row, jump = np.nonzero(passed[:, 1:] > passed[:, :-1])
-    number = np.bincount(row, minlength=len(t))
-    slot = np.arange(row.size) - (np.cumsum(number) - number)[row]
-    below, above, field = (np.full((len(t), int(number.max())), np.nan) for _ in range(3))
-    below[row, slot] = t[row, best[row, jump]]
-    above[row, slot] = t[row, best[row, jump + 1]]
-    field[row, slot] = 0.5 * (fields[row, jump] + fields[row, jump + 1])
-    return below, above, field
