@@ -54,7 +54,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """An outer variable with nodes of its own: standard normal, a teacher's weight density, or a label."""
+    """An outer variable with nodes of its own: standard normal, a teacher's weight density, or a label.
+
+    Attributes:
+        symbol: the variable.
+        kind: which of these.
+        splits: what its nodes depend on: where integrands are not smooth, or the parameters of its density.
+    """
 
     symbol: sp.Symbol
     kind: str

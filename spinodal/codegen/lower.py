@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import sympy as sp
 
@@ -31,7 +32,7 @@ from spinodal.codegen.peaks import PeakGroup, peak_group, peak_kernel
 from spinodal.symbolic.averages import Average, Evaluated, Measure, averages_in, explicit_fields, standard_normals
 from spinodal.symbolic.channel import Ratio
 from spinodal.symbolic.derivation import Derived
-from spinodal.symbolic.formulas import generic_values, kinks, to_sympy
+from spinodal.symbolic.formulas import generic_values, kinks, symbol, to_sympy
 from spinodal.symbolic.functions import Primitive, Tail
 from spinodal.symbolic.ground import Ground
 from spinodal.symbolic.leaves import Leaf
@@ -239,7 +240,10 @@ class _Context:
         found: list[Kernel | PeakKernel | GroundKernel] = []
         for index, (key, nodes) in enumerate(groups.items(), start):
             averaged = [*_moments(key), *(node.integrand if isinstance(node, Average) else node for _, node in nodes)]
-            splits = {v: self._planted_splits(v, averaged) for v, _ in key.planted}
+            splits = {
+                v: self._density_data if str(kind) == "teacher_density" else self._planted_splits(v, averaged)
+                for v, kind in key.planted
+            }
             if isinstance(key, PeakGroup):
                 lowered = ground_kernel if isinstance(key.peak, Ground) else peak_kernel
                 found.append(lowered(self, index, key, nodes, splits))
@@ -295,6 +299,13 @@ class _Context:
             outputs=tuple((mark, e) for (mark, _), e in zip(outputs, reduced, strict=True)),
             searched=tuple(builder.searched),
         )
+
+    @cached_property
+    def _density_data(self) -> tuple[sp.Expr, ...]:
+        """The parameters that the teacher's weight density depends on."""
+        teacher = next(density for density in _densities(self.derived, self.at) if density.owner == "teacher")
+        free: set[sp.Symbol] = set().union(*(e.free_symbols for e in teacher.expressions)) - {symbol("w")}
+        return tuple(sorted(free, key=str))
 
     def _planted_splits(self, variable: sp.Symbol, expressions: list[sp.Expr]) -> tuple[sp.Expr, ...]:
         at = dict(self.at)
