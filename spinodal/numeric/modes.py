@@ -49,7 +49,7 @@ _GRID, _WIDE, _MOST_STEPS = np.linspace(-7.0, 7.0, 141), 1.0, 8
 _PROMINENT = 1.5
 #: In points of the grid: how far away that is.
 _AWAY = 10
-_HALVINGS = 40
+_HALVINGS = 32
 _ZOOM, _ZOOMS = np.linspace(0.0, 1.0, 33), 9
 #: A tilt narrower than this is written around its own centre.
 _NARROW = -1.0
@@ -161,6 +161,7 @@ def _cover(
 ) -> tuple[Array, Array] | None:
     far = _FARTHEST + 10.0 * np.abs(field).max(1, keepdims=True)
     edges = _first_edges(log_p, [*splits, *places, np.zeros((len(field), 1))], far)
+    edges = _around_mass(log_p, edges, field, v)
     count = round(_NODES * max(1.0, nodes / 80.0) ** 0.5)
     t, weights = on_unit_interval(count)
     between = interpolation(count)[:, ::2]
@@ -202,6 +203,24 @@ def _cover(
         edges = np.sort(np.concatenate([edges, middle], 1), 1)
         edges = edges[:, : edges.shape[1] - int((~coarse).sum(1).min())]
     return None
+
+
+def _around_mass(log_p: Function, edges: Array, field: Array, v: Array) -> Array:
+    """The edges, those thinned out on both sides where no field's mass is seen; the mass moves with the field, outwards."""
+    points = np.sort(np.concatenate([edges, 0.5 * (edges[:, 1:] + edges[:, :-1])], 1), 1)
+    ends = np.stack([field.min(1), field.max(1)], 1)
+    exponent = log_p(points)[:, None] + _tilt(points[:, None], ends[..., None], v[..., None])
+    seen = (exponent > exponent.max(-1, keepdims=True) - _DROP).any(1)
+    lowest = np.where(seen, points, np.inf).min(1, keepdims=True)
+    highest = np.where(seen, points, -np.inf).max(1, keepdims=True)
+    outside = np.stack([edges[:, 1:] < lowest, edges[:, :-1] > highest])
+    low, high = edges[:, :1], edges[:, -1:]
+    # the panel next to what is seen stays; of those beyond it one is left
+    below = np.concatenate([outside[0][:, 1:], np.zeros((len(edges), 2), dtype=bool)], 1)
+    above = np.concatenate([np.zeros((len(edges), 2), dtype=bool), outside[1][:, :-1]], 1)
+    edges = np.sort(np.where(below, low, np.where(above, high, edges)), 1)
+    spare = int((edges == low).sum(1).min()) - 1, int((edges == high).sum(1).min()) - 1
+    return edges[:, max(spare[0], 0) : edges.shape[1] - max(spare[1], 0)]
 
 
 def _polynomial(logs: Array, most: Array, count: int) -> Mask:

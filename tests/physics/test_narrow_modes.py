@@ -110,3 +110,26 @@ def test_modes_that_no_node_sees_are_refused_with_the_mass_that_is_seen(tmp_path
     model = _model(tmp_path, _STUDENT.format(density=density) + f"b = {b}\n")
     with pytest.raises(SpecError, match=r"not resolved: its nodes see a mass of 0\.5"):
         model.solve(alpha=0.3)
+
+
+_TAUGHT = """
+format = 1
+[student]
+weights = "{student}"
+[teacher]
+weights = {{ density = "{density}" }}
+label = "sign(u)"
+[loss]
+constraint = "y*h >= 0"
+[parameters]
+alpha = 0.5
+"""
+
+
+def test_a_teachers_density_may_have_parameters(tmp_path: Path) -> None:
+    """Only its shape matters: the teacher's weights are normalised."""
+    fixed = _model(tmp_path, _TAUGHT.format(student="binary", density="exp(-abs(w))/2")).solve()
+    free = _model(tmp_path, _TAUGHT.format(student="binary", density="a*exp(-abs(w)*a)/2") + "a = 1\n").solve(a=3.0)
+    assert free.converged
+    assert free.free_entropy == pytest.approx(fixed.free_entropy, abs=1e-12)
+    assert free["r"] == pytest.approx(fixed["r"], abs=1e-10)
