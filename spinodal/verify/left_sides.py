@@ -21,6 +21,7 @@ from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.letters import Letters
 from spinodal.verify.meaning import used_names
+from spinodal.verify.replicas import limit, without_limit
 from spinodal.verify.statements import Statement, parsed, symbol_at
 from spinodal.verify.symbol_maps import temperature_of
 from spinodal.verify.symbols import default_name, plain
@@ -35,6 +36,8 @@ _VOLUMES = frozenset(["V", "Z", "Omega", "Xi", "W", "N"])
 _LOGARITHMIC = frozenset(["free_entropy", "entropy"])
 #: The word that stands for the logarithm of the volume while a side is parsed; no document can contain it.
 _LOG_VOLUME = "log of the volume"
+#: The same for the average of its power, with the letter of the power behind it.
+_MOMENT = "average of the volume to the power "
 _SIZE = "N"
 _PATTERNS = "P"
 #: Letters that a left side may contain without its value depending on them.
@@ -68,7 +71,8 @@ class LeftSides:
         if self.quantity not in _LOGARITHMIC:
             return False
         texts = {t.text for t in self._with_volume(statement.sides[index])}
-        return _LOG_VOLUME in texts and not texts & {"int", "sum"}  # under an integral it is a function
+        volume = any(text.startswith((_LOG_VOLUME, _MOMENT)) for text in texts)
+        return volume and not texts & {"int", "sum"}  # under an integral it is a function
 
     def read(self, statement: Statement, index: int = 0) -> tuple[Node, tuple[str, ...]]:
         """A side in bound variables and model names, the quantity's among them; and what was assumed.
@@ -81,7 +85,7 @@ class LeftSides:
             raise UnreadableError("a side of the equation is empty", statement.start)
         first, last = tokens[0].start, tokens[-1].end
         try:
-            tree = parsed(tokens, self._declared(tokens))
+            tree = self._without_replicas(parsed(tokens, self._declared(tokens)))
         except UnreadableError as error:
             raise UnreadableError(f"the left side is not read ({error.reason}); {self._cure()}", error.offset) from None
         if tree.kind == "sym" and self._is_its_letter(str(tree.value), first):
@@ -113,6 +117,11 @@ class LeftSides:
         # a definition of the letter elsewhere says how the author computes it, not what it is
         meaning = replace(self.letters.meaning, author={**self.letters.meaning.author, **author})
         return self._without_formal(meaning.resolve(tree), first), ()
+
+    @staticmethod
+    def _without_replicas(tree: Node) -> Node:
+        moment = next((key for key in free_symbols(tree) if key.startswith(_MOMENT)), None)
+        return tree if moment is None else limit(tree, moment.removeprefix(_MOMENT), moment, _LOG_VOLUME)
 
     def _is_its_letter(self, key: str, place: int) -> bool:
         meaning = self.letters.meaning
@@ -220,7 +229,7 @@ class LeftSides:
             written_out = [
                 k for k, d in self.letters.meaning.definitions.items() if d.parameters is not None and d.body is not None
             ]
-            found = _with_log_volume(found, written_out)
+            found = _with_moment(_with_log_volume(found, written_out), written_out)
         return found
 
     def _without_arguments(self, tokens: list[Token]) -> list[Token]:
@@ -340,6 +349,19 @@ def _with_log_volume(tokens: list[Token], written_out: Collection[str]) -> list[
         start, stop = _averaged(tokens, at, stop)
         word = Token("word", _LOG_VOLUME, tokens[start].start, tokens[stop - 1].end)
         return [*tokens[:start], word, *tokens[stop:]]
+    return tokens
+
+
+def _with_moment(tokens: list[Token], written_out: Collection[str]) -> list[Token]:
+    r"""``\lim_{n\to0}`` of a side with ``\langle V^n\rangle``, the average as one word; the limit is taken later."""
+    found, replicas = without_limit(tokens)
+    for at in range(len(found) if replicas else 0):
+        key, width = symbol_at([*found, Token("end", "", found[-1].end, found[-1].end)], at)
+        base, _, power = (key or "").partition("^")
+        if power == replicas and base not in written_out and base.partition("_")[0].partition("@")[0] in _VOLUMES:
+            start, stop = _averaged(found, at, at + width)
+            word = Token("word", _MOMENT + replicas, found[start].start, found[stop - 1].end)
+            return [*found[:start], word, *found[stop:]]
     return tokens
 
 

@@ -70,6 +70,14 @@ def test_a_sum_whose_braces_alone_hold_it_together_is_refused(text: str) -> None
         parse(text)
 
 
+@pytest.mark.parametrize(
+    "text", [r"\overbrace{q}^{\times 2}", r"\underbrace{q}_{+1}", r"\underbrace{q}_{= 2}", r"q \#1", r"q \$"]
+)
+def test_what_stands_at_a_formula_and_may_change_it_is_refused(text: str) -> None:
+    with pytest.raises(UnreadableError):
+        parse(text)
+
+
 @pytest.mark.parametrize("minus", ["-", "{-}", r"\mathbin{-}", r"\mathrel{-}"])
 def test_tight_signs_do_not_change_a_verdict(minus: str) -> None:
     equation = r"\[ \frac1{\alpha_c} = \int_{-\infty}^\kappa Dt\, (\kappa-t)^2 \]".replace("-t", f"{minus}t")

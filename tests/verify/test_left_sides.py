@@ -29,7 +29,8 @@ def outcome_of(session: Session, left: str, right: str = PHI, markup: str = "bin
         r"\phi", "S", r"G(q)", r"\mathcal{G}(q, \hat q)", r"\phi^{RS}", r"\mathcal{L}",
         r"-\beta f", r"-\beta f(q,\hat q)", r"-\frac{f}{T}", r"-\frac{\beta F}{N}", r"\frac{S}{N}",
         r"\frac1N \langle\ln V\rangle", r"\frac{1}{N} \mathbb{E}_\xi \ln Z", r"\lim_{N\to\infty} \frac1N \overline{\ln V}",
-        r"\frac{\alpha}{P}\mathbb{E}\ln Z", r"N^{-1} [\ln Z(\xi)]_{\xi}", r"\phi = \lim_{N\to\infty} \frac{1}{N} \mathbb{E} \ln Z",
+        r"\lim_{n\to0}\frac{\langle V^n\rangle-1}{nN}", r"\frac1N\lim_{n\to 0}\frac1n\ln\mathbb{E}[Z^{n}]",
+        r"\lim_{N\to\infty}\lim_{n\to0}\frac{\overline{Z^n}-1}{nN}", r"\frac{\alpha}{P}\mathbb{E}\ln Z", r"N^{-1} [\ln Z(\xi)]_{\xi}", r"\phi = \lim_{N\to\infty} \frac{1}{N} \mathbb{E} \ln Z",
     ],
 )  # fmt: skip
 def test_known_ways_of_writing_the_free_entropy(session: Session, left: str) -> None:
@@ -46,6 +47,8 @@ def test_known_ways_of_writing_the_free_entropy(session: Session, left: str) -> 
         (r"-\frac{1}{N} \langle\ln V\rangle", "sign"),
         (r"\frac{\langle\ln V\rangle}{2N}", "factor"),
         (r"\frac{\alpha}{2P}\mathbb{E}\ln Z", "factor"),
+        (r"-\lim_{n\to0}\frac{\langle V^n\rangle-1}{nN}", "sign"),
+        (r"\lim_{n\to0}\frac{\langle V^n\rangle^2-1}{nN}", "factor"),
         (r"\phi = -\frac{1}{N} \mathbb{E} \ln Z", "sign"),
     ],
 )
@@ -191,6 +194,20 @@ def test_a_value_at_a_point_is_no_factor_on_the_right(session: Session) -> None:
     )
     assert outcome.status is Status.NOT_CHECKED
     assert r"\epsilon before a number in brackets" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        r"\lim_{n\to0}\frac{\langle V^n\rangle}{nN}",  # diverges
+        r"\lim_{n\to0}\frac{\langle V^n\rangle-1}{(n+1)N}",  # vanishes
+        r"\lim_{n\to0}\frac{\langle V^m\rangle-1}{nN}",
+        r"\lim_{n\to1}\frac{\langle V^n\rangle-1}{nN}",
+        r"\lim_{n\to0}\frac{\langle V^n\rangle-1}{n}",  # no density
+    ],
+)
+def test_limits_of_no_replicas_that_are_no_free_entropy_do_not_pass(session: Session, left: str) -> None:
+    assert outcome_of(session, left).status is Status.NOT_CHECKED
 
 
 def test_functions_at_several_points_stand_on_the_right(session: Session) -> None:

@@ -249,6 +249,8 @@ def _control_symbol(text: str, position: int, start: int, tokens: list[Token]) -
     r"""A backslash before what is no letter: braces, bars, rows; \, \; \! \: and the like only move ink."""
     at = start + position
     following = text[position + 1 : position + 2]
+    if following in ("#", "$", "&"):
+        raise UnreadableError(f"\\{following} is not read", at)
     if following in ("{", "}"):
         tokens.append(Token("command", following, at, at + 2))
     elif following == "|":
@@ -274,6 +276,8 @@ def _fence(text: str, name: str, after: int, place: tuple[int, int], tokens: lis
 
 _RELATION_AT_BRACE = re.compile(r"[=<>]|\\(?:equiv|neq|ne|leq?|geq?|approx|simeq|sim)(?![A-Za-z])")
 
+_OPERATOR_AT_BRACE = re.compile(r"\s*(?:[-+*/]|\\(?:times|cdot|ast|pm|mp)(?![A-Za-z]))\s*\S")
+
 
 def _without_label(text: str, after: int, start: int, tokens: list[Token], macros: Mapping[str, Macro]) -> int:
     r"""``\underbrace{formula}_{words}``: the formula."""
@@ -287,6 +291,8 @@ def _without_label(text: str, after: int, start: int, tokens: list[Token], macro
     (low, high), after_label = group_end(text, label.end(), start)
     if _RELATION_AT_BRACE.search(re.sub(r"\\text\{[^{}]*\}", "", text[low:high])):
         raise UnreadableError("what stands at a brace is an equation of its own: write it as one", start + low)
+    if _OPERATOR_AT_BRACE.match(text, low, high):
+        raise UnreadableError("what stands at a brace would change what it holds: write it into the formula", start + low)
     return after_label
 
 
