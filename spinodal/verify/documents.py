@@ -325,6 +325,7 @@ def _marks(text: str, form: str) -> tuple[str, Blocks]:
             )
         visible = re.sub(r"^[ \t]*%[^\n]*", blank, visible, flags=re.M)
     else:
+        found.examples += [m.start() for span in VERBATIM.finditer(visible) for m in MARK.finditer(visible, *span.span())]
         visible = VERBATIM.sub(blank, visible)
         for match in re.finditer(r"(?<!\\)(?:\\\\)*%[^\n]*", visible):
             mark = MARK.search(match.group())

@@ -182,6 +182,10 @@ class Meaning:
         *values, body = node.args
         resolved = [self._resolve(v, bound, stack) for v in values]
         body = self._resolve(body, bound | bound_here(node), stack)
+        hidden = used_names(body) - {*self.names, *self.constants}
+        if hidden and any(key in self.author or default_name(key, self.names) is not None for key in node.value):
+            what = ", ".join(sorted(hidden))
+            raise UnreadableError(f"the value of {what} at another point is not known: write its formula", node.start)
         fresh = [f"{key} to be replaced" for key in node.value]
         for key, name in zip(node.value, fresh, strict=True):
             body = substituted(body, key, sym(name))

@@ -68,7 +68,7 @@ def _notes(document: Document) -> list[str]:
     """What of a document's markup claims nothing, and which files it reads in that are not there."""
     kinds = [
         (document.unset, r"stands after \end{document} or between \iffalse and \fi: it is not typeset and claims nothing"),
-        (document.examples, "stands in a block of code: it is an example and claims nothing"),
+        (document.examples, "stands in code or a comment: it is an example and claims nothing"),
     ]
     found = [note for offsets, what in kinds for note in _listed(document, offsets, what)]
     missing = document.source.missing if document.source is not None else ()

@@ -23,8 +23,8 @@ SUFFIXES = {
 VERBATIM = re.compile(r"\\begin\{(verbatim|lstlisting|comment)\}.*?\\end\{\1\}", re.S)
 COMMENT = re.compile(r"((?<!\\)(?:\\\\)*)(%[^\n]*)")
 _INPUT = re.compile(
-    r"\\(?:input|include|subfile)\s*(?:\{\s*([^{}\\#]+?)\s*\}|(?<=input)\s+([^\s{}\\%#]+))"
-    r"|\\(?:sub)?import\*?\s*\{\s*([^{}\\#]*?)\s*\}\s*\{\s*([^{}\\#]+?)\s*\}"
+    r"\\(?:input|include|subfile|subfileinclude|InputIfFileExists)\s*(?:\{\s*([^{}\\#]+?)\s*\}|(?<=input)\s+([^\s{}\\%#]+))"
+    r"|\\(?:(?:sub)?import|inputfrom|includefrom)\*?\s*\{\s*([^{}\\#]*?)\s*\}\s*\{\s*([^{}\\#]+?)\s*\}"
 )
 _BODY = re.compile(r"\\begin\s*\{document\}(.*?)(?:\\end\s*\{document\}|\Z)", re.S)
 _ENDINPUT = re.compile(r"\\endinput(?![A-Za-z])")

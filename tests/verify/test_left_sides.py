@@ -166,6 +166,7 @@ ERROR = r"\frac1\pi\arccos r"  # of a student whose overlap with the teacher is 
         r"s(\kappa)+s(\kappa_0)",
         r"s_\kappa+s_0",
         r"s(\kappa,0)",
+        r"s+\left.s\right|_{\kappa=0}",
     ],
 )
 def test_a_value_at_another_point_is_no_factor_of_an_entropy(session: Session, left: str) -> None:

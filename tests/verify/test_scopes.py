@@ -6,6 +6,8 @@ import pytest
 
 from spinodal.verify.documents import read_document
 from spinodal.verify.errors import UnreadableError
+from spinodal.verify.grammar.lexer import tokenize
+from spinodal.verify.grammar.parser import Parser
 from spinodal.verify.grammar.scopes import Commands
 from spinodal.verify.results import Status
 from spinodal.verify.run import verify_text
@@ -32,6 +34,8 @@ PRINTED = {
     r"\newcommand{\y}{a}\let\x\y\renewcommand{\y}{b}": "a",
     r"\newcommand{\y}{a}\let\x=\y": "a",
     r"\let\x=a": "a",
+    r"\newcommand{\x}{a}\RenewDocumentCommand{\x}{}{b}": "b",
+    r"\newcommand{\x}{a}\ProvideDocumentCommand\x{}{b}": "a",
 }
 
 
@@ -56,6 +60,14 @@ def test_a_command_with_two_meanings_in_one_equation_is_refused() -> None:
     text = r"\newcommand{\x}{a}\[ \x \renewcommand{\x}{b} \x \]"
     with pytest.raises(UnreadableError, match="defined anew"):
         Commands(text).at(20, len(text) - 2)
+
+
+@pytest.mark.parametrize("body", ["{" + "a" * 1000 + "}", "{O{2}m}{a}"])
+def test_a_definition_that_is_not_read_leaves_no_other_in_force(body: str) -> None:
+    command = "NewDocumentCommand" if body.count("{") > 1 else "renewcommand"
+    text = rf"\newcommand{{\x}}{{b}}\{command}{{\x}}{body}"
+    with pytest.raises(UnreadableError, match="undefined"):
+        Parser(tokenize(r"\x", macros=Commands(text).at(len(text), len(text)))).whole()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_a_relation_at_the_beginning_of_a_line_is_no_quotation() -> None:
 def test_markup_in_code_is_an_example_and_said_to_be_one() -> None:
     report = verify_text(FIRST + "```latex\n% spinodal: binary-perceptron q\n```\n")
     assert report.passed
-    assert report.notes == ("text: the markup of line 6 stands in a block of code: it is an example and claims nothing",)
+    assert report.notes == ("text: the markup of line 6 stands in code or a comment: it is an example and claims nothing",)
 
 
 def test_nothing_passes_beside_markup_in_a_language_that_is_not_read() -> None:

@@ -16,6 +16,8 @@ _DEFINITION = re.compile(
     r"|\\(?P<reach>[egx]?)def\s*\\(?P<defined>[A-Za-z]+)\s*(?P<hashes>(?:#\d)*)\s*(?=\{)"
     r"|\\DeclareMathOperator\*?\s*\{?\s*\\(?P<operator>[A-Za-z]+)\s*\}?\s*(?=\{)"
     r"|\\DeclarePairedDelimiter\s*\{?\s*\\(?P<delimiter>[A-Za-z]+)\s*\}?\s*(?=\{)"
+    r"|\\(?:New|Renew|Declare|(?P<lets>Provide))(?:Expandable)?DocumentCommand\s*\{?\s*\\(?P<document>[A-Za-z]+)\s*\}?\s*"
+    r"\{(?P<kinds>(?:[^{}]|\{[^{}]*\})*)\}\s*(?=\{)"
     r"|\\let\s*\\(?P<let>[A-Za-z]+)\s*=?\s*(?P<meant>\\[A-Za-z]+|[^\s\\{}]))"
 )
 
@@ -61,6 +63,10 @@ class Definition:
     is_global: bool = False
 
 
+#: What an author's command comes to that is not read.
+_UNREAD = Macro(0, r"\undefined")
+
+
 def without_definitions(text: str) -> str:
     """A document with the definitions of commands blanked, every other character in its place."""
     for found in definitions(text):
@@ -78,9 +84,9 @@ def definitions(text: str) -> list[Definition]:
             name, macro, end = _defined(text, match)
         except UnreadableError:
             continue
-        if len(macro.text) <= _MAX_BODY:
-            is_global = bool(match["global"]) or match["reach"] in ("g", "x")
-            found.append(Definition(name, macro, match.start(), end, bool(match["provides"]), is_global))
+        macro = macro if len(macro.text) <= _MAX_BODY else _UNREAD
+        provides, is_global = bool(match["provides"] or match["lets"]), bool(match["global"]) or match["reach"] in ("g", "x")
+        found.append(Definition(name, macro, match.start(), end, provides, is_global))
     return found
 
 
@@ -101,6 +107,9 @@ def _defined(text: str, match: re.Match[str]) -> tuple[str, Macro, int]:
         return match["delimiter"], Macro(1, rf"\left{body.strip()} #1 \right{text[low:high].strip()}", delimiter=True), end
     if match["operator"]:
         return match["operator"], Macro(0, rf"\operatorname{{{body}}}"), end
+    if match["document"]:
+        kinds = match["kinds"].replace(" ", "")
+        return match["document"], Macro(len(kinds), body) if set(kinds) <= {"m"} else _UNREAD, end
     if "#1" in body and _BOX.search(body) and not _MOVES_INK.sub("", _ARGUMENT.sub("", body)):
         body = "#1"  # sets its argument as it is, in another size
     count = int(match["count"] or len(match["hashes"] or "") // 2)
