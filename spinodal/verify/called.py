@@ -28,7 +28,7 @@ from spinodal.verify.tree import Node, free_symbols, walk
 _FORMULA = r"(?:\$(?P<dollar>[^$\n]{1,60})\$|\\\((?P<bracket>[^$\n]{1,60}?)\\\))"
 _PER = r"(?:number|density)\s+of\s+(?:patterns|examples|samples)\s+per\s+"
 #: Words that mean one thing wherever replicas are used, and its name.
-_WORDS = {
+PARAMETER_WORDS = {
     "kappa": r"margin|stability\s+(?:threshold|parameter)",
     "beta": r"inverse\s+temperature",
     "T": r"(?<!inverse )temperature",
@@ -78,7 +78,7 @@ def called(document: Document, meaning: Meaning) -> Refusals:
         meaning: of the letters of a claim.
     """
     found: Refusals = {}
-    for name, words in _WORDS.items():
+    for name, words in PARAMETER_WORDS.items():
         if name in meaning.names or name in meaning.conventions:
             for match in _beside(document.visible, words):
                 found |= _misread(document, meaning, name, match)

@@ -33,6 +33,7 @@ from spinodal.verify.special import SOLVED_FOR, Judged, Located, determined, jud
 from spinodal.verify.statements import Statement, symbol_alone
 from spinodal.verify.symbol_maps import of_temperature
 from spinodal.verify.symbols import default_name, plain
+from spinodal.verify.text_values import refuse_other_values, single_values, values_in_text
 from spinodal.verify.tree import Node, add, neg, num, sym
 from spinodal.verify.weights import teacher_weights
 from spinodal.verify.wording import Wording
@@ -168,6 +169,7 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
     worst = min(outcomes, key=lambda o: order.index(o.status))
     if not worst.passed:
         return worst
+    refuse_other_values(task.document, statement, letters, target.reference.fixed)
     refuse_contradicted(task.document, statement, letters, task.model.spec)
     if not is_equation:
         _refuse_other_names(task, statement, letters)
@@ -554,7 +556,10 @@ def _special(task: Task, statement: Statement, reference: Reference) -> Outcome:
         _refuse_relations(claim.statement)
     _surroundings(task, statement, reference, letters, reader, beside=False).failure()
     _refuse_other_names(task, statement, letters)
+    said = values_in_text(task.document, statement, letters, reference.parameters)
+    reader.varied |= {one.name for one in said if one.value is None} - {SOLVED_FOR}
     located = locate(reference, kind, reader, claims, statement.start)
+    refuse_other_values(task.document, statement, letters, single_values(located.places))
     judged = [(claim, one) for claim in claims for one in judge(located, claim)]
     count = len(located.places)
     claim, worst = max(judged, key=lambda pair: (not pair[1].equal, pair[1].deviation))

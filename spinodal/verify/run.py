@@ -20,6 +20,7 @@ from spinodal.verify.sources import SUFFIXES, with_included
 from spinodal.verify.statements import Statement
 from spinodal.verify.symbol_maps import symbol_map
 from spinodal.verify.symbols import default_name
+from spinodal.verify.text_values import meant_for_all
 
 Progress = Callable[[int], None]
 Begun = Callable[[str], None]
@@ -257,7 +258,8 @@ _COPIES = {"1rsb": 0.5, "real-replicas": 5.0}
 def _mentioned(document: Document, models: Sequence[Model]) -> frozenset[str]:
     """The parameters that any mathematics of the document mentions, by letter or through its symbol map."""
     parameters = {name for model in models for name in model.spec.parameter_names()}
-    found: set[str] = set()
+    meant = meant_for_all(document)
+    found = {name for name in parameters if name.partition("_")[0] in meant}
     for _, _, right in document.symbols:
         found |= {name for name in parameters if name in right}
     for equation in document.equations:
