@@ -43,6 +43,14 @@ PARAMETER_WORDS = {
         r"mutual\s+overlap"
     ),
 }
+_UNITS = r"(?:weights|synapses|spins|neurons|inputs|parameters)"
+#: What says that a letter is the inverse of alpha.
+_INVERTED = re.compile(
+    rf"{_FORMULA}\s*,?\s*(?:(?:is|denotes|stands\s+for|represents|being|means|=)\s+)?(?:now\s+|here\s+)?the\s+"
+    rf"(?:(?:number\s+of\s+)?{_UNITS}\s+per\s+(?:pattern|example|sample|constraint)|ratio\s+of\s+(?:the\s+)?(?:number\s+of\s+)?"
+    rf"{_UNITS}\s+(?:to|and|over)\s+(?:the\s+)?(?:number\s+of\s+)?(?:patterns|examples|samples|constraints))\b",
+    re.I,
+)
 #: What makes a letter one point of many, or somebody else's: "the margin $\kappa_c$ at which".
 _SOMEWHERE = re.compile(
     r"\s*(?:,\s*)?(?:at\s+which|where|beyond|above|below|of\s+(?:the\s+)?(?:reference|teacher)|for\s+which)\b"
@@ -82,6 +90,12 @@ def called(document: Document, meaning: Meaning) -> Refusals:
         if name in meaning.names or name in meaning.conventions:
             for match in _beside(document.visible, words):
                 found |= _misread(document, meaning, name, match)
+    for match in _INVERTED.finditer(document.visible):
+        key = _letter(document, _inside(match))
+        if key is not None and key not in meaning.author and default_name(key, meaning.names) == "alpha":
+            line = document.position(match.start())[0]
+            reason = f"line {line} says that {plain(key)} counts weights per pattern, and it is read as patterns per weight"
+            found[key] = f"{reason}: say what is meant, as in '% spinodal-symbols: {plain(key)} = 1/alpha'", match.start()
     for pattern in _RESCALED:
         for match in pattern.finditer(document.visible):
             key = _letter(document, _inside(match))

@@ -170,7 +170,7 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
     if not worst.passed:
         return worst
     refuse_other_values(task.document, statement, letters, target.reference.fixed)
-    refuse_contradicted(task.document, statement, letters, task.model.spec)
+    refuse_contradicted(task.document, statement, letters, task.model.spec, quantity)
     if not is_equation:
         _refuse_other_names(task, statement, letters)
         OwnLetter(task.document, statement, quantity, letters, named, task.model.spec, reference).refuse()
@@ -558,6 +558,7 @@ def _special(task: Task, statement: Statement, reference: Reference) -> Outcome:
     _refuse_other_names(task, statement, letters)
     said = values_in_text(task.document, statement, letters, reference.parameters)
     reader.varied |= {one.name for one in said if one.value is None} - {SOLVED_FOR}
+    refuse_contradicted(task.document, statement, letters, task.model.spec, task.quantity)
     located = locate(reference, kind, reader, claims, statement.start)
     refuse_other_values(task.document, statement, letters, single_values(located.places))
     judged = [(claim, one) for claim in claims for one in judge(located, claim)]

@@ -9,9 +9,10 @@ from spinodal.verify.letters import Letters
 from spinodal.verify.restated import redefined_functions
 from spinodal.verify.stated_models import refuse_other_functions
 from spinodal.verify.statements import Statement
+from spinodal.verify.withdrawn import refuse_withdrawn
 
 
-def refuse_contradicted(document: Document, statement: Statement, letters: Letters, spec: Spec) -> None:
+def refuse_contradicted(document: Document, statement: Statement, letters: Letters, spec: Spec, quantity: str) -> None:
     """Refuse a claim that uses what the document defines otherwise than it is read.
 
     Raises:
@@ -22,6 +23,7 @@ def refuse_contradicted(document: Document, statement: Statement, letters: Lette
         if name in used:
             raise UnreadableError(reason, place)
     refuse_other_functions(document, letters, spec)
+    refuse_withdrawn(document, statement, quantity, used - letters.meaning.definitions.keys())
 
 
 def _used(document: Document, statement: Statement, letters: Letters) -> frozenset[str]:

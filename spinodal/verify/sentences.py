@@ -12,6 +12,8 @@ _OPENING = re.compile(r"(?:\\\[|\$\$|\\begin\{[A-Za-z]+\*?\}(?:\{[^{}]*\})?)\s*(
 _CLOSING = re.compile(r"\s*(?:\\label\{[^{}]*\}\s*)?(?:\\\]|\$\$|\\end\{[A-Za-z]+\*?\})?(?:\s*\{#[^}]*\})?")
 _SECTION = re.compile(r"\\(?:sub)*section\b[^\n]*|\\chapter\b[^\n]*|^#+ [^\n]*", re.M)
 _FORMULA = r"\$\$.*?\$\$|\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]|\\begin\{(?P<name>[A-Za-z]+\*?)\}.*?\\end\{(?P=name)\}"
+#: How far sentences are followed after a display.
+_REACH = 2000
 _END = re.compile(r"[.!?](?:\s+|\Z)|\n[ \t]*\n")
 
 
@@ -30,11 +32,13 @@ class Around:
     Attributes:
         before: the sentence that the display ends or follows.
         after: the rest of the sentence after it.
+        following: the sentence after that.
         above: the sentences before, from the beginning of the section.
     """
 
     before: Piece
     after: Piece
+    following: Piece
     above: tuple[Piece, ...]
 
 
@@ -49,8 +53,12 @@ def around(document: Document, statement: Statement) -> Around:
     end = closing.end() if closing is not None else end
     section = max((match.end() for match in _SECTION.finditer(text, 0, start)), default=0)
     pieces = _sentences(text, section, start)
-    stop = next((match.start() for match in _ends(text, end, len(text))), len(text))
-    return Around(pieces[-1] if pieces else Piece("", start), Piece(text[end:stop], end), tuple(pieces[:-1]))
+    stops = [*((match.start(), match.end()) for match in _ends(text, end, min(len(text), end + _REACH))), (len(text),) * 2][
+        :2
+    ]
+    (stop, begin), (last, _) = stops[0], stops[-1]
+    before = pieces[-1] if pieces else Piece("", start)
+    return Around(before, Piece(text[end:stop], end), Piece(text[begin:last], begin), tuple(pieces[:-1]))
 
 
 def _sentences(text: str, start: int, stop: int) -> list[Piece]:
