@@ -22,7 +22,7 @@ from spinodal.verify.grammar.parser import Parser
 from spinodal.verify.grammar.tokens import Token
 from spinodal.verify.statements import Statement, symbol_alone
 from spinodal.verify.symbols import plain
-from spinodal.verify.tree import Bound, Node, free_symbols
+from spinodal.verify.tree import Bound, Node, free_symbols, walk
 
 #: Letters of densities.
 _DENSITIES = frozenset(["P", "p", "rho", "varrho", "mu"])
@@ -115,7 +115,8 @@ def _moment(left: Sequence[Token], right: Sequence[Token], declared: Declared) -
     try:
         body, value = (Parser([*t, Token("end", "", t[-1].end, t[-1].end)], declared).whole() for t in (inside, right))
         keys = list(free_symbols(body))
-        if len(keys) != 1 or free_symbols(value) or any(n.startswith("@") for n in keys):
+        calls = any(node.kind == "call" for tree in (body, value) for node in walk(tree))
+        if len(keys) != 1 or free_symbols(value) or calls or any(n.startswith("@") for n in keys):
             return None
         infinity = Node("const", "inf")
         normal = Node("int", Bound(keys[0], True), (body, Node("neg", None, (infinity,)), infinity))

@@ -99,6 +99,8 @@ def _are_same(sides: Sequence[tuple[Token, ...]], variable: str, declared: Decla
     """Whether functions of a variable have the same values; also where they are functions of something else as well."""
     try:
         trees = [parsed(side, replace(declared, symbols=declared.symbols | {variable})) for side in sides]
+        if any(node.kind == "call" for tree in trees for node in walk(tree)):
+            return False
         if any(free_symbols(tree).keys() != {variable} for tree in trees):
             return any(free_symbols(tree).keys() - {variable} for tree in trees)
         first, *others = (Evaluator({"x": np.array(_VALUES)})(substituted(tree, variable, sym("@x"))) for tree in trees)

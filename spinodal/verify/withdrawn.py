@@ -39,7 +39,8 @@ _NEXT = re.compile(rf"\A\s*(?:(?:but|however),?\s+)?{_THIS}(?:is|was|turns\s+out
 _VANISHING = re.compile(r"finite[- ]size|vanish|thermodynamic|1/N|\\frac\{?1\}?\{?N|N\^\{?-|\bN\s*\\to|o\(|O\(", re.I)
 _PATTERNS = r"(?:patterns?|(?:training\s+)?examples?|samples?|constraints?)"
 #: Names of quantities in other units than per weight and in nats.
-_OTHER_UNITS = rf"(?:(?:entropy|energy|complexity)\s+(?:density\s+)?per\s+{_PATTERNS}|(?:entropy|complexity)\s+(?:density\s+)?in\s+bits)\b"
+_PER_PATTERN = rf"(?:entropy|energy|complexity)\s+(?:density\s+)?per\s+{_PATTERNS}"
+_OTHER_UNITS = rf"(?:{_PER_PATTERN}|(?:entropy|complexity)\s+(?:density\s+)?in\s+bits)\b"
 _CALLED_BEFORE = re.compile(rf"\b{_OTHER_UNITS}(?=[^,.;]{{0,60}}\Z)", re.I)
 _CALLED_AFTER = re.compile(rf"\$(?P<letter>[^$]{{1,20}})\$\s+(?:is|denotes|being)\s+(?:the|an?|our)\s+{_OTHER_UNITS}", re.I)
 _BASE = re.compile(
