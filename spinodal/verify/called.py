@@ -51,6 +51,12 @@ _INVERTED = re.compile(
     rf"{_UNITS}\s+(?:to|and|over)\s+(?:the\s+)?(?:number\s+of\s+)?(?:patterns|examples|samples|constraints))\b",
     re.I,
 )
+#: What says that a letter is a function of what it is read as.
+_FUNCTION_OF = re.compile(
+    rf"{_FORMULA}\s*,?\s*(?:is|denotes|stands\s+for|represents)\s+(?:minus\s+the|twice\s+the|half\s+the|"
+    r"the\s+(?:square|negative|square\s+root)\s+of\s+the|the\s+(?:Euclidean\s+|squared\s+|Hamming\s+)?distance)\b(?:\s+(?P<what>[a-z-]+))?",
+    re.I,
+)
 #: What makes a letter one point of many, or somebody else's: "the margin $\kappa_c$ at which".
 _SOMEWHERE = re.compile(
     r"\s*(?:,\s*)?(?:at\s+which|where|beyond|above|below|of\s+(?:the\s+)?(?:reference|teacher)|for\s+which)\b"
@@ -90,6 +96,16 @@ def called(document: Document, meaning: Meaning) -> Refusals:
         if name in meaning.names or name in meaning.conventions:
             for match in _beside(document.visible, words):
                 found |= _misread(document, meaning, name, match)
+    for match in _FUNCTION_OF.finditer(document.visible):
+        key = _letter(document, _inside(match))
+        own = None if key is None or key in meaning.author else default_name(key, meaning.names)
+        # of a parameter it may be a value: "half the capacity"
+        of_itself = own is not None and re.fullmatch(PARAMETER_WORDS.get(own, ""), match.group("what") or "", re.I)
+        if key is not None and own is not None and (own not in meaning.controls or of_itself):
+            said = " ".join(re.sub(_FORMULA, " ", match.group()).split())
+            line, shown = document.position(match.start())[0], plain(key)
+            cure = f"say what it stands for, as in '% spinodal-symbols: {shown} = {own}' or with its factor"
+            found[key] = f"line {line} says {said!r} of {shown}, which is read as {own}: {cure}", match.start()
     for match in _INVERTED.finditer(document.visible):
         key = _letter(document, _inside(match))
         if key is not None and key not in meaning.author and default_name(key, meaning.names) == "alpha":

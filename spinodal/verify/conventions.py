@@ -77,6 +77,8 @@ def named_otherwise(name: str, quantity: str, ansatz: str) -> str:
     >>> named_otherwise("s^RS", "free_entropy", "replica-symmetric")
     ''
     """
+    if name.startswith("dot(") or name.endswith("^'"):
+        return "a derivative"
     base, *scripts = re.split(r"[^A-Za-z0-9]+", name)
     words = {base, *scripts} if len(base) > 1 and base.isascii() and "_" in name else set(scripts)
     for marks, what, quantities in _NAMED:

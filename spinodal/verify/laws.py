@@ -31,12 +31,22 @@ _LAW = r"(?:uniform(?:ly)?|Rademacher|binary|Bernoulli|Poisson(?:ian)?|Laplacian
 #: Words that give a variable another law than the normal one.
 _WORDS = (
     re.compile(
-        rf"{_FORMULA}\s*,?\s*(?:(?:which|that)\s+)?(?:is|are|being|takes?|equals?|has|have)\s+"
+        rf"{_FORMULA}\s*,?\s*(?:(?:which|that)\s+)?(?:(?:is|are|being|takes?|equals?|has|have)\s+)?"
         rf"(?:(?:a|an|the|values?|random|distributed|drawn|either)\s+){{0,3}}(?:{_LAW}|\$\\pm\s*1\$|\\\(\\pm\s*1\\\))",
         re.I,
     ),
     re.compile(rf"\b{_LAW}\s+(?:random\s+)?(?:variables?|signs?|numbers?)\s+{_FORMULA}", re.I),
 )
+
+
+#: A normal variable whose variance is said.
+_NORMAL = re.compile(
+    rf"{_FORMULA}\s*,?\s*(?:(?:is|are|being|denotes?)\s+)?(?:(?:an?|the|independent|random|real|centred|centered)\s+){{0,3}}"
+    r"(?:Gaussian|normal)\b[^.;]{0,50}?\bvariance\s+(?:of\s+|equal\s+to\s+)?(?P<value>[a-z]+(?:\s+half)?|\$[^$]+\$|[\d./]+)",
+    re.I,
+)
+#: How a variance of one is written.
+UNIT = frozenset(["one", "unity", "1", "$1$"])
 
 
 def law(statement: Statement, declared: Declared) -> Measure | None:
@@ -63,8 +73,10 @@ def law(statement: Statement, declared: Declared) -> Measure | None:
 
 def laws_in_words(document: Document) -> Iterator[Measure]:
     r"""What the text says of the laws of variables: ``$u$ is $\pm1$``, ``$t$ is uniform``."""
-    for pattern in _WORDS:
+    for pattern in (*_WORDS, _NORMAL):
         for match in pattern.finditer(document.visible):
+            if pattern is _NORMAL and match.group("value").lower() in UNIT:
+                continue
             text = re.split(r"=|\\(?:in|sim)(?![A-Za-z])", match.group("dollar") or match.group("bracket"))[0]
             try:
                 key = _alone([t for t in tokenize(text, macros=document.macros) if t.kind != "end"])
@@ -72,7 +84,8 @@ def laws_in_words(document: Document) -> Iterator[Measure]:
                 continue
             if key is not None:
                 line = document.position(match.start())[0]
-                yield Measure("values", key, None, f"line {line} says that {plain(key)} is not normal", match.start())
+                reason = f"line {line} says that {plain(key)} is not standard normal"
+                yield Measure("~" if pattern is _NORMAL else "values", key, None, reason, match.start())
 
 
 def _alone(tokens: Sequence[Token]) -> str | None:
@@ -136,6 +149,8 @@ def _averaged(tokens: Sequence[Token]) -> Sequence[Token] | None:
         stop = texts.index("rangle") if "rangle" in texts else 0
         return tokens[1:stop] if stop > 1 and (stop == len(tokens) - 1 or texts[stop + 1] == "_") else None
     names = "".join(t for t in texts[:4] if t not in "{}")
+    if names.startswith("mathbbE") and not {"[", "(", "_"} & set(texts):
+        return tokens[texts.index("E") + 1 + (texts[1] == "{") :] or None
     if not names.startswith(("mathbbE", "E")) or texts[-1] not in ("]", ")") or not {"[", "("} & set(texts):
         return None
     opening = next(k for k, text in enumerate(texts) if text in ("[", "("))
@@ -143,4 +158,4 @@ def _averaged(tokens: Sequence[Token]) -> Sequence[Token] | None:
     return tokens[opening + 1 : -1] if not before and opening < len(tokens) - 2 else None
 
 
-__all__ = ["law", "laws_in_words"]
+__all__ = ["UNIT", "law", "laws_in_words"]

@@ -176,7 +176,8 @@ class OwnLetter:
         if not own or not logs:
             return None
         place = statement.sides[logs[0]][0].start
-        strange = symbols_in(statement.sides[own[0]]) - keys - _FORMAL
+        strange = symbols_in(statement.sides[own[0]]) - keys - _FORMAL - {"P"}
+        strange = {key for key in strange if default_name(key, self.letters.meaning.controls) is None}
         if strange:  # a relation with further quantities
             return None
         if any(_other_base(side) for side in statement.sides):
@@ -196,7 +197,7 @@ class OwnLetter:
         """Both sides, and both per size or times beta: the model's quantity has neither, and the letter may have both."""
         yield sides
         yield [_times_beta(side) for side in sides]
-        sized = any(t.text == "N" for t in (*sides[0], *self.statement.sides[0]))
+        sized = any(t.text in ("N", "P") for t in (*sides[0], *self.statement.sides[0]))
         if sized:
             yield [_per_size(side) for side in sides]
 

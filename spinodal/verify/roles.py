@@ -61,7 +61,12 @@ def _weights(statement: Statement, key: str, meaning: Meaning) -> tuple[str, str
     """What weights in other roles define a letter."""
     name = _name(key, meaning)
     right = statement.sides[1]
-    if name is None or name.endswith("_hat") or not any(t.text == "N" for t in right):
+    if name is None or name.endswith("_hat"):
+        return None
+    first = "".join(t.text for t in right[:7] if t.text not in "{}")
+    if first.startswith(("frac1P", "P^-1")) and any(t.text in ("sum", "*") for t in right):
+        return key, f"that {plain(key)} is divided by a number of patterns"
+    if not any(t.text == "N" for t in right):
         return None
     weights = list(_letters(right, _summed(right), meaning))
     scripts = [marks for _, marks in weights]

@@ -34,11 +34,18 @@ _NUMBER = r"(?P<number>zero|one|unity|two|half)\b"
 
 @dataclass(frozen=True)
 class Said:
-    """What the text says of a parameter: its value (None: any), and where."""
+    """What the text says of a parameter: its value or its bound (None: any), and where."""
 
     name: str
     value: float | None
     place: int
+    relation: str = "="
+
+    def allows(self, value: float) -> bool:
+        """Whether a value is one that the text speaks of."""
+        if self.value is None:
+            return True
+        return {"=": value == self.value, "<": value < self.value, ">": value > self.value}[self.relation]
 
 
 def refuse_other_values(document: Document, statement: Statement, letters: Letters, at: Mapping[str, float]) -> None:
@@ -56,10 +63,12 @@ def refuse_other_values(document: Document, statement: Statement, letters: Lette
     said = values_in_text(document, statement, letters, at.keys())
     for name, value in at.items():
         own = [one for one in said if one.name == name and one.value is not None]
-        if own and all(one.value != value for one in own):
+        if own and not any(one.allows(value) for one in own):
             line, other = document.position(own[-1].place)[0], own[-1].value
-            reason = f"line {line} says that {name} is {other:g}, and the claim is compared at {name} = {value:g}"
-            raise UnreadableError(f"{reason}: say in the markup which is meant, as in {name}={other:g}", own[-1].place)
+            relation = {"=": "is", "<": "is below", ">": "is above"}[own[-1].relation]
+            reason = f"line {line} says that {name} {relation} {other:g}, and the claim is compared at {name} = {value:g}"
+            example = f", as in {name}={other:g}" if own[-1].relation == "=" else ""
+            raise UnreadableError(f"{reason}: say in the markup which is meant{example}", own[-1].place)
 
 
 def values_in_text(document: Document, statement: Statement, letters: Letters, names: Collection[str]) -> list[Said]:
@@ -100,9 +109,10 @@ def _values(document: Document, piece: Piece, letters: Letters, names: Collectio
             yield Said(name, None, place)
         for each in split(tokens):
             name = _name(alone_on(each.sides[0]), letters)
-            value = _number(each, letters) if each.relations == ("=",) and name in names else None
+            related = each.relations in (("=",), ("<",), (">",)) and name in names
+            value = _number(each, letters) if related else None
             if name is not None and value is not None:
-                yield Said(name, value, place)
+                yield Said(name, value, place, each.relations[0])
     for name in names:
         if words := PARAMETER_WORDS.get(name):
             for match in _in_words(words, piece.text):

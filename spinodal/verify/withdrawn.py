@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from spinodal.verify.documents import Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
+from spinodal.verify.laws import UNIT
 from spinodal.verify.sentences import Piece, around
 from spinodal.verify.statements import Statement
 
@@ -43,6 +44,10 @@ _PER_PATTERN = rf"(?:entropy|energy|complexity)\s+(?:density\s+)?per\s+{_PATTERN
 _OTHER_UNITS = rf"(?:{_PER_PATTERN}|(?:entropy|complexity)\s+(?:density\s+)?in\s+bits)\b"
 _CALLED_BEFORE = re.compile(rf"\b{_OTHER_UNITS}(?=[^,.;]{{0,60}}\Z)", re.I)
 _CALLED_AFTER = re.compile(rf"\$(?P<letter>[^$]{{1,20}})\$\s+(?:is|denotes|being)\s+(?:the|an?|our)\s+{_OTHER_UNITS}", re.I)
+_MULTIPLE = re.compile(
+    r"\$(?P<letter>[^$]{1,20})\$\s+(?:is|denotes|being)\s+(?:minus|twice|half)\s+the\s+(?:\w+\s+)?(?:entropy|energy|complexity)\b",
+    re.I,
+)
 _BASE = re.compile(
     r"\b(?:logarithms?|log)\b[^.;$]{0,40}\bbase[- ]?(?:\s|\$)*(?:2|two|10|ten)\b|"
     r"\bbase[- ](?:2|two|10|ten)\s+logarithms?\b|\b(?:binary|decimal)\s+logarithms?\b",
@@ -50,10 +55,10 @@ _BASE = re.compile(
 )
 _VARIANCE = re.compile(
     r"(?:\$\s*(?:\\int\s*)?(?:\\mathcal\s*\{?\s*D\s*\}?|\\mathrm\s*\{\s*D\s*\}|D)\s*[a-z]\s*\$|\b(?:Gaussian|normal)\s+measures?)"
-    r"[^.;]{0,60}?\bvariance\s+(?:of\s+|equal\s+to\s+)?(?P<value>[a-z]+(?:\s+half)?|\$[^$]+\$|[\d./]+)",
+    r"[^.;]{0,60}?(?:\bvariance\s+(?:of\s+|equal\s+to\s+)?(?P<value>[a-z]+(?:\s+half)?|\$[^$]+\$|[\d./]+)|"
+    r"\b(?P<other>unit\s+mean|uniform))",
     re.I,
 )
-_UNIT = frozenset(["one", "unity", "1", "$1$", "matrix"])
 _FUNCTION = re.compile(
     r"\$\s*(?P<letter>[HG]|\\Phi)\s*(?:\([^$]{1,10}\))?\s*\$\s*,?\s*(?:is|denotes|being|stands\s+for)\s+(?:the\s+|a\s+)?"
     r"(?P<words>[^.;$]{0,80})",
@@ -98,14 +103,14 @@ def _words(document: Document, statement: Statement, quantity: str, used: Collec
     everywhere = Piece(document.visible, 0)
     if any(part in quantity for part in _DENSITIES):
         yield from _matches(_CALLED_BEFORE, text.before)
-        for match in _CALLED_AFTER.finditer(text.after.text):
+        for match in (*_CALLED_AFTER.finditer(text.after.text), *_MULTIPLE.finditer(text.after.text)):
             if match.group("letter").strip(" \\") in {t.text for t in statement.sides[0]}:
                 yield match.group(), text.after.start + match.start()
     if "log" in used:
         yield from _matches(_BASE, everywhere)
     if "D" in used:
         for match in _VARIANCE.finditer(document.visible):
-            if match.group("value").replace(" ", "").lower() not in _UNIT:
+            if match.group("other") or match.group("value").lower() not in UNIT:
                 yield match.group(), match.start()
     yield from _functions(document, used)
 

@@ -34,6 +34,10 @@ OUTPUT = r"\[ \hat q = \frac{\alpha}{1-q}\int Dz \left[\frac{G(X)}{H(X)}\right]^
         ("q", PRIOR, r"A factor 2 has been absorbed into the conjugate $\hat q$.", r"rescales \hat{q}"),
         ("q", PRIOR, r"where $\hat q$ has been multiplied by $\alpha$", r"rescales \hat{q}"),
         ("q", PRIOR, r"Here $q = \frac1N\sum_i\langle w_i\rangle$.", "a sum of single weights"),
+        ("q_hat", OUTPUT, r"Here $\kappa$ is minus the margin.", "'is minus the margin' of \\kappa"),
+        ("q", PRIOR, r"Here $\hat q$ is twice the conjugate of $q$.", "'is twice the conjugate'"),
+        ("q", PRIOR, r"where $q$ is the square of the overlap", "'is the square of the overlap'"),
+        ("q", PRIOR, r"Throughout, $q$ stands for the distance $(1-q_{ab})/2$.", "'stands for the distance'"),
         ("q", PRIOR, r"where \( q = \frac{1}{N}\sum_{i=1}^N w_i \)", "a sum of single weights"),
     ],
 )
@@ -50,6 +54,11 @@ def test_letters_that_words_call_something_else_are_refused(
     [
         ("q_hat", OUTPUT, r"where $\kappa$ is the margin and $\alpha$ is the load; the margin $\kappa_c$ at which it ends"),
         ("q_hat", OUTPUT, r"Patterns with $y^\mu h^\mu\ge\kappa$, or $\xi\cdot w \ge \kappa\sqrt N$, for any $\kappa > 0$."),
+        (
+            "q_hat",
+            OUTPUT,
+            r"where $\alpha$ is half the capacity and $\kappa$ is the margin; $q$ is the overlap of two solutions",
+        ),
         ("q_hat", OUTPUT, r"with $\kappa_r$, the margin of the reference; $0 \le q \le 1$ and $\alpha < 2\kappa$."),
         ("q", PRIOR, r"Here $q = \frac1N\sum_i w_i^a w_i^b$ is the overlap between two replicas. The inputs are rescaled."),
         ("q", PRIOR, r"We rescale the inputs $\xi$ by $\sqrt N$ and absorb a factor $1/\sqrt N$ into $x$."),

@@ -36,6 +36,14 @@ from spinodal.verify.run import Session
         (r"\[ q = \int Dz \tanh^2(\sqrt{\hat q/2} z) \]", r"where $\int Dz f(z)=\int\frac{dz}{\sqrt{4\pi}}e^{-z^2/4}f(z)$."),
         (r"\[ q = \int Dz \tanh^2(\sqrt{\hat q} z) \]", r"The integral $\int Dz\,z^2=1$, and $H(0)=1/2$."),
         (r"\[ q = \mathbb{E}_t \tanh^2(\sqrt{\hat q} t) \]", r"The interpolation uses $s\in[0,1]$."),
+        (
+            r"\[ q = \mathbb{E}_z \tanh^2(\sqrt{\hat q} z) \]",
+            r"with $z$ a Gaussian variable of unit mean square; $x$ has variance $2$.",
+        ),
+        (
+            r"\[ q = \mathbb{E}_z \tanh^2(\sqrt{\hat q} z) \]",
+            r"where $z$ is a Gaussian variable with zero mean and variance one, $\mathbb{E}z^2=1$.",
+        ),
     ],
 )
 def test_laws_that_are_standard_normal_or_of_other_variables_change_nothing(
@@ -64,6 +72,13 @@ def test_laws_that_are_standard_normal_or_of_other_variables_change_nothing(
         (r"\[ q = \mathbb{E}_z \tanh^2(\sqrt{\hat q} z) \]", r"with $p(z)=\frac12e^{-|z|}$."),
         (r"\[ q = \mathbb{E}_z \tanh^2(\sqrt{\hat q} z) \]", r"where $\langle z^4\rangle=1$"),
         (r"\[ q = \mathbb{E}_t \tanh^2(\sqrt{\hat q} t) \]", r"with $t\in\{-1,+1\}$."),
+        (r"\[ q = \mathbb{E}_z \tanh^2(\sqrt{\hat q} z) \]", r"with $z$ a Gaussian of variance $2$."),
+        (r"\[ q = \mathbb{E}_z \tanh^2(\sqrt{\hat q} z) \]", r"with $z$ uniform on $[-1,1]$."),
+        (r"\[ q = \mathbb{E}_z \tanh^2(\sqrt{\hat q} z) \]", r"with $\mathbb{E}z^2=2$."),
+        (
+            r"\[ q = \int Dz \tanh^2(\sqrt{\hat q} z) \]",
+            r"where $z$ is a Gaussian variable of zero mean and variance $1/2$.",
+        ),
     ],
 )
 def test_averages_are_not_standard_normal_where_the_document_says_otherwise(

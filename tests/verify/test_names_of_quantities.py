@@ -49,7 +49,7 @@ def test_names_of_the_entropy(session: Session, left: str) -> None:
     "left",
     [
         r"s_P", r"s_{\text{per pattern}}", r"s_{\mathrm{ann}}", r"s^{\rm annealed}", r"s_{\rm bits}", r"\phi_{\rm 1RSB}",
-        r"\text{entropy per pattern}", r"-\beta f_{\mathrm{ann}}", r"\Sigma",
+        r"\text{entropy per pattern}", r"-\beta f_{\mathrm{ann}}", r"\Sigma", r"\dot s",
     ],
 )  # fmt: skip
 def test_names_of_other_entropies_are_refused(session: Session, left: str) -> None:

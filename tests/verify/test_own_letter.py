@@ -37,6 +37,7 @@ from spinodal.verify.run import Session
             r"Then $s=\mathrm{extr}_{q,\hat q}[-\frac{\hat q}{2}(1-q)+\int Dz\ln 2\cosh(\sqrt{\hat q}z)+\alpha\int Dz\ln H(\frac{\kappa-z\sqrt q}{\sqrt{1-q}})]$.",
         ),
         (r"-\beta f", r"where $Z=\sum_w e^{-\beta E}$ and $f=-\lim_{N\to\infty}\frac{T}{N}\ln Z$."),
+        (r"s", r"where $\langle\log\mathcal N\rangle=\frac{P}{\alpha}s$."),
     ],
 )
 def test_definitions_of_the_letter_that_agree_change_nothing(session: Session, left: str, text: str) -> None:
@@ -71,6 +72,7 @@ def test_definitions_of_the_letter_that_agree_change_nothing(session: Session, l
         (r"\frac1N\langle\ln\Omega\rangle", r"where $\Omega=2^{-N}\sum_{w}\prod_\mu\Theta(h_\mu-\kappa)$."),
         (r"\frac1N\langle\ln Z(\kappa=1)\rangle", ""),
         (r"\frac1N\langle\ln Z_{2N}\rangle", ""),
+        (r"s", r"where $\langle\log\mathcal N\rangle=Ps$."),
     ],
 )
 def test_a_letter_that_the_document_defines_as_something_else_is_refused(session: Session, left: str, text: str) -> None:

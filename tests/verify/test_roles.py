@@ -113,6 +113,7 @@ def test_roles_and_functions_that_are_the_models_change_nothing(
             r"\[ \kappa_1 = \sqrt{2/\pi} \]",
             r"For features with $\varphi(x)=2\,\mathrm{sign}(x)$.",
         ),
+        (r"binary-perceptron q", r"\[ q=\int Dz\tanh^2(\sqrt{\hat q}z) \]", r"where $q=\frac{1}{P}\sum_i w_i^a w_i^b$."),
     ],
 )
 def test_overlaps_in_other_roles_and_other_functions_are_refused(

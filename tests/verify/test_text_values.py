@@ -48,6 +48,7 @@ from spinodal.verify.run import Session
             r"\[ \alpha_c = 2 \]",
             r"",
         ),
+        (r"binary-perceptron capacity", r"With margin $\kappa>-1$ we find", r"\[ \alpha_c\approx0.833 \]", r""),
     ],
 )
 def test_values_in_the_text_at_which_a_claim_holds(
@@ -81,6 +82,7 @@ def test_values_in_the_text_at_which_a_claim_holds(
             r"",
         ),
         (r"spherical-perceptron capacity", r"", r"\[ \alpha_c = 2 \]", r"for all $\kappa$."),
+        (r"binary-perceptron capacity", r"With margin $\kappa>0$ we find", r"\[ \alpha_c\approx0.833 \]", r""),
     ],
 )
 def test_a_claim_is_not_compared_at_other_values_than_the_text_gives(

@@ -64,6 +64,7 @@ CONJUGATE = rf"\[ \hat q = {TAIL} \]"
             r"which is not solved in closed form.",
         ),
         ("q", r"If replica symmetry is not broken,", OVERLAP, r""),
+        ("free-entropy", "", FREE_ENTROPY, r"where $s$ is the entropy; $f$ is minus the entropy."),
     ],
 )
 def test_ordinary_sentences_withdraw_nothing(
@@ -98,6 +99,9 @@ def test_ordinary_sentences_withdraw_nothing(
         ("q_hat", r"", CONJUGATE, r"where $H(x)$ is the probability that a standard Gaussian variable is smaller than $x$."),
         ("q_hat", r"", CONJUGATE, r"where $G$ denotes the cumulative distribution function of the standard normal."),
         ("q_hat", r"Patterns have the margin $-\kappa$.", CONJUGATE, r""),
+        ("q", "", OVERLAP, r"where $Dz$ is the Gaussian measure of unit mean and unit variance."),
+        ("q", "", OVERLAP, r"where $\int Dz$ denotes an integral over the uniform distribution."),
+        ("free-entropy", "", FREE_ENTROPY, r"where $s$ is minus the entropy."),
     ],
 )
 def test_a_claim_that_its_sentence_withdraws_or_changes_is_refused(
