@@ -48,6 +48,7 @@ _NAMED: tuple[tuple[frozenset[str], str, tuple[str, ...]], ...] = (
     (frozenset(["Bayes", "Bayesian"]), "the Bayes-optimal error", ("barycentre",)),
     (frozenset(["ann", "annealed"]), "an annealed average", ()),
     (frozenset(["pattern", "patterns", "P"]), "a quantity per pattern", ("training",)),
+    (frozenset(["bound"]), "a bound", ()),
     (frozenset(["bit", "bits"]), "an entropy in bits", ()),
 )
 #: Letters of errors and energies, whose scripts are short.

@@ -129,8 +129,11 @@ def _moment(left: Sequence[Token], right: Sequence[Token], declared: Declared) -
         body, value = (Parser([*t, Token("end", "", t[-1].end, t[-1].end)], declared).whole() for t in (inside, right))
         keys = list(free_symbols(body))
         calls = any(node.kind == "call" for tree in (body, value) for node in walk(tree))
-        if len(keys) != 1 or free_symbols(value) or calls or any(n.startswith("@") for n in keys):
+        if len(keys) != 1 or calls or any(n.startswith("@") for n in keys):
             return None
+        reason = f"{plain(keys[0])} has other moments than a standard normal variable"
+        if free_symbols(value):  # a variance by its letter
+            return Measure("~", keys[0], None, reason, left[0].start)
         infinity = Node("const", "inf")
         normal = Node("int", Bound(keys[0], True), (body, Node("neg", None, (infinity,)), infinity))
         evaluator = Evaluator({"": np.zeros(1)})
@@ -138,7 +141,6 @@ def _moment(left: Sequence[Token], right: Sequence[Token], declared: Declared) -
             return None
     except UnreadableError:
         return None
-    reason = f"{plain(keys[0])} has other moments than a standard normal variable"
     return Measure("~", keys[0], None, reason, left[0].start)
 
 

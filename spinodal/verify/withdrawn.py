@@ -20,6 +20,7 @@ _BEFORE = re.compile(
     rf"\b(?:it\s+is|it's|is\s+it)\s+(?:simply\s+|clearly\s+)?{_WRONG}\s+(?:that|to)\b|"
     r"(?<!\bas\s)\bone\s+might\s+(?:(?:naively|well|then|at\s+first)\s+)*(?:be\s+tempted|think|expect|believe|guess)\b|"
     r"\b(?:erroneously|mistakenly|incorrectly|wrongly)\s+(?:wr[io]te?|written|obtain|claim|state|f[io]u?nd|gave|give|read|conclude)|"
+    r"\bto\s+(?:leading|lowest|first|second)\s+order\s+in\s+(?!\$\s*(?:1/)?N|\$\s*\\frac\{?1\}?\{?N)|\bapproximately:?\s*\Z|"
     r"\bincorrect\s+(?:equation|formula|expression|result)\s*\Z|"
     r"\b(?:do|does|did)\s+not\s+(?:obey|satisfy|equal)\s*:?\s*\Z|\bis\s+not\s+(?:given\s+by|equal\s+to)?\s*:?\s*\Z",
     re.I,
@@ -27,6 +28,7 @@ _BEFORE = re.compile(
 _KIND = r"(?:factors?|signs?|constants?|corrections?|terms?|normali[sz]ations?|order)"
 _THIS = r"(?:this|which|it|that)\s+(?:(?:equation|formula|expression|result)\s+)?"
 _AFTER = re.compile(
+    r"\A[\s,;.(]*(?:instead\s+of|rather\s+than)\b|"
     r"\A[\s,;.(]*(?:(?:which|this|that|it)\s+)?(?:(?:is|holds?|valid|true|correct|only)\s+)*up\s+to\s+"
     rf"(?:[a-z-]+\s+){{0,4}}?{_KIND}\b|"
     rf"\b{_THIS}(?:is|was|turns\s+out\s+to\s+be)\s+{_WRONG}\b|"

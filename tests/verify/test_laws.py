@@ -79,6 +79,7 @@ def test_laws_that_are_standard_normal_or_of_other_variables_change_nothing(
             r"\[ q = \int Dz \tanh^2(\sqrt{\hat q} z) \]",
             r"where $z$ is a Gaussian variable of zero mean and variance $1/2$.",
         ),
+        (r"\[ q = \mathbb{E}_z \tanh^2(\sqrt{\hat q} z) \]", r"where $\langle z^2\rangle=\hat q$."),
     ],
 )
 def test_averages_are_not_standard_normal_where_the_document_says_otherwise(

@@ -65,6 +65,7 @@ CONJUGATE = rf"\[ \hat q = {TAIL} \]"
         ),
         ("q", r"If replica symmetry is not broken,", OVERLAP, r""),
         ("free-entropy", "", FREE_ENTROPY, r"where $s$ is the entropy; $f$ is minus the entropy."),
+        ("q", r"To leading order in $1/N$ one finds", OVERLAP, ""),
     ],
 )
 def test_ordinary_sentences_withdraw_nothing(
@@ -102,6 +103,8 @@ def test_ordinary_sentences_withdraw_nothing(
         ("q", "", OVERLAP, r"where $Dz$ is the Gaussian measure of unit mean and unit variance."),
         ("q", "", OVERLAP, r"where $\int Dz$ denotes an integral over the uniform distribution."),
         ("free-entropy", "", FREE_ENTROPY, r"where $s$ is minus the entropy."),
+        ("q", r"To leading order in $\alpha$ one finds", OVERLAP, ""),
+        ("q", "", OVERLAP, r"instead of the correct equation."),
     ],
 )
 def test_a_claim_that_its_sentence_withdraws_or_changes_is_refused(
