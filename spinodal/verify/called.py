@@ -153,7 +153,7 @@ def _misread(document: Document, meaning: Meaning, name: str, match: re.Match[st
     if key in meaning.author or key in meaning.refused:
         return {}
     own = default_name(key, meaning.names) or default_name(key, meaning.conventions)
-    if own == name:
+    if own is not None and own.partition("_")[0] == name.partition("_")[0]:  # kappa_ref is a margin, too
         return {}
     if own is not None:
         reason = f"line {line} says {words!r} of {plain(key)}, which is read as {own}"
