@@ -25,6 +25,8 @@ Array: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 Function: TypeAlias = Callable[[Array], Array]
 
+#: Fields in a row, below which searches at the places cost less than nodes for the whole line.
+FEWEST_FIELDS = 8
 #: How far out mass is looked for, and how near an anchor (relative to its own size).
 _FARTHEST, _NEAREST = 1e5, 1e-9
 _OCTAVES = np.exp2(np.arange(48.0))
@@ -118,7 +120,7 @@ def shared_density_nodes(
     ``nodes`` is what a search would use on a panel (80: the accuracy above).
     """
     field = np.asarray(h, dtype=float)
-    if field.ndim < 2 or not np.all(np.isfinite(field)):
+    if field.ndim < 2 or field.size < FEWEST_FIELDS * len(field) or not np.all(np.isfinite(field)):
         return None
     rows = len(field)
     columns = [_column(part, rows) for part in (v, *splits, *places)]

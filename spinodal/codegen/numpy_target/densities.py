@@ -101,6 +101,6 @@ def masses_function(program: Program) -> str:
             rest = f"splits{', places' if density.places is not None else ''}"
             lines.append(f"    found.append(densities.log_mass({function}, {rest}))")
         else:
-            numbers = f"np.zeros((len(p), 1)), 0.0, splits, 0, {at_places(density)}".rstrip(", ")
+            numbers = f"np.zeros((len(p), modes.FEWEST_FIELDS)), 0.0, splits, 0, {at_places(density)}".rstrip(", ")
             lines.append(f"    found.append(tilted.density_cumulants({function}, {numbers})[0][:, 0])")
     return "\n".join([*lines, "    return np.stack(np.broadcast_arrays(*found, p[:, 0])[:-1], axis=1)"])
