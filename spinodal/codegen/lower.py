@@ -36,6 +36,7 @@ from spinodal.symbolic.formulas import generic_values, kinks, symbol, to_sympy
 from spinodal.symbolic.functions import Primitive, Tail
 from spinodal.symbolic.ground import Ground
 from spinodal.symbolic.leaves import Leaf
+from spinodal.symbolic.places import places
 from spinodal.symbolic.priors import density_leaf
 from spinodal.symbolic.stabilities import STABILITY
 
@@ -137,8 +138,10 @@ def _densities(derived: Derived, at: Mapping[sp.Symbol, float]) -> tuple[WeightD
         if owner is None or owner.weights.density is None:
             continue
         declared = density_leaf(to_sympy(owner.weights.density.root), at)
-        name = "student" if owner is derived.spec.student else "teacher"
-        found.append(WeightDensity(name, declared.log_weight, declared.splits, declared.places))
+        name, where = "student", declared.places
+        if owner is derived.spec.teacher:  # its own nodes are sampled: a single mode may be narrow and far as well
+            name, where = "teacher", places(sp.exp(declared.log_weight), declared.variable, at)
+        found.append(WeightDensity(name, declared.log_weight, declared.splits, where))
     return tuple(found)
 
 

@@ -32,7 +32,7 @@ def density_nodes(
 ) -> tuple[Array, Array]:
     """Gauss rules of a probability density on the line, [b or 1, K] nodes and weights.
 
-    The density is sampled on panels wherever its mass lies (scales 1e-6 to 1e6, around 0 and around places where it may
+    The density is sampled on panels wherever its mass lies (scales 1e-12 to 1e6, around 0 and around places where it may
     have narrow modes), and recurrence coefficients follow by the Lanczos process (Gautschi, Orthogonal Polynomials, 2004,
     section 2.2): what is averaged is smooth even where the density is not. A smooth density has one rule of about n/4 nodes;
     one with splits (kinks, steps, the ends of its support) has a small rule on each of a few intervals that grow with the
@@ -60,8 +60,8 @@ def _sampled(
     log_density: Callable[[Array], Array], splits: Sequence[Any], places: Sequence[Any]
 ) -> tuple[Array, Array, Array]:
     """Ascending points, the mass of a density at each, and its logarithm, [b or 1, m] each."""
-    t = np.linspace(-28.0, 28.0, 449)
-    edges = np.sinh(t) * 1e-6
+    t = np.linspace(-42.0, 42.0, 673)
+    edges = np.sinh(t) * 1e-12
     columns = [np.asarray(s, dtype=float).reshape(-1, 1) for s in splits]
     centres = [np.nan_to_num(np.asarray(s, dtype=float).reshape(-1, 1), posinf=0.0, neginf=0.0) for s in (0.0, *places)]
     count = max([1, *(len(column) for column in (*columns, *centres))])

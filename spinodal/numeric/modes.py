@@ -193,7 +193,8 @@ def _cover(
         steep = ((highest > level - _FELT) & (highest - np.maximum(lowest, level - _FELT) > steepest)).any(1)
         if felt.sum(1).max() > 2 * _MOST_PANELS:
             return None
-        coarse = felt & (steep | ~smooth) & (edges[:, 1:] > edges[:, :-1])
+        finest = 4.0 * _NEAREST * (1.0 + np.abs(edges[:, 1:]))  # beside a pole crowded nodes do the rest
+        coarse = felt & (steep | ~smooth) & (np.diff(edges, axis=1) > np.where(begin | end, finest, 0.0))
         if not coarse.any():
             keep = felt.any(0)
             if keep.sum() > _MOST_PANELS:

@@ -127,7 +127,7 @@ def _falls_slowly(leaf: Leaf, at: Mapping[sp.Symbol, float]) -> bool:
     formula = leaf.log_weight.subs({**at, **dict.fromkeys(others, 1.0)})
     for side in (-1, 1):
         drops = [sp.N(-formula.subs(leaf.variable, side * sp.Integer(10) ** k)) / 10 ** (2 * k) for k in _FAR]
-        if all(drop.is_real and drop.is_finite for drop in drops) and drops[1] < 0.1 * drops[0]:
+        if all(drop.is_real and drop.is_finite for drop in drops) and bool(drops[1] < 0.1 * drops[0]):
             return True
     return False
 

@@ -286,7 +286,11 @@ def is_concave(leaf: Leaf, at: Mapping[sp.Symbol, float]) -> bool:
         {*(float(sp.N(s.subs(table))) + d for s in (*leaf.splits, *(leaf.places or ())) for d in _AROUND), *_FAR}
     )
     formula = leaf.log_weight.subs(table)
-    values = [float(sp.N(formula.subs(x, place))) for place in places]
+    numbers = [sp.N(formula.subs(x, place)) for place in places]
+    inside = [k for k, number in enumerate(numbers) if number.is_real and number.is_finite]  # elsewhere f vanishes
+    if not inside or inside[-1] - inside[0] >= len(inside):
+        return False
+    places, values = [places[k] for k in inside], [float(numbers[k]) for k in inside]
     slopes = [(b - a) / (q - p) for (p, q), (a, b) in zip(pairwise(places), pairwise(values), strict=True)]
     return all(after <= before + 1e-7 * (1.0 + abs(before)) for before, after in pairwise(slopes))
 

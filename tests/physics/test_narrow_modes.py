@@ -133,3 +133,32 @@ def test_a_teachers_density_may_have_parameters(tmp_path: Path) -> None:
     assert free.converged
     assert free.free_entropy == pytest.approx(fixed.free_entropy, abs=1e-12)
     assert free["r"] == pytest.approx(fixed["r"], abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("density", "second"),
+    [
+        ("step(1 - abs(w))/2", 1 / 3),
+        ("0.5*(step(w-1)*step(2-w) + step(w+7)*step(-6-w))", 0.5 * (7 / 3 + 127 / 3)),
+        ("abs(w)**(-0.5)*exp(-abs(w))/(2*sqrt(pi))", 0.75),  # Gamma(5/2)/Gamma(1/2)
+        ("0.5*exp(-20*(abs(w)-3)**2)/sqrt(pi/20)", 9 + 1 / 40),
+    ],
+)
+def test_steps_and_poles_of_a_density_keep_their_mass(tmp_path: Path, density: str, second: float) -> None:
+    state = _model(tmp_path, _STUDENT.format(density=density)).solve(alpha=0.0)
+    assert state.converged
+    assert state.free_entropy == pytest.approx(0.0, abs=1e-8)
+    assert state["q_d"] == pytest.approx(second, rel=1e-8)
+
+
+def test_a_teachers_single_mode_may_be_narrow_and_far(tmp_path: Path) -> None:
+    """Its weights are normalised: of one narrow mode all have the same size."""
+    far = _model(tmp_path, _TAUGHT.format(student="binary", density="exp(-(w-100)**2*5000)*100/sqrt(2*pi)")).solve()
+    same = tmp_path / "same.toml"
+    same.write_text(
+        _TAUGHT.format(student="binary", density="0").replace(
+            '{ density = "0" }', "{ values = [1, 2], probabilities = [1, 0] }"
+        )
+    )
+    assert far.converged
+    assert far.free_entropy == pytest.approx(spinodal.load(same).solve().free_entropy, abs=1e-6)
