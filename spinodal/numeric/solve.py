@@ -364,20 +364,39 @@ def _as_number(text: str) -> float:
 
 
 def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> list[State]:
-    """Error estimates, refinement, observables and warnings of converged states [B, n]."""
-    if len(x) == 0:
-        return []
-    module = system.module
+    """Error estimates, refinement, observables and warnings of converged states [B, n].
+
+    Rows are refined by themselves: a state that needs many nodes costs its neighbours nothing.
+    """
     current, states = system, x.copy()
+    found: dict[int, State] = {}
+    rows = np.arange(len(x))
     for attempt in range(_REFINEMENTS + 1):
-        quadrature, rounding, free_entropy, shift = _errors(current, states, p)
-        error = quadrature + rounding
-        if np.all(quadrature <= tolerance) or attempt == _REFINEMENTS:  # more nodes do not make rounding smaller
+        if rows.size == 0:
             break
+        errors = _errors(current, states[rows], p[rows])
+        # more nodes do not make rounding smaller
+        good = (errors[0] <= tolerance) | (attempt == _REFINEMENTS)
+        settled = rows[good]
+        if settled.size:
+            own = tuple(part[good] for part in errors)
+            found.update(zip(settled, _described(current, states[settled], p[settled], own, tolerance, method), strict=True))
+        rows = rows[~good]
         current = current.refined()
-        again = newton(current, states, p, NewtonSettings(iterations=12))
-        near = again.converged & (np.max(np.abs(again.x - states) / (1.0 + np.abs(states)), axis=1) < _SAME_STATE)
-        states = np.where(near[:, None], again.x, states)
+        again = newton(current, states[rows], p[rows], NewtonSettings(iterations=12))
+        change = np.max(np.abs(again.x - states[rows]) / (1.0 + np.abs(states[rows])), axis=1)
+        near = again.converged & (change < _SAME_STATE)
+        states[rows[near]] = again.x[near]
+    return [found[row] for row in range(len(x))]
+
+
+def _described(
+    current: Bound, states: Array, p: Array, errors: tuple[Array, ...], tolerance: float, method: str
+) -> list[State]:
+    """States [B, n] as results, given what :func:`_errors` says of them."""
+    module = current.module
+    quadrature, rounding, free_entropy, shift = errors
+    error = quadrature + rounding
     states = _last_step(current, states, shift, p)
     if getattr(
         module, "REFERENCE", None

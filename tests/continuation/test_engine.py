@@ -464,3 +464,17 @@ def test_a_corner_may_turn_by_more_than_a_right_angle() -> None:
     assert branch.p[-1] == pytest.approx(1.2, abs=1e-9)
     np.testing.assert_allclose(branch.x[-1], [1.2, 2.4 - 902.0 * 0.2], rtol=1e-9)
     assert "the branch has a corner at p = 1" in branch.remarks[0]
+
+
+def test_a_branch_whose_steps_do_not_follow_their_tangents_ends() -> None:
+    """Of x = exp(1e4 p), dF/dp being said to be a fifth of what it is from some p on: so it seems to turn on every step."""
+    branch = continue_branch(
+        lambda x, p: np.array([x[0] - np.exp(1e4 * p)]),
+        np.array([1.0]),
+        0.0,
+        jac=lambda x, p: np.eye(1),
+        dFdp=lambda x, p: np.array([-1e4 * np.exp(1e4 * p) * (1.0 if p < 2e-4 else 0.2)]),
+        bounds=(0.0, 1e-2),
+    )
+    assert "no longer follow their tangents" in branch.stop_reason
+    assert len(branch) < 60

@@ -10,7 +10,8 @@ from direct import gaussian
 
 import spinodal
 from spinodal.numeric.every_root import all_states
-from spinodal.numeric.solve import Bound, from_small_alpha, solve_points, trivial_state
+from spinodal.numeric.quadrature import Automatic
+from spinodal.numeric.solve import Bound, finish, from_small_alpha, solve_points, trivial_state
 
 FOLD = 1.4926318182  # of the Bayes-optimal binary teacher-student, q 0.89366142
 
@@ -320,3 +321,18 @@ def test_a_symmetric_state_that_loses_its_stability_is_said_to() -> None:
 def test_values_that_are_no_points_are_refused_with_a_cure(values: dict[str, object], words: str) -> None:
     with pytest.raises(spinodal.SpecError, match=words):
         spinodal.load("binary-perceptron").solve(**values)
+
+
+def test_a_state_that_needs_more_nodes_costs_its_neighbours_nothing() -> None:
+    module = spinodal.load("binary-perceptron").solver()
+    p = np.array([[0.05, 0.0], [0.8, 0.0]])
+    assert module.PARAMETERS == ("alpha", "kappa")
+    states = solve_points(module, p)
+    x = np.array([[state.order_parameters[name] for name in module.ORDER_PARAMETERS] for state in states])
+    system = Bound(module, Automatic(12))
+    together = finish(system, x, p, 1e-9, "known")
+    alone = [finish(system, x[k : k + 1], p[k : k + 1], 1e-9, "known")[0] for k in range(2)]
+    assert [state.method for state in together] == [state.method for state in alone]
+    assert together[0].method != together[1].method
+    for one, other in zip(together, states, strict=True):
+        assert one.free_entropy == pytest.approx(other.free_entropy, abs=1e-9)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from spinodal.numeric.results import Array
 _NOISE, _NOISY = 1e-10, 6
 #: Steps refused because a change of the determinant's sign could not be explained by a branch point.
 _REFUSALS = 8
+#: So many steps in a row whose change of the parameter has nothing to do with their tangents end a branch; changes smaller
+#: than the second, in its scale, may be rounding.
+_ASTRAY, _ROUNDING = 10, 1e-8
 
 
 @np.errstate(all="ignore")  # what overflows is refused as not finite
@@ -37,6 +41,9 @@ def advance(task: Task, trace: Trace) -> Trace:
         node.residual > max(_NOISE, 10.0 * settings.tolerance) for node in trace.nodes[-_NOISY:]
     ):
         return replace(trace, stop="the equations are lost in rounding: the corrector no longer converges to tolerance")
+    if _astray(task, trace.nodes[-_ASTRAY - 1 :]):
+        why = "F is not accurate enough for its derivatives (averages that are not resolved)"
+        return replace(trace, stop=f"steps no longer follow their tangents at p = {trace.nodes[-1].u[-1]:.10g}: {why}")
     if len(trace.nodes) > settings.points:
         return replace(trace, stop=f"{settings.points} points taken")
     while step >= settings.smallest_step:
@@ -59,6 +66,23 @@ def advance(task: Task, trace: Trace) -> Trace:
         return replace(trace, nodes=(*trace.nodes[:-1], corner), step=settings.step, remarks=(*trace.remarks, remark))
     trace = _evaluable(task, trace)
     return replace(trace, stop=f"the step has reached its minimum at p = {trace.nodes[-1].u[-1]:.10g}: {why}")
+
+
+def _astray(task: Task, nodes: Sequence[Node]) -> bool:
+    """Whether the parameter changes otherwise than tangents say on each of the last steps, by more than it changes.
+
+    On a curve that is only bent, that holds of a step or two about a fold.
+    """
+    if len(nodes) <= _ASTRAY:
+        return False
+    for start, end in pairwise(nodes):
+        scale = task.scaling.at(start.u)
+        length = float(np.linalg.norm((end.u - start.u) / scale))
+        slopes = [float(node.t[-1] / np.linalg.norm(node.t / scale)) for node in (start, end)]
+        change = float(end.u[-1] - start.u[-1])
+        if abs(change - 0.5 * length * sum(slopes)) < max(abs(change), _ROUNDING * float(scale[-1])):
+            return False
+    return True
 
 
 def _evaluable(task: Task, trace: Trace) -> Trace:
