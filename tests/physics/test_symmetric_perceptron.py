@@ -168,3 +168,15 @@ def test_references_of_the_students_own_margin_that_share_nothing(alpha: float, 
     assert np.max(np.abs(slopes)) < 1e-7
     if expected is not None:
         assert state.free_entropy == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.slow
+def test_a_local_entropy_transition_beyond_the_last_reference_says_so() -> None:
+    """References at abs(h) >= 0.7 end where log 2 + alpha log P(|h| >= 0.7) = 0."""
+    last = -np.log(2.0) / np.log(2.0 * ndtr(-0.7))
+    model = declare("outside", loss={"constraint": "abs(h) >= kappa"}, scheme="franz-parisi", alpha=1.0, kappa=0.5)
+    (point,) = model.locus("local-entropy-transition", "alpha", kappa_ref=0.7).special_points
+    assert point.converged, point.failure
+    assert point.parameters["alpha"] > last
+    entropy = np.log(2.0) * (1.0 - point.parameters["alpha"] / last)
+    assert f"entropy_ref = {entropy:.4g} < 0: there are no such references" in point.warnings
