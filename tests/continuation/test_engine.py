@@ -478,3 +478,23 @@ def test_a_branch_whose_steps_do_not_follow_their_tangents_ends() -> None:
     )
     assert "no longer follow their tangents" in branch.stop_reason
     assert len(branch) < 60
+
+
+def test_what_rounding_makes_of_a_tangent_is_no_corner() -> None:
+    """Beyond p = 1 F is not finite, and its derivatives at the edge are noise: the branch ends there."""
+    noise = np.random.default_rng(0)
+
+    def f(x: np.ndarray, p: float) -> np.ndarray:
+        return np.array([x[0] - np.sqrt(1.0 - p), x[1] - p])
+
+    def jac(x: np.ndarray, p: float) -> np.ndarray:
+        return np.eye(2) if p < 1.0 - 1e-7 else noise.normal(size=(2, 2))
+
+    def slope(x: np.ndarray, p: float) -> np.ndarray:
+        return np.array([0.5 / np.sqrt(1.0 - p), -1.0]) if p < 1.0 - 1e-7 else noise.normal(size=2)
+
+    one_side = Settings(both_directions=False)
+    branch = continue_branch(f, [1.0, 0.0], 0.0, jac=jac, dFdp=slope, bounds=(-1.0, 2.0), settings=one_side)
+    assert branch.p[-1] <= 1.0
+    assert len(branch) < 1000
+    assert len(branch.remarks) <= 5

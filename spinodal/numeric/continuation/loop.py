@@ -28,6 +28,9 @@ _REFUSALS = 8
 #: than the second, in its scale, may be rounding.
 _ASTRAY, _ROUNDING = 10, 1e-8
 
+#: Corners of one branch; where there would be more, rounding makes them.
+_CORNERS = 5
+
 
 @np.errstate(all="ignore")  # what overflows is refused as not finite
 def advance(task: Task, trace: Trace) -> Trace:
@@ -35,8 +38,6 @@ def advance(task: Task, trace: Trace) -> Trace:
     settings, start = task.settings, trace.nodes[-1]
     scale = task.scaling.at(start.u)
     start = replace(start, t=start.t / np.linalg.norm(start.t / scale))
-    step, before = trace.step, _before(trace)
-    why, refusals = "", 0
     if len(trace.nodes) > _NOISY and all(
         node.residual > max(_NOISE, 10.0 * settings.tolerance) for node in trace.nodes[-_NOISY:]
     ):
@@ -46,6 +47,25 @@ def advance(task: Task, trace: Trace) -> Trace:
         return replace(trace, stop=f"steps no longer follow their tangents at p = {trace.nodes[-1].u[-1]:.10g}: {why}")
     if len(trace.nodes) > settings.points:
         return replace(trace, stop=f"{settings.points} points taken")
+    found = _stepped(task, trace, start, scale)
+    stuck = isinstance(found, str) and task.crossings and len(trace.remarks) < _CORNERS
+    corner = turned(task, start, scale) if stuck else None
+    if corner is not None:
+        what = "the derivative of F jumps, as where another maximum inside an average becomes the highest"
+        remark = f"the branch has a corner at p = {start.u[-1]:.10g}: {what}"
+        beyond = replace(trace, nodes=(*trace.nodes[:-1], corner), step=settings.step, remarks=(*trace.remarks, remark))
+        onward = _stepped(task, beyond, corner, scale)
+        found = found if isinstance(onward, str) else onward
+    if isinstance(found, Trace):
+        return found
+    trace = _evaluable(task, trace)
+    return replace(trace, stop=f"the step has reached its minimum at p = {trace.nodes[-1].u[-1]:.10g}: {found}")
+
+
+def _stepped(task: Task, trace: Trace, start: Node, scale: Array) -> Trace | str:
+    """The trace after a step from its last node, as long a one as is accepted; or why none is."""
+    settings, step, before = task.settings, trace.step, _before(trace)
+    why, refusals = "", 0
     while step >= settings.smallest_step:
         outcome = _attempt(task, trace, start, scale, step)
         if isinstance(outcome, str):
@@ -59,13 +79,7 @@ def advance(task: Task, trace: Trace) -> Trace:
             why, step, refusals = "two branches nearly meet", step * 0.3, refusals + 1
             continue
         return _conclude(task, trace, segment, min(step * growth, settings.largest_step))
-    corner = turned(task, start, scale) if task.crossings else None
-    if corner is not None:
-        what = "the derivative of F jumps, as where another maximum inside an average becomes the highest"
-        remark = f"the branch has a corner at p = {start.u[-1]:.10g}: {what}"
-        return replace(trace, nodes=(*trace.nodes[:-1], corner), step=settings.step, remarks=(*trace.remarks, remark))
-    trace = _evaluable(task, trace)
-    return replace(trace, stop=f"the step has reached its minimum at p = {trace.nodes[-1].u[-1]:.10g}: {why}")
+    return why
 
 
 def _astray(task: Task, nodes: Sequence[Node]) -> bool:
