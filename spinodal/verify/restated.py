@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from spinodal.verify.derivatives import derivative
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
 from spinodal.verify.grammar.cursor import Declared
@@ -98,7 +99,8 @@ def _applied(at: int) -> tuple[Token, ...]:
 def _are_same(sides: Sequence[tuple[Token, ...]], variable: str, declared: Declared) -> bool:
     """Whether functions of a variable have the same values; also where they are functions of something else as well."""
     try:
-        trees = [parsed(side, replace(declared, symbols=declared.symbols | {variable})) for side in sides]
+        own = replace(declared, symbols=declared.symbols | {variable})
+        trees = [_differentiated(parsed(side, own)) for side in sides]
         if any(node.kind == "call" for tree in trees for node in walk(tree)):
             return False
         if any(free_symbols(tree).keys() != {variable} for tree in trees):
@@ -107,6 +109,18 @@ def _are_same(sides: Sequence[tuple[Token, ...]], variable: str, declared: Decla
     except UnreadableError:
         return False
     return all(np.allclose(first, other, rtol=1e-10, atol=0.0) for other in others)
+
+
+def _differentiated(tree: Node) -> Node:
+    """A tree with its derivatives taken."""
+    tree = tree.with_args(tuple(_differentiated(a) for a in tree.args)) if tree.args else tree
+    if tree.kind != "diff":
+        return tree
+    key, order = tree.value
+    body = tree.args[0]
+    for _ in range(order):
+        body = derivative(body, key)
+    return body
 
 
 def microscopic(statements: Iterable[Stated], meaning: Meaning) -> dict[str, tuple[str, int]]:
