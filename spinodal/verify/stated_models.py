@@ -12,12 +12,13 @@ from spinodal.spec.types import Formula, Spec
 from spinodal.verify.documents import Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
+from spinodal.verify.grammar.functions import LETTER_FUNCTIONS
 from spinodal.verify.letters import Letters
 from spinodal.verify.meaning import used_names
 from spinodal.verify.sizes import Stated
 from spinodal.verify.statements import parsed
 from spinodal.verify.symbol_maps import formula_tree
-from spinodal.verify.symbols import plain
+from spinodal.verify.symbols import GREEK, plain
 from spinodal.verify.tree import Node, substituted, sym
 
 _ACTIVATION = re.compile(r"\b(?:activation|non-?linearity|transfer\s+function|features)\b", re.I)
@@ -26,6 +27,7 @@ _LOSS = re.compile(r"\b(?:loss|cost|energy)(?:\s+function)?\b", re.I)
 _OTHERWISE = re.compile(r"\b(?:label|teacher|output|loss|cost|probability|field)s?\b", re.I)
 #: How far around a formula its words are looked for.
 _NEAR = 90
+_SENTENCE = r"\.(?=\s|$)|\n[ \t]*\n|\\(?:sub)*section|\\(?:begin|end)\b"
 _PLACES = np.array([-2.3, -1.1, -0.4, 0.3, 0.8, 1.7])
 _PARAMETERS = (0.37, 1.21, 0.83, 1.57)
 
@@ -41,6 +43,9 @@ def refuse_other_functions(document: Document, letters: Letters, spec: Spec) -> 
         if header is None or header[1] is None or len(header[1]) != 1 or stated.statement.relations[0] != "=":
             continue
         key, variable = header[0], header[1][0]
+        letter = key.partition("_")[0].partition("@")[0]
+        if (len(letter) > 1 and letter not in GREEK) or letter in LETTER_FUNCTIONS:  # names of other functions
+            continue
         around = _around(document, stated)
         for what, formula, places in _declared(key, around, spec):
             if not _is_stated(stated, variable, formula, places, letters, up_to_a_constant=what == "activation"):
@@ -60,8 +65,8 @@ def _declared(key: str, around: str, spec: Spec) -> Iterator[tuple[str, Formula,
 def _around(document: Document, stated: Stated) -> str:
     """The words of the sentence around a formula."""
     start, end = stated.statement.start, stated.statement.end
-    before = re.split(r"\.\s|\n[ \t]*\n", document.visible[max(0, start - _NEAR) : start])[-1]
-    after = re.split(r"[.]|\n[ \t]*\n", document.visible[end : end + _NEAR])[0]
+    before = re.split(_SENTENCE, document.visible[max(0, start - _NEAR) : start])[-1]
+    after = re.split(_SENTENCE, re.sub(r"\A\s*\\end\{[^}]*\}", "", document.visible[end : end + _NEAR]))[0]
     return f"{before} {after}"
 
 
