@@ -39,7 +39,7 @@ from spinodal.symbolic.functions import LogPartition
 from spinodal.symbolic.largest_margin import at_largest_margin
 from spinodal.symbolic.observables import Tilt, derive_observables
 from spinodal.symbolic.outputs import is_ground, label_leaves
-from spinodal.symbolic.probe import ProbeChannel
+from spinodal.symbolic.probe import ProbeChannel, share
 from spinodal.symbolic.replicon import replicon_of
 from spinodal.symbolic.stabilities import STABILITY, Stabilities, stabilities
 from spinodal.symbolic.symbols import (
@@ -174,7 +174,7 @@ def _gains(channel: ProbeChannel) -> tuple[sp.Expr, sp.Expr]:
 def _free(channel: ProbeChannel) -> sp.Expr:
     """The variance of the probe's field given omega (of the first branch; all branches share it)."""
     spread, across, _own, probe = channel._covariances(channel.probe.branches[0])
-    return probe - Ratio(across, spread) * across
+    return probe - share(across, spread) * across
 
 
 def _explained(channel: ProbeChannel) -> sp.Expr:

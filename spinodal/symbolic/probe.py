@@ -31,6 +31,14 @@ from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.nested import tilted_average
 
 
+def share(across: sp.Expr, spread: sp.Expr) -> sp.Expr:
+    """A covariance over a variance: 0, and not 0/0, where references share nothing, and so nothing with their probes.
+
+    A teacher's part never vanishes; there the quotient stays open to cancellations, on which close probes depend.
+    """
+    return Ratio(across, spread) if spread.is_Symbol else across / spread
+
+
 @dataclass(frozen=True)
 class ProbeChannel:
     """A channel of the probe, given the reference's and the probe's own replica-symmetric channels.
@@ -203,7 +211,7 @@ class ProbeChannel:
         closed = closed.replace(FieldDensity, self.probe.close_density)
         spread, across, own, probe = self._covariances(branch)
         mean_omega, mean_h = self._means(branch)
-        slope = Ratio(across, spread)  # where references share nothing their probes share nothing across them
+        slope = share(across, spread)
         centre = mean_h + slope * (omega - mean_omega)
         free = probe - slope * across  # Var[h | omega]
         outer = Measure([omega], [mean_omega], sp.Matrix([[spread]]), sp.Matrix([[Root(spread)]]), branch.planted)
