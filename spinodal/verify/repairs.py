@@ -128,6 +128,8 @@ def _exchanges(tree: Node, wording: Wording) -> Iterator[tuple[str, Node]]:
     """The tree with two of its names in each other's place."""
     used = sorted({str(node.value) for node in walk(tree) if node.kind == "sym" and str(node.value).startswith("@")})
     for one, other in combinations(used, 2):
+        if one.endswith("_hat") != other.endswith("_hat"):  # a hat that is missing or too many, which is another error
+            continue
         swap = {one: other, other: one}
         changed = _renamed(tree, swap)
         yield f"{wording.name(one[1:])} and {wording.name(other[1:])} stand in each other's place", changed
@@ -285,9 +287,10 @@ def _sum_changes(node: Node, linear: bool, exponent: bool) -> Iterator[_Change]:
 
 
 def _factors_of_terms(node: Node, names: Sequence[str], wording: Wording) -> Iterator[_Change]:
-    """A quantity that a term should have as a factor, or has and should not."""
+    """A parameter that a term should have as a factor, or has and should not."""
+    parameters = [name for name in names if not name.endswith(("_hat", "_d", "_sq")) and f"{name}_hat" not in names]
     for k, term in enumerate(node.args):
-        for name in names:
+        for name in parameters:
             factor, shown = sym(f"@{name}"), wording.name(name)
             yield "factor missing", f"this term must be multiplied by {shown}", _summed(node, k, mul(factor, term))
             divided = Node("div", None, (term, factor))
