@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -29,7 +30,7 @@ SIZES = ("P", "N", "D")
 _RATIOS = ("alpha", "alpha_T")
 _RELATIONS = frozenset(["=", "approx", "to"])
 _WHAT = {"alpha": "the number of patterns per weight", "alpha_T": "the number of patterns per input"}
-_MAX_LEVELS = 8
+_MAX_LEVELS, _MOST_NODES = 8, 500
 #: Parameters and the size N at which formulas are compared: two sizes for the same ratios, and other ratios.
 _PLACES = ((0.73, 1.31, 1.0), (0.73, 1.31, 3.0), (1.9, 0.57, 1.0))
 #: How close a definition stands to a claim; the closest ones count.
@@ -353,6 +354,8 @@ class SizeReader:
                 return tree
             for key, body in known:
                 tree = substituted(tree, key, body)
+                if sum(1 for _ in islice(walk(tree), _MOST_NODES + 1)) > _MOST_NODES:
+                    raise UnreadableError("no ratio of sizes is that long", tree.start)
         raise UnreadableError("definitions are nested too deeply", tree.start)
 
     def _value(self, tree: Node, place: tuple[float, float, float], others: Sequence[str]) -> float:
