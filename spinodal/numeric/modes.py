@@ -124,9 +124,10 @@ def shared_density_nodes(
         return None
     rows = len(field)
     columns = [_column(part, rows) for part in (v, *splits, *places)]
-    if any(column is None for column in columns) or not np.all(np.isfinite(columns[0])):  # type: ignore[arg-type]
+    known = [column for column in columns if column is not None]
+    if len(known) < len(columns) or not np.all(np.isfinite(known[0])):
         return None
-    curvature, *positions = (column for column in columns if column is not None)
+    curvature, *positions = known
     shape = (rows, *(1,) * (field.ndim - 1), -1)
 
     def log_density(w: Array) -> Array:

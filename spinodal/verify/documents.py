@@ -73,32 +73,6 @@ _IN_CASE = re.compile(
 #: What was meant as markup and is not: another case, no colon, other marks between the words.
 _NEAR_MARK = re.compile(r"%+[ \t]*(spinodal(?:[ \t_-]*symbols?)?)(?P<colon>[ \t]*[:;])?[ \t]*(?P<words>[^\n]*)", re.I)
 _NEAR_HTML_MARK = re.compile(_NEAR_MARK.pattern.replace("%+", "<!--", 1).replace("[^\\n]*", ".*?") + "-->", re.I | re.S)
-_END = re.compile(
-    r"\$|\\[(\[]|\\begin\b|[.;](?=\s|$)|\n[ \t]*\n|\b(?:and|which|so|then|while|where|with)\b|\\(?:sub)*section|^#", re.M
-)
-#: Words after a formula that make it hold in a case only, or that change it.
-_WITHDRAWING = re.compile(
-    r"\b(?:for(?!\s+(?:all|any|every|each|brevity|convenience|simplicity|short)\b)|if|when|whenever|otherwise|unless|"
-    r"except|only|provided|up\s+to|plus|minus|times|divided|multiplied|apart\s+from|approximately|roughly|nearly|"
-    r"as\s+long\s+as|in\s+the\s+limit|(?:to|at)\s+(?:the\s+)?(?:leading|lowest|first|second)|not|wrong|incorrect|corrections?)\b",
-    re.I,
-)
-#: A condition in brackets after a formula.
-_BRACKET = re.compile(r"\s*\(\s*\$[^$]*(?:[=<>]|\\(?:leq?|geq?|neq?|ll|gg)(?![A-Za-z]))")
-#: The same after a display, whose sentence goes on with them.
-_AFTER_DISPLAY = re.compile(
-    r"(?:\\\]|\$\$|\\end\{[^{}]*\})?\s*(?P<words>if|when|whenever|unless|otherwise|except|only|provided|up\s+to|plus|minus|times|"
-    r"\(?for\s+\$[^$]*(?:[=<>]|\\(?:leq?|geq?|neq?|ll|gg)(?![A-Za-z])))(?![A-Za-z])"
-)
-#: Words before a formula with which the text does not say that it holds.
-_SUPPOSING = re.compile(r"\b(?:if|suppose|unless|not|instead\s+of|rather\s+than|unlike|except)\b", re.I)
-#: A condition in a formula before another one: "for $\\kappa = 0$ we have $A = B$".
-_IN_CASE = re.compile(
-    r"\b(?:for|if|when|at)\s+\$[^$]*(?:[=<>]|\\(?:leq?|geq?|neq?|ll|gg)(?![A-Za-z]))[^$]*\$[^.;$]{0,60}\Z", re.I
-)
-#: What was meant as markup and is not: another case, no colon, other marks between the words.
-_NEAR_MARK = re.compile(r"%+[ \t]*(spinodal(?:[ \t_-]*symbols?)?)(?P<colon>[ \t]*[:;])?[ \t]*(?P<words>[^\n]*)", re.I)
-_NEAR_HTML_MARK = re.compile(_NEAR_MARK.pattern.replace("%+", "<!--", 1).replace("[^\\n]*", ".*?") + "-->", re.I | re.S)
 _END = re.compile(r"\\end\s*\{document\}")
 _CONDITIONAL = re.compile(r"\\(iffalse|fi|else|if[a-zA-Z@]+)(?![A-Za-z@])")
 #: Whichever begins first: markup inside inline code is an example, and backticks inside a comment are no code.

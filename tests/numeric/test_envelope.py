@@ -260,7 +260,10 @@ def test_a_maximum_that_is_the_highest_between_close_fields_only_is_found(spread
     )
     depth, deviation = critical + offset, 0.8
     x, w = np.polynomial.legendre.leggauss(40)
-    difference = lambda field: float(np.subtract(*highest_of_ternary(depth, spread, np.array([field])))[0])  # noqa: E731
+
+    def difference(field):
+        return float(np.subtract(*highest_of_ternary(depth, spread, np.array([field])))[0])
+
     kink = brentq(difference, 0.0, 0.3, xtol=1e-14) if offset < 0.0 else 0.0
     expected = 0.0
     for low, high in ((0.0, kink), (kink, 2.0), (2.0, 4.0), (4.0, 8.0)):

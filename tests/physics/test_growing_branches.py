@@ -15,10 +15,14 @@ from scipy.integrate import quad
 BAND = {"constraint": "abs(h) <= kappa"}
 
 
-def capacity(kappa: float) -> float:
-    """Each pattern outside the band costs the square of its distance from it."""
-    integrand = lambda z: (z - kappa) ** 2 * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)  # noqa: E731
-    return float(1.0 / (2.0 * quad(integrand, kappa, 20.0)[0]))
+def capacity(low: float, high: float) -> float:
+    """A pattern whose field is low < abs(z) < high costs the square of its distance from the allowed fields beside."""
+    edge = low if np.isinf(high) else high
+
+    def cost(z: float) -> float:
+        return float((z - edge) ** 2 * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi))
+
+    return float(1.0 / (2.0 * quad(cost, low, min(high, 20.0))[0]))
 
 
 @pytest.mark.parametrize("kappa", [0.3, 0.55])
@@ -27,7 +31,7 @@ def test_the_capacity_of_a_band_is_that_of_the_state_that_grows_out_of_the_branc
     locus = model.locus("capacity", "alpha", bounds=(0.001, 20.0))
     (point,) = locus.special_points
     assert point.converged
-    assert point.parameters["alpha"] == pytest.approx(capacity(kappa), abs=2e-7)
+    assert point.parameters["alpha"] == pytest.approx(capacity(kappa, np.inf), abs=2e-7)
 
 
 def test_a_branch_goes_over_to_the_state_that_solve_reports() -> None:
@@ -45,8 +49,7 @@ def test_a_branch_goes_over_to_the_state_that_solve_reports() -> None:
 def test_a_state_that_grew_out_of_a_branch_point_is_followed_to_its_capacity() -> None:
     """Outside a band conjugates reach 1e6 before; beyond the capacity the reason is that q reaches 1."""
     outside = declare("outside", weights="spherical", loss={"constraint": "h >= kappa or h <= -kappa"}, alpha=1.0, kappa=0.3)
-    integrand = lambda z: (0.3 - z) ** 2 * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)  # noqa: E731
-    largest = float(1.0 / (2.0 * quad(integrand, 0.0, 0.3)[0]))
+    largest = capacity(0.0, 0.3)
     state = outside.solve(alpha=0.98 * largest).states[0]
     assert state.converged
     assert 0.998 < state.order_parameters["q"] < 1.0
