@@ -17,18 +17,17 @@ from spinodal.numeric.continuation.engine import NoBranchError
 from spinodal.numeric.continuation.locate import Located
 from spinodal.numeric.continuation.loci import follow_locus
 from spinodal.numeric.continuation.settings import Settings
+from spinodal.numeric.limits import SATURATION_GAP, limits_of
 from spinodal.numeric.local_entropy import ENERGETIC, KIND, energetic_barrier, transition
 from spinodal.numeric.module_problem import ModuleProblem, Observed
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, Failure, SpecialPoint
 from spinodal.numeric.solve import Bound, is_overlap, solve_points
 from spinodal.numeric.tracking import (
-    SATURATION_GAP,
     UNSTABLE,
     Line,
     NoStateError,
     Tracked,
-    limits_of,
     named,
     saturated_entropy,
     track,

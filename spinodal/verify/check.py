@@ -2,72 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-
-import numpy as np
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from spinodal.kinds import KINDS
-from spinodal.model import Model
 from spinodal.spec import SpecError
 from spinodal.spec.errors import did_you_mean
-from spinodal.verify import repairs
 from spinodal.verify.compare import ACCURACY, Comparison, Sides, Target, constant_factor
 from spinodal.verify.contradicted import refuse_contradicted
 from spinodal.verify.conventions import named_otherwise, other_meaning, refusal
 from spinodal.verify.display import Surroundings, refuse_remarks
-from spinodal.verify.documents import Claim, Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.left_sides import LeftSides
 from spinodal.verify.letters import Letters, read_letters
 from spinodal.verify.meaning import Meaning, used_names
 from spinodal.verify.own_letter import OwnLetter
-from spinodal.verify.points import PointClaim, PointReader
+from spinodal.verify.points import PointReader
 from spinodal.verify.proof import is_proved
 from spinodal.verify.reference import PARTS, NoStatesError, Points, Reference
-from spinodal.verify.repairs import find_repair
+from spinodal.verify.refuted import other_equation, refuted, refuted_special
 from spinodal.verify.results import Outcome, Status, numerical
 from spinodal.verify.sizes import symbols_in
-from spinodal.verify.special import SOLVED_FOR, Judged, Located, determined, judge, locate
+from spinodal.verify.special import SOLVED_FOR, determined, judge, locate
 from spinodal.verify.statements import Statement, symbol_alone
 from spinodal.verify.symbol_maps import of_temperature
 from spinodal.verify.symbols import default_name, plain
+from spinodal.verify.task import Task, not_checked, outcome_of
 from spinodal.verify.text_values import refuse_other_values, single_values, values_in_text
 from spinodal.verify.tree import Node, add, neg, num, sym
-from spinodal.verify.weights import teacher_weights
 from spinodal.verify.wording import Wording
 
-#: Names of quantities that mean the same.
-SYNONYMS = {"phi": "free_entropy", "entropy_density": "entropy", "generalisation_error": "generalization_error"}
 #: Seconds of computing in which a comparison must be decided; a refuted equation's repair has its own.
 PATIENCE = 60.0
-#: Seconds of computing for whether a refuted equation is another order parameter's.
-OTHER_PATIENCE = 20.0
 _SPECIAL = frozenset(k for k in KINDS if k.islower() and ":" not in k and k != "replicon") | {"capacity", "zero_entropy"}
-
-
-@dataclass(frozen=True)
-class Task:
-    """A claim, the statement that it is about (or why it is not read, and where), and how to get at the model's side.
-
-    ``reference`` gives it with further parameters fixed; ``letters`` are those of the quantities that the document claims.
-    """
-
-    document: Document
-    claim: Claim
-    statement: Statement | None
-    model: Model
-    reference: Callable[[Mapping[str, float]], Reference]
-    claims: frozenset[int] = frozenset()
-    unread: tuple[str, int] | None = None
-    potentials: frozenset[str] = frozenset(["phi"])
-    letters: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def quantity(self) -> str:
-        """The claimed quantity's name."""
-        return SYNONYMS.get(self.claim.quantity, self.claim.quantity)
 
 
 def check(task: Task) -> Outcome:
@@ -78,35 +46,14 @@ def check(task: Task) -> Outcome:
     """
     if task.statement is None:
         reason, place = task.unread or ("no equation that can be read follows this markup", task.claim.offset)
-        return _not_checked(task, reason, place)
+        return not_checked(task, reason, place)
     try:
         refuse_remarks(task, task.statement)
         return _checked(task, task.statement)
     except UnreadableError as error:
-        return _not_checked(task, error.reason, error.offset)
+        return not_checked(task, error.reason, error.offset)
     except NoStatesError as error:
-        return _not_checked(task, str(error), None)
-
-
-def _outcome(task: Task, status: Status, detail: str) -> Outcome:
-    offset = task.statement.start if task.statement is not None else task.claim.offset
-    line, column = task.document.position(offset)
-    return Outcome(
-        document=task.document.file(offset),
-        line=line,
-        column=column,
-        model=task.claim.model,
-        quantity=task.claim.quantity,
-        ansatz=task.model.ansatz,
-        status=status,
-        detail=detail,
-        claimed=task.claim.status,
-    )
-
-
-def _not_checked(task: Task, reason: str, offset: int | None, *, kind: str = "") -> Outcome:
-    outcome = _outcome(task, Status.NOT_CHECKED, reason)
-    return replace(outcome, kind=kind, place=task.document.position(offset) if offset is not None else None)
+        return not_checked(task, str(error), None)
 
 
 def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcome:
@@ -115,7 +62,7 @@ def _checked(task: Task, statement: Statement, *, alone: bool = False) -> Outcom
         reference = task.reference({})
     except SpecError as error:
         if error.source is not None and "ansatz" in str(error):
-            return _not_checked(task, f"{error.message}", None)
+            return not_checked(task, f"{error.message}", None)
         raise
     special = task.quantity.replace("_", "-") in {s.replace("_", "-") for s in _SPECIAL} and (
         task.quantity not in reference.observables
@@ -377,8 +324,8 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
                 failed.append((differs.at, differs))
                 continue
             noted = (*notes, stage.note) if stage.note else notes
-            if meaning == "saddle-point-only" and not task.claim.status and (other := _other_equation(target, sides)):
-                outcome = _outcome(task, Status.WRONG, f"this is the equation of {other}, not of {target.quantity}")
+            if meaning == "saddle-point-only" and not task.claim.status and (other := other_equation(target, sides)):
+                outcome = outcome_of(task, Status.WRONG, f"this is the equation of {other}, not of {target.quantity}")
                 return replace(outcome, kind="wrong quantity", notes=noted)
             # what holds at solved states only, or with another equation's help, is left to the numbers
             proved = meaning == "verified" and not stage.note and is_proved(target, sides, at)
@@ -398,8 +345,8 @@ def _compared(task: Task, target: Target, sides: Sides, notes: tuple[str, ...], 
         )
     if failed[0][1] is not None and failed[0][1].accuracy <= ACCURACY and is_proved(target, sides, failed[0][0]):
         disagree = "an exact rearrangement proves it, but its values differ: one of the two comparisons is at fault"
-        return _not_checked(task, f"{disagree}; please report this", sides.right.start)
-    return _refuted(task, target, sides, failed, unreadable, notes, meaning_of)
+        return not_checked(task, f"{disagree}; please report this", sides.right.start)
+    return refuted(task, target, sides, failed, unreadable, notes, meaning_of)
 
 
 def _undecided(sides: Sides) -> UnreadableError:
@@ -421,121 +368,9 @@ def _equal(task: Task, status: Status, found: Comparison, notes: tuple[str, ...]
     fixed = [f"{k} = {v:g}" for k, v in target.reference.fixed.items()]
     if fixed:
         detail += f", at {', '.join(fixed)}"
-    outcome = _outcome(task, status, detail)
+    outcome = outcome_of(task, status, detail)
     method = "symbolic" if proved else numerical(len(found.at), found.accuracy)
     return replace(outcome, method=method, deviation=found.deviation, accuracy=found.accuracy, notes=notes)
-
-
-def _refuted(
-    task: Task,
-    target: Target,
-    sides: Sides,
-    failed: list[tuple[Points, Comparison | None]],
-    unreadable: UnreadableError | None,
-    notes: tuple[str, ...],
-    meaning_of: Meaning,
-) -> Outcome:
-    target.reference.allow(OTHER_PATIENCE + repairs.PATIENCE)
-    compared = [found for _, found in failed if found is not None and found.accuracy <= ACCURACY]
-    if not compared and unreadable is not None and num(0) in (sides.left, sides.right):
-        raise UnreadableError(f"a product that vanishes: {unreadable.reason}; write what is equal to what", sides.left.start)
-    for found in compared[-1:]:
-        one = found.at.only(int(np.argmax(found.deviations)))
-        if target.disagreement(sides, one) > 0.1 * found.deviation:
-            raise UnreadableError("its integrals are not resolved: two rules differ by what the sides do", sides.right.start)
-    kind, text, place = "", "", sides.right.start
-    status = Status.WRONG
-    if compared and (special := _where_right(task, target, sides)):
-        outcome = replace(_outcome(task, status, special), kind="wrong parameters", notes=notes)
-        return _with_point(task, target, outcome, compared, place)
-    factor = next((f for found in compared if (f := constant_factor(target, found))), None)
-    repair = None
-    if factor is None or not factor.simple:
-        places = [at for at, _ in failed]
-        wording = Wording(task.document.text, meaning_of.author, (sides.left, sides.right))
-        repair = find_repair(target, sides, places, teacher_weights(target.reference), meaning_of.alternatives(), wording)
-    if factor is not None and repair is None:
-        kind, status = factor.kind, Status.OFF_BY_FACTOR
-        text = "the sign is wrong" if factor.kind == "sign" else f"the right side must be multiplied by {factor.text}"
-    else:
-        if repair is not None:
-            kind, text = repair.kind, f"{repair.kind}: {repair.text}" if repair.kind not in repair.text else repair.text
-            place = repair.offset if repair.offset >= 0 else place
-            if repair.kind in ("sign", "factor"):
-                status = Status.OFF_BY_FACTOR
-        elif not compared:
-            assert unreadable is not None
-            raise unreadable
-        elif (other := _other_equation(target, sides)) is not None:
-            kind, text = "wrong quantity", f"this is the equation of {other}"
-        else:
-            text = "the two sides differ, and no single change of the usual kinds repairs it"
-            if np.all(np.abs(compared[-1].right) < 1e-14):
-                text = "the right side vanishes"
-    if not compared:  # the formula as it stands has no value, and the repair says why
-        outcome = _outcome(task, status, f"{text}; as it stands it has no finite value")
-        return replace(outcome, kind=kind, place=task.document.position(place), notes=notes)
-    return _with_point(task, target, replace(_outcome(task, status, text), kind=kind, notes=notes), compared, place)
-
-
-def _where_right(task: Task, target: Target, sides: Sides) -> str:
-    """Whether an equation holds where the parameters that it does not contain vanish, which the document has not said."""
-    reference = target.reference
-    used = used_names(sides.left) | used_names(sides.right)
-    missing = {
-        p.name: 0.0
-        for p in task.model.spec.parameters
-        if p.default == 0.0 and p.name not in used and p.name not in reference.fixed
-    }
-    if not missing:
-        return ""
-    there = Target(task.reference(missing), target.quantity)
-    there.reference.allow(OTHER_PATIENCE)
-    stage = next(there.stages(sides))
-    if len(stage.at) == 0 or not there.holds(sides, stage.at) or there.trivial(sides):
-        return ""
-    values = " and ".join(f"{name} = 0" for name in missing)
-    written = " ".join(f"{name}=0" for name in missing)
-    return f"it holds at {values} only; if that is meant, say so in the markup: {written}"
-
-
-def _with_point(task: Task, target: Target, outcome: Outcome, compared: list[Comparison], place: int) -> Outcome:
-    found = compared[-1]
-    worst = int(np.argmax(found.deviations))
-    one = found.at.only(worst)
-    names = (*target.reference.order_parameters, *target.reference.parameters)
-    values = [*one.x[0], *one.p[0]]
-    point = tuple((name, float(value)) for name, value in zip(names, values, strict=True))
-    claimed, derived = (0.0 if abs(v) < 1e-15 else v for v in (float(found.right[worst]), float(found.left[worst])))
-    shown = ", ".join(f"{name} = {value:.6g}" for name, value in point)
-    return replace(
-        outcome,
-        detail=f"{outcome.detail}; at {shown}: right side {claimed:.10g}, left side {derived:.10g}",
-        method=numerical(len(found.at), found.accuracy),
-        deviation=float(found.deviations[worst]),
-        accuracy=found.accuracy,
-        point=point,
-        values=(claimed, derived),
-        place=task.document.position(place),
-    )
-
-
-def _other_equation(target: Target, sides: Sides) -> str | None:
-    """Whether the claim is the equation of another order parameter than it says."""
-    if not target.is_equation:
-        return None
-    reference = target.reference
-    reference.allow(OTHER_PATIENCE)
-    for name in reference.order_parameters:
-        if name == target.quantity or not reference.in_time:
-            continue
-        other, family = Target(reference, name), reference.family(name)
-        if other.holds(sides, reference.on_surface((name,))):
-            return name
-        among_others = name in used_names(sides.left) and 1 < len(family) < len(reference.order_parameters)
-        if among_others and other.holds(sides, reference.on_surface(family)):  # as textbooks write it
-            return name
-    return None
 
 
 def _special(task: Task, statement: Statement, reference: Reference) -> Outcome:
@@ -570,33 +405,7 @@ def _special(task: Task, statement: Statement, reference: Reference) -> Outcome:
         detail = f"equal to the located {kind} at {where} to {worst.deviation:.0e}"
         if len(claims) > 1:
             detail += f"; so {'is' if len(claims) == 2 else 'are'} what else the display says of it"
-        outcome = _outcome(task, Status.VERIFIED, detail)
+        outcome = outcome_of(task, Status.VERIFIED, detail)
     else:
-        outcome = _refuted_special(task, kind, located, claim, worst, at)
+        outcome = refuted_special(task, kind, located, claim, worst, at)
     return replace(outcome, method=numerical(count, located.accuracy), deviation=worst.deviation, accuracy=located.accuracy)
-
-
-def _refuted_special(task: Task, kind: str, located: Located, claim: PointClaim, found: Judged, at: str) -> Outcome:
-    claimed, derived = found.values
-    right = found.sides.right
-    if found.sides.left == sym(f"@{SOLVED_FOR}"):
-        detail = f"the {kind} is {derived:.10g}{f' at {at}' if at else ''}, where the right side is {claimed:.10g}"
-    else:
-        place = ", ".join([f"{SOLVED_FOR} = {found.located:.10g}", *([at] if at else [])])
-        detail = f"at the {kind}, {place}, the left side is {derived:.10g} and the right side {claimed:.10g}"
-    status, kind_of_error, offset = Status.WRONG, "", right.start
-    count = len(located.places)
-    place_of_points = Points(np.zeros((count, 0)), np.zeros((count, 0)))
-    wording = Wording(task.document.text, {}, (found.sides.left, right))
-    repair = None
-    if used_names(right) or count == 1:
-        repair = find_repair(located, found.sides, [place_of_points], wording=wording)
-    if found.rounded:
-        detail += r"; the number is right to the digits that it is given with: write \approx for ="
-    elif repair is not None:
-        status = Status.OFF_BY_FACTOR if repair.kind in ("sign", "factor") else Status.WRONG
-        kind_of_error, offset = repair.kind, repair.offset if repair.offset >= 0 else offset
-        detail = f"{repair.kind}: {repair.text}; {detail}"
-    outcome = replace(_outcome(task, status, detail), kind=kind_of_error, values=found.values)
-    offset = offset if offset >= 0 else claim.statement.start
-    return replace(outcome, place=task.document.position(offset))

@@ -26,7 +26,7 @@ from spinodal.verify.symbols import plain
 from spinodal.verify.tree import Node, substituted, sym
 
 if TYPE_CHECKING:
-    from spinodal.verify.check import Task
+    from spinodal.verify.task import Task
 
 _CURE = "give it a markup of its own, or take it out of the display"
 #: Letters that grow in the limit in which densities are meant, and the number of replicas.

@@ -11,7 +11,7 @@ from spinodal.model import Model, load
 from spinodal.spec import SpecError, check_parameters, shipped_models
 from spinodal.spec.errors import did_you_mean
 from spinodal.spec.names import BLOCK_SIZE
-from spinodal.verify.check import SYNONYMS, Task, check
+from spinodal.verify.check import check
 from spinodal.verify.documents import Claim, Document, Equation, read_document
 from spinodal.verify.meaning import used_names
 from spinodal.verify.reference import Reference
@@ -20,6 +20,7 @@ from spinodal.verify.sources import SUFFIXES, with_included
 from spinodal.verify.statements import Statement
 from spinodal.verify.symbol_maps import symbol_map
 from spinodal.verify.symbols import default_name
+from spinodal.verify.task import SYNONYMS, Task
 from spinodal.verify.text_values import meant_for_all
 
 Progress = Callable[[int], None]
