@@ -377,10 +377,10 @@ def finish(system: Bound, x: Array, p: Array, tolerance: float, method: str) -> 
         errors = _errors(current, states[rows], p[rows])
         # more nodes do not make rounding smaller
         good = (errors[0] <= tolerance) | (attempt == _REFINEMENTS)
-        settled = rows[good]
-        if settled.size:
+        done = rows[good]
+        if done.size:
             own = tuple(part[good] for part in errors)
-            found.update(zip(settled, _described(current, states[settled], p[settled], own, tolerance, method), strict=True))
+            found.update(zip(done, _described(current, states[done], p[done], own, tolerance, method), strict=True))
         rows = rows[~good]
         current = current.refined()
         again = newton(current, states[rows], p[rows], NewtonSettings(iterations=12))
