@@ -77,9 +77,9 @@ def _sampled(
     logs = np.broadcast_to(sampled, (max(count, len(sampled)), 1, points.shape[1]))[:, 0, :]
     points = np.broadcast_to(points, logs.shape)
     mass = np.broadcast_to((lengths * weights).reshape(count, -1), logs.shape)
-    logs = np.where(np.isnan(logs) | (mass <= 0.0), -np.inf, logs)
-    with np.errstate(all="ignore"):
-        return points, mass * np.exp(logs), logs
+    logs = np.where(np.isnan(logs), -np.inf, logs)
+    with np.errstate(all="ignore"):  # where edges coincide a panel has no mass, but the density goes on across it
+        return points, np.where(mass > 0.0, mass * np.exp(logs), 0.0), logs
 
 
 def _rules_of_modes(points: Array, mass: Array, logs: Array, n: int) -> tuple[Array, Array]:
@@ -126,11 +126,11 @@ def _gauss_of_masses(points: Array, mass: Array, size: int) -> tuple[Array, Arra
     diagonal, off = [], []
     for _ in range(size):
         vector = points * basis[-1]
-        diagonal.append(float(vector @ basis[-1]))
+        diagonal.append(_product(vector, basis[-1]))
         for _again in range(2):
             for known in basis:
-                vector = vector - (vector @ known) * known
-        norm = float(np.sqrt(vector @ vector))
+                vector = vector - _product(vector, known) * known
+        norm = float(np.sqrt(_product(vector, vector)))
         if norm < 1e-13 * (1.0 + abs(diagonal[-1])):
             break
         off.append(norm)
@@ -140,3 +140,8 @@ def _gauss_of_masses(points: Array, mass: Array, size: int) -> tuple[Array, Arra
     k = len(diagonal)
     values, vectors = eigh_tridiagonal(np.array(diagonal), np.array(off[: k - 1]))
     return np.asarray(values, dtype=float), np.asarray(vectors[0], dtype=float) ** 2
+
+
+def _product(a: Array, b: Array) -> float:
+    """A scalar product of long vectors by one thread: starting those of a linear algebra library takes longer."""
+    return float(np.einsum("n,n", a, b))

@@ -18,7 +18,9 @@ Array = NDArray[np.float64]
 #: States times nodes in one block of averages: few enough for the cache, many enough for what each call costs.
 _BLOCK_ELEMENTS = 32000
 #: The same where integrands are numerical averages of their own, with a hundred nodes and more inside each of these.
-_BLOCK_NESTED = 400
+BLOCK_NESTED = 400
+#: The same where the fields of a row share those nodes, and are averaged row by row.
+BLOCK_OF_ROWS = 8000
 #: States for which the algebra before and after the averages is done at once.
 _BLOCK_STATES = 4096
 #: Half-width of the domain of a standard normal variable; the density there is 1e-18.
@@ -77,7 +79,7 @@ def average(
     rule: Rule,
     steps: Sequence[tuple[Array, Array]],
     *arguments: Any,
-    nested: bool = False,
+    elements: int = _BLOCK_ELEMENTS,
 ) -> tuple[Any, ...]:
     """Averages over a standard normal z, for all rows in cache-sized blocks; each is an array [b], or a number.
 
@@ -86,9 +88,8 @@ def average(
         rule: the quadrature rule.
         steps: centres and widths [b] (or [1]) of the integrands' steps.
         arguments: what does not depend on z, as numbers or arrays [b] or [b, 1].
-        nested: whether the integrands are numerical averages themselves.
+        elements: states times nodes in one block.
     """
-    elements = _BLOCK_NESTED if nested else _BLOCK_ELEMENTS
     centres, widths = [s[0] for s in steps], [s[1] for s in steps]
     count = max([1, *(len(a) for a in (*arguments, *centres) if isinstance(a, np.ndarray) and a.ndim)])
     if count == 1:

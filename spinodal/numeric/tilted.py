@@ -21,6 +21,7 @@ itself. The error is that of Gauss-Legendre: compare with twice the nodes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -394,6 +395,46 @@ def _on_modes(
     return shared_density_nodes(log_p, np.asarray(h, dtype=float), v, splits, places, nodes=nodes)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Some rows of a batch [b, ...] of fields."""
+
+    index: NDArray[np.int64]
+    every: FloatArray
+
+    @property
+    def fields(self) -> FloatArray:
+        """The fields of these rows."""
+        return np.asarray(self.every[self.index])
+
+    def part(self, values: ArrayLike) -> FloatArray:
+        """What broadcasts to the batch, for these rows."""
+        array = np.asarray(values, dtype=np.float64)
+        return array[self.index] if array.ndim == self.every.ndim and len(array) == len(self.every) else array
+
+    def function(self, log_p: Function) -> Function:
+        """A function of the whole batch (its parameters are those of all rows) on these rows."""
+        of_every = np.minimum(np.searchsorted(self.index, np.arange(len(self.every))), self.index.size - 1)
+
+        def of_these(w: FloatArray) -> FloatArray:
+            if self.index.size > 1:
+                try:  # a density without parameters of the rows takes any
+                    return np.asarray(log_p(w))
+                except ValueError:
+                    pass
+            values = np.asarray(log_p(w[of_every]))
+            return values[self.index] if len(values) == len(self.every) else values
+
+        return of_these
+
+    def among(self, others: FloatArray, these: FloatArray) -> FloatArray:
+        """Rows of the whole batch: the others' and these."""
+        whole = np.empty((len(self.every), *these.shape[1:]))
+        whole[self.index] = these
+        whole[np.setdiff1d(np.arange(len(self.every)), self.index)] = others
+        return whole
+
+
 def _density_measure(
     log_p: Function,
     h: ArrayLike,
@@ -433,13 +474,23 @@ def density_cumulants(
     """
     _check(order)
     shared = _on_modes(log_p, h, v, splits, places, nodes)
-    if shared is not None:
-        of_rows = [_OfRow(*row) for row in shared.rows()]
-        parts = [(row.log_total, *(row.cumulants(order) if order else ())) for row in of_rows]
-        return tuple(np.stack(part).reshape(np.shape(h)) for part in zip(*parts, strict=True))
-    measure = _density_measure(log_p, h, v, splits, places, nodes)
-    cumulants = measure.cumulants(order) if order else []
-    return (measure.log_total, *(np.asarray(part) for part in cumulants))
+    if shared is None:
+        measure = _density_measure(log_p, h, v, splits, places, nodes)
+        return (measure.log_total, *(np.asarray(part) for part in (measure.cumulants(order) if order else ())))
+    of_rows = [_OfRow(*row) for row in shared.rows()]
+    parts = [(row.log_total, *(row.cumulants(order) if order else ())) for row in of_rows]
+    found = tuple(np.stack(part) for part in zip(*parts, strict=True))
+    if shared.left.size:
+        rows = _Rows(shared.left, np.asarray(h, dtype=float))
+        of_rows_left = (
+            rows.part(v),
+            [rows.part(s) for s in splits],
+            None if places is None else [rows.part(s) for s in places],
+        )
+        measure = _density_measure(rows.function(log_p), rows.fields, *of_rows_left, nodes)
+        left = [measure.log_total, *(measure.cumulants(order) if order else ())]
+        found = tuple(rows.among(part, one.reshape(len(one), -1)) for part, one in zip(found, left, strict=True))
+    return tuple(part.reshape(np.shape(h)) for part in found)
 
 
 def density_averages(
@@ -456,7 +507,7 @@ def density_averages(
     """Averages of functions g(w) under p(w) exp(h w + v w^2/2), with their h-derivatives 0 to function_order (<= 3)."""
     _check(function_order, 3)
     shared = _on_modes(log_p, h, v, splits, places, nodes)
-    if shared is not None:
+    if shared is not None and not shared.left.size:
         return _shared_averages(shared, functions, function_order, np.shape(h))
     measure = _density_measure(log_p, h, v, splits, places, nodes)
     averages = []
@@ -470,10 +521,11 @@ def _shared_averages(
     shared: Nodes, functions: Sequence[Function], function_order: int, shape: tuple[int, ...]
 ) -> list[tuple[FloatArray, ...]]:
     of_rows = [_OfRow(*row) for row in shared.rows()]
-    w = shared.w.reshape(len(shared.w), *(1,) * (len(shape) - 1), -1)
+    nodes = shared.w[shared.group]
+    w = nodes.reshape(len(nodes), *(1,) * (len(shape) - 1), -1)
     averages = []
     for g in functions:
-        values = np.broadcast_to(np.asarray(g(w), dtype=np.float64), w.shape).reshape(shared.w.shape)
+        values = np.broadcast_to(np.asarray(g(w), dtype=np.float64), w.shape).reshape(nodes.shape)
         parts = [
             row.joint(np.broadcast_to(value, row.p.shape), function_order)
             for row, value in zip(of_rows, values, strict=True)

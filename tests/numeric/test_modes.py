@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.integrate import quad
 from scipy.special import logsumexp
 
 from spinodal.numeric import modes
@@ -100,3 +101,41 @@ def test_nodes_of_a_teachers_density_have_all_of_its_moments(mixture: tuple[tupl
     assert log_mass(lambda w: _log_density(mixture, w), [], places) == pytest.approx(0.0, abs=1e-12)
     for power, moment in ((0, 1.0), (1, p @ centre), (2, p @ (centre**2 + width**2))):
         assert (weights * nodes**power).sum() == pytest.approx(moment, rel=1e-12)
+
+
+def test_a_teachers_density_whose_modes_are_connected_has_one_gauss_rule() -> None:
+    nodes, weights = density_nodes(lambda w: -2 * (w**2 - 1) ** 2, [], 60, [0.0, 1.0, -1.0])
+    assert nodes.shape == (1, 15)
+    mass = quad(lambda w: np.exp(-2 * (w**2 - 1) ** 2), -5, 5, epsabs=0)[0]
+    for power in (2, 8, 14):
+        moment = quad(lambda w, k=power: w**k * np.exp(-2 * (w**2 - 1) ** 2), -5, 5, epsabs=0)[0] / mass
+        assert (weights * nodes**power).sum() == pytest.approx(moment, rel=1e-10)
+
+
+def test_rows_of_one_density_share_their_nodes_and_those_that_cannot_have_any_do_not_cost_the_others_theirs() -> None:
+    mixture, places = MIXTURES[0], [np.full((6, 1), c) for c in (0.0, -3.0, 3.0)]
+    offsets, v = np.array([-1.0, -0.5, 0.0, 0.4, 900.0, np.nan])[:, None], -0.7
+    h = offsets + 0.8 * np.linspace(-8.0, 8.0, 60)
+    variance = np.full((6, 1), v)
+    variance[2] = np.nan
+    shared = modes.shared_density_nodes(lambda w: _log_density(mixture, w), h, variance, [], places, nodes=80)
+    assert shared is not None
+    assert len({int(g) for g in shared.group[[0, 1, 3]]}) < 3  # neighbours
+    assert shared.group[4] not in shared.group[[0, 1, 3]]  # far out
+    assert list(shared.left) == [2, 5]
+    got = density_cumulants(lambda w: _log_density(mixture, w), h, variance, [], 2, places=places)
+    for found, expected in zip(got, _tilted(mixture, h, v), strict=True):
+        for row in (0, 1, 3, 4):
+            assert np.abs((found[row] - expected[row]) / (1.0 + np.abs(expected[row]))).max() < 1e-11
+
+
+def test_exchanges_of_rows_with_one_slope_are_those_of_each_row() -> None:
+    mixture = ((0.8, 0.2), (-3.0, 3.0), (1e-3, 1e-3))
+    places = [np.full((1, 1), x) for x in (0.0, -3.0, 3.0)]
+    offset = np.array([-60.0, -1.0, 0.0, 0.3, 2.0, 500.0, np.nan])
+    steps = modes.exchanges(lambda w: _log_density(mixture, w), 0.0, [], places, offset, np.full((7, 1), 20.0))
+    ((centre, width),) = steps
+    expected = (np.log(4.0) / 6.0 - offset) / 20.0
+    assert np.abs(centre[:5] - expected[:5]).max() < 1e-3
+    assert np.allclose(width[:5], 1 / 60.0, rtol=1e-2)
+    assert list(width[5:]) == [1.0, 1.0]  # too far out, and none

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.stats import norm
 
 import spinodal
 from spinodal import SpecError
@@ -162,3 +163,32 @@ def test_a_teachers_single_mode_may_be_narrow_and_far(tmp_path: Path) -> None:
     )
     assert far.converged
     assert far.free_entropy == pytest.approx(spinodal.load(same).solve().free_entropy, abs=1e-6)
+
+
+def test_a_double_well_of_student_and_teacher_solves_its_equations(tmp_path: Path) -> None:
+    """Of the optimal student by sums over grids: q = E <w>^2 over teacher and field, q_hat of the sign channel."""
+    density = "exp(-2*(w**2-1)**2)/1.410914703"
+    text = _STUDENT.format(density=density).replace(
+        "[loss]", f'[teacher]\nweights = {{ density = "{density}" }}\nlabel = "sign(u)"\n[loss]'
+    )
+    path = tmp_path / "model.toml"
+    path.write_text(text)
+    state = spinodal.load(path, ansatz="bayes-optimal").solve(alpha=0.7)
+    assert state.converged
+    q, q_hat = state["q"], state["q_hat"]
+    w = np.linspace(-3.5, 3.5, 701)
+    p = np.exp(-2 * (w**2 - 1) ** 2)
+    p /= p.sum()
+    unit = w / np.sqrt((p * w * w).sum())
+    z = np.linspace(-9.0, 9.0, 601)
+    gauss = np.exp(-z * z / 2) / np.exp(-z * z / 2).sum()
+    field = q_hat * unit[:, None] + np.sqrt(q_hat) * z
+    tilted = p * np.exp(field[..., None] * unit - q_hat * unit**2 / 2)
+    mean = (tilted @ unit) / tilted.sum(-1)
+    assert q == pytest.approx(p @ (mean**2 @ gauss), rel=1e-9)
+
+    def channel(t: float) -> float:
+        x = np.sqrt(q / (1 - q)) * t
+        return float(norm.pdf(t) * norm.pdf(x) ** 2 / norm.sf(x))
+
+    assert q_hat == pytest.approx(2 * 0.7 / (1 - q) * quad(channel, -12, 12, epsabs=1e-14)[0], rel=1e-9)

@@ -102,8 +102,7 @@ def kernel_function(
     lines += [f"        {line}" for line in _body(on_nodes, leaves, tilts, owner)]
     lines += [f"        {line}" for line in sums.lines]
     lines += [_INDENT + line for line in _returned(sums.values)]
-    nested = ", nested=True" if _has_numerical_leaf(kernel.body, leaves, tilts) else ""
-    call = f"runtime.average(integrands, rule, [{steps}]{arguments}{nested})"
+    call = f"runtime.average(integrands, rule, [{steps}]{arguments}{_block(kernel.body, leaves, tilts)})"
     if total:
         lines += ["", f"    return [runtime.gather(b, average, {total}) for average in {call}]"]
     else:
@@ -111,16 +110,18 @@ def kernel_function(
     return "\n".join(lines)
 
 
-def _has_numerical_leaf(
-    body: Sequence[Assign | Call | Inner], leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]
-) -> bool:
-    """Whether a body calls averages whose nodes follow the rule."""
+def _block(body: Sequence[Assign | Call | Inner], leaves: Mapping[str, Leaf], tilts: Mapping[tuple[str, str], Tilt]) -> str:
+    """The argument that keeps blocks small where a body calls averages whose nodes follow the rule."""
+    numerical: list[Leaf | None] = []
     for item in body:
         if isinstance(item, Call) and item.function == "primitive" and rule_argument(leaves[item.tag[0]]):
-            return True
+            numerical.append(leaves[item.tag[0]])
         if isinstance(item, Call) and item.function == "tilted" and is_numerical(tilts[item.tag[0], item.tag[1]], leaves):
-            return True
-    return False
+            numerical.append(leaves.get(item.tag[0]))
+    if not numerical:
+        return ""
+    of_rows = all(leaf is not None and leaf.places is not None for leaf in numerical)
+    return f", elements=runtime.{'BLOCK_OF_ROWS' if of_rows else 'BLOCK_NESTED'}"
 
 
 def _searched(search: SearchedSteps, leaves: Mapping[str, Leaf]) -> str:
