@@ -106,7 +106,7 @@ def follow(
     """
     settings = settings or PathSettings()
     final = newton_settings or NewtonSettings()
-    origin = _origin(system, start, p_start, replace(final, tolerance=settings.loose), origins)
+    origin = _origin(system, start, p_start, final, origins)
     quick = replace(
         final,
         iterations=settings.corrections,

@@ -14,6 +14,8 @@ COMPLEXITY_NOISE, ENTROPY_NOISE = 1e-6, 1e-9
 UNRESOLVED = 1e-6
 #: Those that change by more, relatively, are averages that do not converge.
 _UNSETTLED = 0.3
+#: Those that rounding changes by more have no value.
+_BLURRED = 0.02
 #: How the names of observables begin that every model may have; those that a spec declares have others.
 _STANDARD = ("entropy", "energy", "training_error", "generalization_error", "replicon", "slope", "complexity")
 
@@ -58,6 +60,25 @@ def unresolved(values: Mapping[str, float], coarse: Mapping[str, float]) -> Sequ
                 f"{name} is accurate to about {change:.1g} only: its average is sharper than the quadrature rule resolves"
             )
     return found
+
+
+def blurred(values: Mapping[str, float], nearby: Sequence[Mapping[str, float]]) -> tuple[dict[str, float], Sequence[str]]:
+    """Observables that rounding leaves something of, and warnings about those that it changes.
+
+    Args:
+        values: by name.
+        nearby: the same at states that double precision cannot tell from theirs, where overlaps are tiny beside 1.
+    """
+    kept, found = dict(values), []
+    for name, value in values.items():
+        changes = [abs(value - other[name]) for other in nearby]
+        change = math.nan if any(map(math.isnan, changes)) else max(changes, default=0.0)
+        if not change <= _BLURRED * (1.0 + abs(value)):
+            del kept[name]
+            found.append(f"{name} has no value: overlaps are so small that rounding decides their ratios")
+        elif change > UNRESOLVED * (1.0 + abs(value)):
+            found.append(f"{name} is accurate to about {change:.1g} only: rounding is felt in ratios of overlaps this small")
+    return kept, found
 
 
 def warnings_of(values: Mapping[str, float], error: float, tolerance: float, *, counted: bool) -> Sequence[str]:

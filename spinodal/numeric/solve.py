@@ -17,7 +17,7 @@ from spinodal.numeric.origins import NO_REFERENCE, SATURATED, begins_inside, fro
 from spinodal.numeric.path import Path, follow
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.random_field import DEGENERATE, TEACHER, TOO_WEAK, from_random_field
-from spinodal.numeric.remarks import not_finite, reliable, settled, unresolved, warnings_of, without_value
+from spinodal.numeric.remarks import blurred, not_finite, reliable, settled, unresolved, warnings_of, without_value
 from spinodal.numeric.results import Array, Failure, State
 from spinodal.numeric.roots import NewtonSettings, Roots, fixed_point, newton
 from spinodal.numeric.rows import Mask, determinant_signs, is_inside
@@ -40,6 +40,8 @@ _STEP_TOLERANCE = 1e-7
 _SAME_STATE, _UNSOLVED = 0.1, 1e-4
 #: A larger last step is left to Newton with more nodes.
 _LAST_STEP = 1e-5
+#: Overlaps smaller than this are not far above rounding.
+_TINY = 1e-9
 #: Damped iterations of x = update(x) from a start from which Newton fails.
 _SWEEPS_FROM_START = 40
 #: Differences of F and its Jacobian between a rule and its refinement that do not move the end of a branch visibly.
@@ -397,6 +399,7 @@ def _described(
     module = current.module
     quadrature, rounding, free_entropy, shift = errors
     error = quadrature + rounding
+    solved = states
     states = _last_step(current, states, shift, p)
     if getattr(
         module, "REFERENCE", None
@@ -406,15 +409,17 @@ def _described(
     scaled = np.max(np.abs(residual) / (1.0 + np.abs(states)), axis=1)
     coarse, observables = (module.observables(states, p, rule) for rule in (current.rule, current.refined().rule))
     unbounded = [module.ORDER_PARAMETERS.index(name) for name in getattr(module, "UNBOUNDED", ())]
+    nearby = _observables_nearby(current, states, np.where(states == solved, shift, 0.0), p)
     result = []
     for i in range(len(states)):
         everything = {name: float(column[i]) for name, column in observables.items()}
         everything = reliable(everything, float(np.max(np.abs(states[i, unbounded]), initial=0.0)))
         before = {name: float(column[i]) for name, column in coarse.items()}
         finite = {name: _rounded(name, value) for name, value in everything.items() if np.isfinite(value)}
-        values = settled(finite, before)
+        steady = settled(finite, before)
+        values, unsure = blurred(steady, [{name: float(one[name][i]) for name in steady} for one in nearby])
         warnings = list(warnings_of(everything, float(error[i]), tolerance, counted=module.COUNTED))
-        warnings += [*not_finite(everything), *without_value(finite, values), *unresolved(values, before)]
+        warnings += [*not_finite(everything), *without_value(finite, steady), *unresolved(values, before), *unsure]
         failure = None
         if not np.isfinite(free_entropy[i]):
             failure = Failure("the free entropy is not finite at this state", "check the model at these parameters")
@@ -445,6 +450,27 @@ def _last_step(system: Bound, x: Array, shift: Array, p: Array) -> Array:
     moved = x - shift
     small = np.max(np.abs(shift) / (1.0 + np.abs(x)), axis=1) < _LAST_STEP
     return np.where((small & is_inside(system, moved, p))[:, None], moved, x)
+
+
+def _observables_nearby(system: Bound, x: Array, shift: Array, p: Array) -> list[dict[str, Array]]:
+    """Observables [B] at states that rounding cannot tell from x [B, n]; none where every overlap is well above it.
+
+    Args:
+        system: the bound module.
+        x: the states.
+        shift: Newton steps that could not be taken, 0 where they were.
+        p: the parameters.
+    """
+    overlap = is_overlap(system.module)
+    tiny = overlap & (x != 0.0) & (np.abs(x) < _TINY)
+    if not tiny.any():
+        return []
+    rounded = x + np.where(tiny, 4.0 * np.finfo(float).eps * np.sign(x), 0.0)
+    step = np.where(tiny, shift, 0.0)
+    # a step that leads outside makes an overlap with the teacher larger than that of two students allows
+    own = tiny & np.array([name in system.module.SATURATING for name in system.module.ORDER_PARAMETERS])
+    missed = np.where(own, np.maximum(x, 2.0 * np.sum(step * step, axis=1, keepdims=True)), x - step)
+    return [system.module.observables(moved, p, system.refined().rule) for moved in (rounded, missed)]
 
 
 def _rounded(name: str, value: float) -> float:
