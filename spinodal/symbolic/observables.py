@@ -11,7 +11,7 @@ from spinodal.symbolic.averages import Measure, average, planted_measure
 from spinodal.symbolic.channel import Branch, Channel, Ratio, Root
 from spinodal.symbolic.formulas import Interval
 from spinodal.symbolic.functions import LogTail, LogTwoCosh, Tail, Tilted
-from spinodal.symbolic.labels import NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, same_end
+from spinodal.symbolic.labels import LABEL, NOISE, DiscreteLabels, H, LabelLaw, RealLabels, U, same_end
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.outputs import Output
 from spinodal.symbolic.pieces import coefficients_in_pieces
@@ -93,7 +93,9 @@ class Tilts:
         of_function = coefficients_in_pieces(function, x) if of_weight is not None else None
         pieces = None if of_weight is None or of_function is None else (of_weight, of_function)
         weight = log_weight(leaf)
-        crossings = edges if leaf.kind == "numerical" and weight.is_polynomial(x) else splits
+        # of a polynomial, or beside a label that is integrated over, splits are where modes are, and nothing is rough
+        smooth = weight.is_polynomial(x) or leaf.label == LABEL
+        crossings = edges if leaf.kind == "numerical" and smooth else splits
         self.table[leaf.tag, name] = Tilt(leaf.tag, name, function, weight, tuple(splits), tuple(crossings), pieces)
         return Tilted(sp.Symbol(leaf.tag), sp.Symbol(name), omega, variance, leaf.label)
 
