@@ -109,25 +109,24 @@ def _broken_point(system: Bound, base: State, p: Array, tolerance: float) -> Sta
     elif given is not None and one_step and module.BREAKING["counted"] and freezes(given, x, np.append(p, 1.0)):
         broken = Broken(None, f"the states are frozen, single configurations, and the complexity at m = 1 is {entropy:.6g}")
     if base.observables.get("replicon", 1.0) < -REPLICON_NOISE:
-        warm = _from_larger_temperature(system, given, p)
-        if warm is not None:
-            (state,) = finish(system, warm[None], p[None], tolerance, "followed from a larger temperature")
-            if state.converged:
-                return state
+        elsewhere = ((module.BREAKING["temperature"], _WARMER, "a larger temperature"), ("alpha", _LARGER, "a larger alpha"))
+        for name, factors, whence in elsewhere:
+            followed_here = _from_larger(system, given, p, name, factors) if name else None
+            if followed_here is not None:
+                (state,) = finish(system, followed_here[None], p[None], tolerance, f"followed from {whence}")
+                if state.converged:
+                    return state
     return _symmetric(system, base, p, broken)
 
 
-def _from_larger_temperature(system: Bound, sized: Bound | None, p: Array) -> Array | None:
-    """The broken state [n] of an unstable symmetry, followed from larger temperatures; None where there is none.
+def _from_larger(system: Bound, sized: Bound | None, p: Array, name: str, factors: tuple[float, ...]) -> Array | None:
+    """The broken state [n] of an unstable symmetry, followed from larger values of a parameter; None where there is none.
 
     At low temperature levels lie so close to the self-overlap that a scan over overlaps steps across the state.
     """
     module = system.module
-    name = module.BREAKING["temperature"]
-    if not name:
-        return None
     column = module.PARAMETERS.index(name)
-    for factor in _WARMER:
+    for factor in factors:
         far = p.copy()
         far[column] *= factor
         (base,) = solve_points(module.SYMMETRIC_MODULE, far[None], tolerance=1e-6)

@@ -146,6 +146,8 @@ class Search:
         overlaps = 1.0 - np.array((*_GAPS, *_CLOSER) if begins_inside(system.module) else _GAPS)
         points = np.array([self.point(value, overlap) for overlap in overlaps])
         path = from_small_alpha(system, points, NewtonSettings(tolerance=1e-7), _quick)
+        if not np.any(path.reached > 0.0):  # where the typical state, or the references, are none there is no curve
+            return None
         roots = self._cut_off(self._beyond_folds(path, points, overlaps), points, overlaps, near)
         good = roots.converged
         if np.count_nonzero(good) < 3:
@@ -339,13 +341,14 @@ def _neighbours(search: Search, holds: Callable[[Profile], bool]) -> tuple[Profi
     return _Uniform(before, tuple(sorted(tried, key=lambda profile: profile.value)), tuple(sorted(empty)))
 
 
-def _example(search: Search) -> str:
-    """Why there is no state in the middle of the line, near to where all replicas coincide."""
+def _example(search: Search) -> Failure | None:
+    """Why there is no state in the middle of the line, near to where all replicas coincide, if there is none."""
     middle, overlap = 0.5 * (search.line.low + search.line.high), 1.0 - _GAPS[len(_GAPS) // 2]
     (state,) = solve_points(search.system.module, search.point(middle, overlap)[None], tolerance=search.tolerance)
     if state.failure is None:
-        return ""
-    return f"; at {search.line.name} = {middle:g}, {search.overlap} = {overlap:g}: {state.failure.reason}"
+        return None
+    where = f"at {search.line.name} = {middle:g}, {search.overlap} = {overlap:g}"
+    return Failure(f"{where}: {state.failure.reason}", state.failure.advice)
 
 
 def _why_none(search: Search, tried: _Uniform, always: str, never: str) -> Failure:
@@ -354,10 +357,10 @@ def _why_none(search: Search, tried: _Uniform, always: str, never: str) -> Failu
     counts = search.system.module.IS_COUNT
     asked = f"{line.name} between {line.low:g} and {line.high:g}"
     if not tried.tried:
-        return Failure(
-            f"no states were found for {asked} (tried: {empty}){_example(search)}",
-            f"give the range in which there are states (--along {line.name}=LOW:HIGH); solve says whether there are",
-        )
+        reason, example = f"no states were found for {asked} (tried: {empty})", _example(search)
+        if example is not None:
+            return Failure(f"{reason}; {example.reason}", f"where there are states solve tells; {example.advice}")
+        return Failure(reason, f"give the range in which there are states (--along {line.name}=LOW:HIGH)")
     low, high = tried.tried[0].value, tried.tried[-1].value
     values = ", ".join(f"{profile.value:.6g}" for profile in tried.tried)
     where = f"at all values tried of {asked} ({values})"

@@ -78,6 +78,35 @@ def test_a_given_size_of_blocks_is_found_at_such_temperatures_too() -> None:
     assert float(solution.free_entropy) == pytest.approx(one_step(x), abs=1e-8)
 
 
+def one_step_of_signs(x: Array, alpha: float, beta: float, m: float) -> float:
+    """The free entropy of weights +-1 with a squared hinge and random labels, blocks of given size."""
+    q0, q1, h0, h1 = x
+    z, w = nodes(501)
+    y, w_y = nodes(901, 16.0)
+    phi = -h1 / 2 + (1 - m) * h1 * q1 / 2 + m * h0 * q0 / 2
+    field = np.sqrt(h0) * z[:, None] + np.sqrt(h1 - h0) * y
+    phi += w @ log_blocks(np.logaddexp(field, -field), m, w_y)
+    gap = 1 - np.sqrt(q0) * z[:, None] - np.sqrt(q1 - q0) * y
+    s, stiff = np.sqrt(1 - q1), 1 + 2 * beta * (1 - q1)
+    below = -beta * gap**2 / stiff - np.log(stiff) / 2 + log_ndtr(gap / (s * np.sqrt(stiff)))
+    return float(phi + alpha * w @ log_blocks(np.logaddexp(log_ndtr(-gap / s), below), m, w_y))
+
+
+@pytest.mark.parametrize("alpha", [1.5, 1.7])
+def test_a_state_that_a_scan_at_its_own_parameters_misses_is_followed_from_more_patterns(alpha: float) -> None:
+    loss = {"energy": "(1-y*h)**2*step(1-y*h)", "temperature": 0.12}
+    solution = declare("cold", weights="binary", loss=loss, scheme="1rsb", ansatz={"m": 0.5}, alpha=2.5).solve(alpha=alpha)
+    assert solution.converged
+    assert solution["q1"] - solution["q0"] > 0.05
+    names = ("q0", "q1", "q0_hat", "q1_hat")
+    x = np.array([float(solution.order_parameters[name]) for name in names])
+    assert float(solution.free_entropy) == pytest.approx(one_step_of_signs(x, alpha, 1 / 0.12, 0.5), abs=1e-8)
+    for j, name in enumerate(names):
+        step = 1e-4 * x[j] if name.endswith("_hat") else 1e-6
+        ends = [one_step_of_signs(x + sign * step * np.eye(4)[j], alpha, 1 / 0.12, 0.5) for sign in (1, -1)]
+        assert (ends[0] - ends[1]) / (2 * step) * x[j] == pytest.approx(0.0, abs=2e-4), name
+
+
 def log_gaussian(constant: Array, slope: Array, curvature: Array | float, low: Array, high: Array) -> Array:
     """Log of the integral from low to high of exp(constant + slope z + curvature z^2 / 2) with the normal density of z."""
     s = 1 / np.sqrt(1 - curvature)
