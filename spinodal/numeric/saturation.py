@@ -71,9 +71,9 @@ def saturated_state(system: _BoundModule, p: Array, context: str, *, with_observ
         return None
     if not np.all(new_gap[7:] < 0.05 * gaps[7:] * bound) or np.any(np.abs(updated - bound)[3:] > 2.0 * gaps[3:, None]):
         return None
-    free_entropy, error = extrapolate(gaps, module.free_entropy(x, points, system.rule))
     # terms of the conjugates' size cancel, and what rounding leaves of them can look smooth to the extrapolation
-    error += 4.0 * float(np.finfo(float).eps) * float(np.median(np.max(np.abs(x[:, ~overlaps]), axis=1)))
+    rounding = 4.0 * float(np.finfo(float).eps) * np.max(np.abs(x[:, ~overlaps]), axis=1)
+    free_entropy, error = extrapolate(gaps, module.free_entropy(x, points, system.rule), rounding)
     if not np.isfinite(free_entropy) or error > 1e-3 * (1.0 + abs(free_entropy)):
         return None
     observables: dict[str, float] = {}
