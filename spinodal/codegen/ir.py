@@ -19,7 +19,7 @@ from typing import Literal
 
 import sympy as sp
 
-from spinodal.symbolic.derivation import Breaking, Origin
+from spinodal.symbolic.derivation import Alphabets, Breaking, Origin
 from spinodal.symbolic.leaves import Leaf
 from spinodal.symbolic.observables import Tilt
 from spinodal.symbolic.partitions import Partition
@@ -424,6 +424,7 @@ class Program:
     is_count: bool = False
     partitions: tuple[Partition, ...] = ()
     label: tuple[sp.Expr, sp.Expr, sp.Expr] | None = None
+    alphabets: Alphabets | None = None
 
     @property
     def teacher_density(self) -> WeightDensity | None:

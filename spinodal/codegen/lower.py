@@ -128,6 +128,7 @@ def lower(derived: Derived) -> Program:
         is_count=spec.student.weights.is_counted and spec.loss.energy is None and spec.loss.regularization is None,
         partitions=derived.partitions,
         label=derived.label,
+        alphabets=derived.alphabets,
     )
 
 

@@ -6,6 +6,7 @@ is a failure with its reason. A fold is named only where continuation by arcleng
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import ModuleType
 
@@ -219,8 +220,21 @@ def _why_not_without_complexity(system: Bound, p: Array, x: Array, reached: floa
     )
 
 
+def end_of_start(system: Bound, p: Array, start: Mapping[str, float], residual: float) -> State:
+    """What to report at p [k] for a start from which Newton did not converge: a saturated state beside it, or a failure.
+
+    Args:
+        system: a module bound to a rule.
+        p: the parameter point.
+        start: the given order parameters; none where only roots of the equations are wanted.
+        residual: where Newton stopped.
+    """
+    saturated = saturated_state(system, p[None], "Newton's method ends on no state beside the given start", near=start)
+    return saturated or failed_start(system.module, p, residual)
+
+
 def failed_start(module: ModuleType, p: Array, residual: float) -> State:
-    """A given start from which Newton did not converge."""
+    """A given start from which Newton did not converge, nor is it beside a saturated state."""
     where = f"residual {residual:.2e}" if np.isfinite(residual) else "it lies outside the equations' domain"
     reason = f"Newton did not converge from the given start ({where})"
     advice = "start nearer to the state, or leave the start out to follow the branch from small alpha; --all searches"

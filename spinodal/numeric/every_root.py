@@ -10,7 +10,7 @@ import numpy as np
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, State
 from spinodal.numeric.roots import NewtonSettings, fixed_point, multi_start
-from spinodal.numeric.saturation import saturated_state
+from spinodal.numeric.saturation import saturated_states
 from spinodal.numeric.solve import (
     Bound,
     at_given_overlap,
@@ -56,10 +56,10 @@ def all_states(module: ModuleType, p: Array, *, tolerance: float = 1e-10, rule: 
         if state.converged and state.error_estimate < 1e-6 * (1.0 + abs(state.free_entropy)):
             found.append(state)
             signs.append(float(batch.determinant_sign[index]))
-    perfect = saturated_state(system, p, "")
-    if perfect is not None and not any(_same(perfect, state) for state in found):
-        found.append(perfect)
-        signs.append(1.0)
+    for perfect in saturated_states(system, p, ""):
+        if not any(_same(perfect, state) for state in found):
+            found.append(perfect)
+            signs.append(1.0)
     order = sorted(range(len(found)), key=lambda i: -found[i].free_entropy)
     if right == 0.0:
         return [found[i] for i in order]
@@ -94,6 +94,12 @@ def _same(first: State, second: State) -> bool:
     )
 
 
+def _power(module: ModuleType, p: Array) -> float:
+    """The second moment of a discrete teacher's weights at one parameter point [1, k]."""
+    _, (values,), (probabilities,) = module.alphabets(p)
+    return float(np.sum(probabilities * values**2))
+
+
 def random_starts(system: Bound, p: Array, count: int) -> Array:
     """States spread over the domain [count, n]: overlaps uniform and crowded near saturation, the rest by updates."""
     module = system.module
@@ -111,6 +117,8 @@ def random_starts(system: Bound, p: Array, count: int) -> Array:
             x[:, j] = 10.0 ** generator.uniform(-1.5, 1.5, count)
             continue
         limit = np.where(np.isfinite(limits[:, j]), limits[:, j], 1.0)
+        if name == "r" and hasattr(module, "alphabets"):  # the inequality of Cauchy and Schwarz
+            limit = np.sqrt(limits[:, names.index("q")] * _power(module, p)) if "q" in names else limit
         x[:, j] = fraction * limit * (generator.choice([1.0, 1.0, -1.0, 0.5], count) if name == "r" else 1.0)
     points = np.broadcast_to(p, (count, p.shape[1]))
     conjugate = ~is_overlap(module)

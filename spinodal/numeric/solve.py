@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from types import ModuleType
 
 import numpy as np
@@ -264,14 +265,14 @@ def _solve_points(
         from spinodal.numeric.ends import (
             Folds,
             end_of_branch,
-            failed_start,
+            end_of_start,
         )  # which solves other modules' points by this function
 
         folds: Folds = {}
         for index in np.flatnonzero(~roots.converged):
             point, x, residual = p[index], roots.x[index], float(roots.residual[index])
             if start is not None:
-                states[index] = failed_start(module, point, residual)
+                states[index] = end_of_start(system, point, start if iterate else {}, residual)
             else:
                 states[index] = end_of_branch(system, point, x, residual, float(reached[index]), tolerance, folds)
     return [state for state in states if state is not None]
@@ -360,7 +361,7 @@ def upper_bounds(module: ModuleType, x: Array) -> Array:
 
 def _as_number(text: str) -> float:
     try:
-        return float(text)
+        return float(Fraction(text))
     except ValueError:
         return np.inf
 

@@ -87,6 +87,21 @@ class Breaking:
 
 
 @dataclass(frozen=True, slots=True)
+class Alphabets:
+    """Discrete weights beside a discrete teacher's, onto which a student may freeze; expressions in parameters.
+
+    Attributes:
+        student: the values that a student's weight takes.
+        teacher: those of the teacher's, in the units of its field.
+        probabilities: of the teacher's values.
+    """
+
+    student: tuple[sp.Expr, ...]
+    teacher: tuple[sp.Expr, ...]
+    probabilities: tuple[sp.Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What a free entropy consists of: phi = prior + (D/N) block + alpha output.
 
@@ -144,6 +159,7 @@ class Derived:
         channels: prior and output channel, for the reader and for self-checks.
         fixed: order parameters that the ansatz fixes, and their values.
         saturating: overlaps bounded by a self-overlap, q <= q_d, with that bound.
+        alphabets: of discrete weights of student and teacher, where both are.
         moments: the activation's moments, for random features.
         pieces: what of the free entropy is no channel.
         parts: prior, feature block and output channel, which sum up to the free entropy.
@@ -193,3 +209,4 @@ class Derived:
     ground: bool = False
     partitions: tuple[Partition, ...] = ()
     label: tuple[sp.Expr, sp.Expr, sp.Expr] | None = None
+    alphabets: Alphabets | None = None

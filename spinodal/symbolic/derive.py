@@ -21,7 +21,7 @@ from spinodal.spec import canonical_json
 from spinodal.spec.ast import Name
 from spinodal.spec.types import Ansatz, Observable, Spec
 from spinodal.symbolic.action import Q_D_HAT, Action, action_of
-from spinodal.symbolic.derivation import Breaking, Derived, Origin
+from spinodal.symbolic.derivation import Alphabets, Breaking, Derived, Origin
 from spinodal.symbolic.domain import conditions_of, definitions_of
 from spinodal.symbolic.errors import DerivationError, placed
 from spinodal.symbolic.formulas import symbol, to_sympy
@@ -124,7 +124,15 @@ def _stages(spec: Spec) -> Derived:
         shorthand=shorthand_of(action),
         ground=action.ground,
         label=_label(action),
+        alphabets=_alphabets(action),
     )
+
+
+def _alphabets(action: Action) -> Alphabets | None:
+    given = action.given
+    if not (given.prior.discrete and given.teacher is not None and given.teacher.values) or action.random or action.ground:
+        return None
+    return Alphabets(given.prior.leaf.values, given.teacher.values, given.teacher.probabilities)
 
 
 def _label(action: Action) -> tuple[sp.Expr, sp.Expr, sp.Expr] | None:

@@ -46,11 +46,21 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class TeacherPrior:
-    """What a direct teacher's weights do to the student's prior channel: the branches, and the second moment."""
+    """What a direct teacher's weights do to the student's prior channel.
+
+    Attributes:
+        branches: of the channel, one for each value up to symmetry.
+        second_moment: of the teacher's weights.
+        scale: what the declared weights are divided by.
+        values: of discrete weights, in units of ``scale``.
+        probabilities: of these values.
+    """
 
     branches: tuple[Branch, ...]
     second_moment: sp.Expr
     scale: sp.Expr = sp.Integer(1)
+    values: tuple[sp.Expr, ...] = ()
+    probabilities: tuple[sp.Expr, ...] = ()
 
 
 def student_prior(
@@ -245,9 +255,9 @@ def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float])
             raise DerivationError("a teacher needs a normalised prior", place="teacher.weights")
     second = sp.Add(*(p * v**2 for p, v in zip(probabilities, values, strict=True)))
     norm = sp.sqrt(second) if weights.normalise else sp.Integer(1)
+    slopes = tuple(sp.simplify(value / norm) for value in values)
     table: dict[sp.Expr, sp.Expr] = {}
-    for value, probability in zip(values, probabilities, strict=True):
-        slope = sp.simplify(value / norm)
+    for slope, probability in zip(slopes, probabilities, strict=True):
         if prior.symmetric and -slope in table:  # (w*, omega) -> -(w*, omega) maps one branch onto the other
             table[-slope] += probability
         else:
@@ -255,4 +265,4 @@ def teacher_prior(weights: Weights, prior: Prior, at: Mapping[sp.Symbol, float])
     if prior.symmetric:  # show the positive representative of a pair
         table = {(-slope if float(sp.N(slope.subs(at))) < 0 else slope): probability for slope, probability in table.items()}
     branches = tuple(Branch(sp.simplify(probability), "weight", mean_slope=slope) for slope, probability in table.items())
-    return TeacherPrior(branches, sp.Integer(1) if weights.normalise else second, norm)
+    return TeacherPrior(branches, sp.Integer(1) if weights.normalise else second, norm, slopes, probabilities)

@@ -19,7 +19,7 @@ def noisy() -> spinodal.Model:
     return spinodal.load("binary-teacher-student", ansatz="bayes-optimal", overrides=overrides)
 
 
-@pytest.mark.parametrize(("alpha", "rho"), [(1.2, 0.001), (1.4, 0.01), (1.8, 0.05), (2.5, 0.1), (3.0, 0.2)])
+@pytest.mark.parametrize(("alpha", "rho"), [(0.5, 0.45), (1.2, 0.001), (1.4, 0.01), (1.8, 0.05), (2.5, 0.1), (3.0, 0.2)])
 def test_free_entropy_of_the_teacher_itself(noisy: spinodal.Model, alpha: float, rho: float) -> None:
     """A student frozen onto the teacher has nothing left but the noise of the labels: phi = -alpha H(rho)."""
     module = noisy.solver()

@@ -8,7 +8,7 @@ import sympy as sp
 
 from spinodal.codegen.ir import Assign, GroundKernel, Kernel, PeakKernel, Program, Result, Routine
 from spinodal.codegen.numpy_target.densities import masses_function, teacher_density_function
-from spinodal.codegen.numpy_target.frame import block_size, follower, header, interface, origin
+from spinodal.codegen.numpy_target.frame import alphabets, block_size, follower, header, interface, origin
 from spinodal.codegen.numpy_target.kernels import inner_functions, kernel_function
 from spinodal.codegen.numpy_target.leaves import (
     bumps_function,
@@ -50,6 +50,8 @@ def emit(program: Program, *, identity: str, equations: Mapping[str, str]) -> st
         parts.append(follower(program))
     if program.breaking is not None and program.breaking.given is not None:
         parts.append(block_size(program, program.breaking.given))
+    if program.alphabets is not None:
+        parts.append(alphabets(program, program.alphabets))
     if program.partitions:
         parts.append(partitions_function(program))
     parts.append(interface(program))

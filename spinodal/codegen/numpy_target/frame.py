@@ -11,6 +11,7 @@ import sympy as sp
 from spinodal.codegen.ir import Call, Inner, Kernel, Program
 from spinodal.codegen.numpy_target.leaves import rule_argument
 from spinodal.codegen.numpy_target.printer import name_of, source
+from spinodal.symbolic.derivation import Alphabets
 
 #: Nodes for each step of an integrand, in averages and in averages of averages.
 _NODES, _NESTED_NODES = 100, 60
@@ -164,6 +165,22 @@ def block_size(program: Program, size: sp.Expr) -> str:
     lines = ["def block_size(p):", '    """mu at parameters p [B, k], [B]."""']
     lines += [f"    {name_of(sp.Symbol(name))} = p[:, {j}]" for j, name in enumerate(program.parameters) if name in used]
     return "\n".join([*lines, f"    return np.full(len(p), {source(size)})"])
+
+
+def alphabets(program: Program, weights: Alphabets) -> str:
+    """The values of discrete weights, a student's and its teacher's."""
+    columns = (weights.student, weights.teacher, weights.probabilities)
+    used = {str(s) for column in columns for e in column for s in e.free_symbols}
+    lines = [
+        "def alphabets(p):",
+        '    """Values of a student\'s weight, of the teacher\'s, and the latter\'s probabilities, each [B, values]."""',
+        *(f"    {name_of(sp.Symbol(name))} = p[:, {j}]" for j, name in enumerate(program.parameters) if name in used),
+        "    return (",
+    ]
+    for column in columns:
+        entries = ", ".join(f"np.full(len(p), {source(e)})" for e in column)
+        lines.append(f"        np.stack([{entries}], axis=1),")
+    return "\n".join([*lines, "    )"])
 
 
 def interface(program: Program) -> str:
