@@ -77,7 +77,7 @@ def _resolved(system: Bound, x: Array, p: Array) -> bool:
     """Whether nearly saturated overlaps solve their equation relative to the gap, not only relative to 1."""
     names = list(system.module.ORDER_PARAMETERS)
     f, _ = system.residual_and_jacobian(x, p)
-    bounds = upper_bounds(system.module, x)
+    bounds = _largest_overlaps(system.module, x, p)
     for name in system.module.SATURATING:
         j = names.index(name)
         gap = float(bounds[0, j] - x[0, j])
@@ -94,10 +94,18 @@ def _same(first: State, second: State) -> bool:
     )
 
 
-def _power(module: ModuleType, p: Array) -> float:
-    """The second moment of a discrete teacher's weights at one parameter point [1, k]."""
-    _, (values,), (probabilities,) = module.alphabets(p)
-    return float(np.sum(probabilities * values**2))
+def _largest_overlaps(module: ModuleType, x: Array, p: Array) -> Array:
+    """The largest value of each order parameter, as :func:`upper_bounds`, and of overlaps with a discrete teacher [B, n]."""
+    limits = upper_bounds(module, x)
+    names = list(module.ORDER_PARAMETERS)
+    if hasattr(module, "alphabets") and "q" in names:
+        (student,), (teacher,), (probabilities,) = module.alphabets(p)
+        power, q = np.sum(probabilities * teacher**2), names.index("q")
+        # a self-overlap that depends on parameters has no number among the bounds: that of the teacher, with r = q
+        limits[:, q] = np.minimum(limits[:, q], np.max(student**2) if "r" in names else power)
+        if "r" in names:
+            limits[:, names.index("r")] = np.sqrt(limits[:, q] * power)  # Cauchy and Schwarz
+    return limits
 
 
 def random_starts(system: Bound, p: Array, count: int) -> Array:
@@ -109,7 +117,7 @@ def random_starts(system: Bound, p: Array, count: int) -> Array:
     fraction = np.where(
         np.arange(count) % 2 == 0, generator.random(count), 1.0 - 10.0 ** generator.uniform(-8.0, -0.3, count)
     )
-    limits = upper_bounds(module, x)
+    limits = _largest_overlaps(module, x, p)
     for j, name in enumerate(names):
         if name.endswith("_hat") or name in ("q_d", "p_d"):
             continue
@@ -117,8 +125,6 @@ def random_starts(system: Bound, p: Array, count: int) -> Array:
             x[:, j] = 10.0 ** generator.uniform(-1.5, 1.5, count)
             continue
         limit = np.where(np.isfinite(limits[:, j]), limits[:, j], 1.0)
-        if name == "r" and hasattr(module, "alphabets"):  # the inequality of Cauchy and Schwarz
-            limit = np.sqrt(limits[:, names.index("q")] * _power(module, p)) if "q" in names else limit
         x[:, j] = fraction * limit * (generator.choice([1.0, 1.0, -1.0, 0.5], count) if name == "r" else 1.0)
     points = np.broadcast_to(p, (count, p.shape[1]))
     conjugate = ~is_overlap(module)

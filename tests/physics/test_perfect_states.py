@@ -84,6 +84,16 @@ def test_weights_of_another_size_have_the_states_of_plus_minus_one(size):
     assert found.parameters["alpha"] == pytest.approx(expected.parameters["alpha"], abs=2e-10)
 
 
+def test_the_size_of_weights_may_be_a_parameter():
+    values = {"values": ["-a", "a"]}
+    law = {"weights": "binary", "label": "sign(u)"}
+    model = declare("sized", weights=values, teacher=law, loss={"constraint": "y*h >= 0"}, alpha=1.3, a=2.0)
+    expected = beside("binary", "binary").solve(alpha=1.3, all=True).alternatives
+    found = model.solve(alpha=1.3, a=3.0, all=True).alternatives
+    assert [s.order_parameters["r"] / 3.0 for s in found] == pytest.approx([s.order_parameters["r"] for s in expected])
+    assert [s.free_entropy for s in found] == pytest.approx([s.free_entropy for s in expected], abs=1e-10)
+
+
 @pytest.mark.parametrize(
     ("student", "teacher", "overlaps"),
     [
@@ -137,6 +147,15 @@ def test_three_values_take_over_where_the_entropy_of_the_others_vanishes():
     crossing = model.locus("crossing", "alpha", bounds=(1.0, 3.7)).special_points[0]
     entropy = model.locus("zero-entropy", "alpha", bounds=(1.0, 3.7)).special_points[0]
     assert crossing.parameters["alpha"] == pytest.approx(entropy.parameters["alpha"], abs=1e-9)
+
+
+def test_all_roots_of_three_values_that_are_parameters():
+    """The perfect state, with phi = -(entropy of the weights) - alpha (entropy of the flips), and two ordinary roots."""
+    states = three_values("bayes-optimal", {"constraint": "y*h >= 0"}).solve(alpha=3.6, all=True).alternatives
+    exact = 0.3 * math.log(0.15) + 0.7 * math.log(0.7) + 3.6 * (0.1 * math.log(0.1) + 0.9 * math.log(0.9))
+    assert [state.stability for state in states] == ["stable", "metastable", "unstable"]
+    assert abs(states[0].free_entropy - exact) <= states[0].error_estimate < 1e-9
+    assert states[0].order_parameters["q"] == pytest.approx(0.3 * 1.5**2 + 0.7 * 0.25**2, rel=1e-12)
 
 
 def test_where_two_sizes_of_the_student_say_what_the_teacher_says_both_are_listed():
