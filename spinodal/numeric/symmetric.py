@@ -209,7 +209,7 @@ def why_not_reached(module: ModuleType, p: Array, base: State, reached: float, f
     if reached < 0.0:
         return (
             f"{name} = {wanted:.6g} is below the typical overlap {overlap} = {typical:.6g}, where the branch begins",
-            f"take {name} between {typical:.6g} and 1",
+            f"take {name} above {typical:.6g}",
         )
     end = typical + reached * (wanted - typical)
     if fold is not None:

@@ -94,6 +94,11 @@ def check_meaning(
                     f"the temperature vanishes{_at([temperature], values)}",
                     "a ground state is a theory of its own: declare temperature = 0 (--with loss.temperature=0)",
                 )
+    for size in ("m", "m1", "m2", "mu", "replicas"):
+        formula = getattr(spec.ansatz, size)
+        if isinstance(formula, Formula) and due([formula]) and (value := number_at(formula, values, complain)) <= 0.0:
+            rule = "a number of replicas is positive" if size == "replicas" else "a size of blocks is positive"
+            raise complain(formula, f"{size} is {value:.6g}{_at([formula], values)}", rule)
     replicas = spec.ansatz.replicas
     divided = spec.student.features == "random"  # by what a replica shares with the others
     if divided and isinstance(replicas, Formula) and due([replicas]) and number_at(replicas, values, complain) == 1.0:

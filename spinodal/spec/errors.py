@@ -88,4 +88,6 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
     if len(name) > 2 * _LONGEST_NAME:
         return None
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.65)
+    begun = [candidate for candidate in known if len(name) > 2 and candidate.startswith(name.lower())]
+    close = begun if len(begun) == 1 else close
     return f"did you mean {known[close[0]]}?" if close else None

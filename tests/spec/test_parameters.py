@@ -83,3 +83,18 @@ def test_values_are_checked_through_the_formulas_that_use_them(values, message):
 def test_the_source_of_the_values_is_named():
     with pytest.raises(SpecError, match=r"^solve\(\): beta: unknown parameter"):
         check_parameters(DILUTED, {"beta": 1.0}, source="solve()")
+
+
+@pytest.mark.parametrize(
+    ("ansatz", "message"),
+    [
+        ({"scheme": "real-replicas", "replicas": "size"}, "replicas is -1 at size = -1; a number of replicas is positive"),
+        ({"scheme": "1rsb", "m": "size"}, "m is -1 at size = -1; a size of blocks is positive"),
+    ],
+)
+def test_sizes_of_blocks_that_parameters_make_negative_are_refused(ansatz: dict[str, str], message: str) -> None:
+    spec = read_spec(
+        "binary-perceptron", overrides={"ansatz": ansatz, "parameters": {"alpha": 0.5, "kappa": 0.0, "size": 2.0}}
+    )
+    with pytest.raises(SpecError, match=message):
+        check_parameters(spec, {"size": -1.0, "q1": 0.5} if ansatz["scheme"] == "real-replicas" else {"size": -1.0})

@@ -276,6 +276,7 @@ def test_wrong_overrides_are_refused(overrides, message):
 def test_a_wrong_ansatz_is_blamed_on_its_option():
     error = refused("unknown scheme", ansatz="bayes-optimum")
     assert str(error).startswith("--ansatz bayes-optimum: bayes-optimum: unknown scheme; did you mean bayes-optimal?")
+    assert "did you mean franz-parisi?" in str(refused("unknown scheme", ansatz="franz"))
 
 
 def test_a_spec_may_be_a_dict():
