@@ -16,6 +16,7 @@ from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.diverging import limit_state
+from spinodal.numeric.held import Held
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.origins import begins_inside, largest_at_origin
 from spinodal.numeric.origins import why_not_reached as why_no_probe
@@ -23,7 +24,7 @@ from spinodal.numeric.path import follow
 from spinodal.numeric.random_field import DEGENERATE, NO_OVERLAP, TEACHER, TOO_WEAK
 from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, newton
-from spinodal.numeric.rows import solve_linear
+from spinodal.numeric.rows import determinant_signs, solve_linear
 from spinodal.numeric.saturation import saturated_state
 from spinodal.numeric.solve import (
     FEW_PATTERNS,
@@ -36,7 +37,7 @@ from spinodal.numeric.solve import (
     trivial_state,
     upper_bounds,
 )
-from spinodal.numeric.symmetric import last_point, why_not_reached
+from spinodal.numeric.symmetric import last_point, relaxed, symmetric_start, why_not_reached
 from spinodal.numeric.zero_complexity import FEWEST, NO_COPIES, has_no_copies, overlap_at, why_not_found
 
 _AT_BRANCH_POINT = "the branch from small alpha loses its stability at a branch point"
@@ -48,6 +49,8 @@ _POINTS = 12
 _AROUND, _BACK, _FOUND = 400, 0.25, 1e-8
 #: A singular value, relative to the largest, and a component of dF/dalpha along the left null vector that vanish there.
 _SINGULAR, _ORTHOGONAL = 1e-5, 1e-4
+#: Unknowns below this vanish by symmetry; times that the stretch is halved on which they lose their stability.
+_STILL, _BISECTIONS = 1e-9, 30
 
 #: A step in alpha along the tangent; conditions that are smaller have shrunk to 0, and fall at least this fast beyond.
 _AHEAD, _AT_EDGE, _VIOLATED = 1e-3, 1e-9, 1e-5
@@ -84,6 +87,10 @@ def end_of_branch(
                     return limit
             column = module.PARAMETERS.index(module.SYMMETRIC["parameter"])
             fold = _known_fold(system, x, last, column, folds)
+            if fold is None:
+                parted = _parted(system, base, p, x, last, tolerance)
+                if parted is not None:
+                    return parted
             beyond = _beyond_folds(system, x, last, p, column, tolerance) if fold is not None else None
             if beyond is not None:
                 return beyond
@@ -97,7 +104,9 @@ def end_of_branch(
             return failure(module, p, residual, *left)
         where = _describe_end(system, p, reached, x, folds)
         if _AT_BRANCH_POINT in where:
-            grown, how_far = _grown_out(system, p, x, reached, tolerance, where)
+            last = p.copy()
+            last[module.PARAMETERS.index("alpha")] *= reached
+            grown, how_far = _grown_out(system, p, x, last, 1.0, tolerance, where)
             if grown is not None:
                 return grown
             where += how_far
@@ -141,16 +150,26 @@ def end_of_branch(
     return failure(module, p, residual, reason, advice)
 
 
-def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: float, where: str) -> tuple[State | None, str]:
-    """The stable state that grows continuously out of the branch point at which x [n] loses its stability, at p [k].
+def _grown_out(
+    system: Bound, p: Array, x: Array, at: Array, sign: float, tolerance: float, where: str
+) -> tuple[State | None, str]:
+    """The state that grows continuously out of the branch point at which x [n] loses its stability, at p [k].
 
     None where there is none beside the point (the transition is discontinuous) or it does not reach p; then how far it
     could be followed, in words that continue ``where``.
+
+    Args:
+        system: a module bound to a rule.
+        p: the wanted parameter point, which differs from ``at`` in one column.
+        x: the state at the branch point.
+        at: its parameters.
+        sign: of det dF/dx on the branch before.
+        tolerance: wanted absolute error of the free entropy.
+        where: what to say of the branch point.
     """
     module, overlaps = system.module, is_overlap(system.module)
-    column = module.PARAMETERS.index("alpha")
-    at = p.copy()
-    at[column] *= reached
+    column = int(np.argmax(np.abs(p - at)))
+    name, way = module.PARAMETERS[column], p[column] - at[column]
     _, jacobian = system.residual_and_jacobian(x[None], at[None])
     direction = np.linalg.svd(jacobian[0])[2][-1]
     direction = direction / np.max(np.abs(direction[overlaps]), initial=1e-300)
@@ -158,7 +177,7 @@ def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: flo
     starts = [x + side * size * direction for size in sizes for side in (1.0, -1.0)]
     for beyond in (1.003, 1.01, 1.03, 1.1):
         start = p.copy()
-        start[column] = min(at[column] * beyond, p[column])
+        start[column] = at[column] + np.sign(way) * min(abs(at[column]) * (beyond - 1.0), abs(way))
         aligned = []
         if "r" in module.ORDER_PARAMETERS:  # where r grows first, q follows as its square
             one = start[None]
@@ -171,7 +190,7 @@ def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: flo
             roots = newton(system, np.array(candidates), points, NewtonSettings(patience=5))
             change = np.max(np.abs(roots.x - x)[:, overlaps], axis=1)
             near = (change > 1e-4) & (change < _CONTINUOUS)
-            good = np.flatnonzero(roots.converged & near & (roots.determinant_sign == 1.0))
+            good = np.flatnonzero(roots.converged & near & (roots.determinant_sign == sign))
             if good.size:
                 break
         else:
@@ -191,12 +210,54 @@ def _grown_out(system: Bound, p: Array, x: Array, reached: float, tolerance: flo
                 found = branch.x[-1:] if branch.p[-1] == p[column] else None
                 end, last_x = float(branch.p[-1]), branch.x[-1]
         if found is not None:
-            (state,) = finish(system, found, p[None], tolerance, "followed from alpha = 0 through a branch point")
+            (state,) = finish(system, found, p[None], tolerance, f"followed along {name} through a branch point")
             note = f"{where}; the state reported is the stable one that grows out of it"
             return replace(state, warnings=(note, *state.warnings)), ""
         saturated = _saturates(module, last_x)
-        return None, f"; the stable state that grows out of it could be followed to alpha = {end:.6g}{saturated}"
+        return None, f"; the stable state that grows out of it could be followed to {name} = {end:.6g}{saturated}"
     return None, ""
+
+
+def _parted(system: Bound, base: State, p: Array, x: Array, last: Array, tolerance: float) -> State | None:
+    """The state at p [k] that grows out of one whose vanishing unknowns lose their stability along a constrained overlap.
+
+    Args:
+        system: a module bound to a rule.
+        base: the replica-symmetric state from which the branch begins.
+        p: the wanted parameter point.
+        x: the last state reached, with those unknowns still zero [n].
+        last: its parameters.
+        tolerance: wanted absolute error of the free entropy.
+    """
+    module = system.module
+    symmetric = np.array([base.order_parameters[name] for name in module.SYMMETRIC_MODULE.ORDER_PARAMETERS])
+    start = symmetric_start(module, symmetric[None], module.SYMMETRIC["state"])
+    begin = last_point(module, p, base, 0.0)
+    start = relaxed(system, start, begin[None], module.SYMMETRIC["guessed"])[0]
+    still = (np.abs(x) < _STILL) & (np.abs(start) < _STILL)
+    if not still.any():
+        return None
+    held = Held(system, still, np.zeros(still.size))
+
+    def at(share: float, guess: Array) -> tuple[Array, Array, float]:
+        point = begin + share * (last - begin)
+        root = newton(held, guess[None, ~still], point[None], NewtonSettings())
+        state = held.complete(root.x)
+        return state[0], point, float(determinant_signs(system.residual_and_jacobian(state, point[None])[1])[0])
+
+    low, high, before, beyond = 0.0, 1.0, start, x
+    sign = at(0.0, start)[2]
+    if sign == 0.0 or at(1.0, x)[2] == sign:
+        return None
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        state, _, found = at(middle, 0.5 * (before + beyond))
+        low, before, high, beyond = (middle, state, high, beyond) if found == sign else (low, before, middle, state)
+    state, point, _ = at(low, before)
+    name = module.SYMMETRIC["parameter"]
+    where = f"loses its stability at a branch point near {name} = {point[module.PARAMETERS.index(name)]:.6g}"
+    where = f"the branch from the replica-symmetric state {where}"
+    return _grown_out(system, p, state, point, sign, tolerance, where)[0]
 
 
 def _why_not_without_complexity(system: Bound, p: Array, x: Array, reached: float, folds: Folds) -> tuple[str, str]:

@@ -29,6 +29,7 @@ alpha = 0.8
 kappa = 1.0
 """
 ALPHA, KAPPA = 0.8, 1.0
+Array = np.ndarray
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +181,40 @@ def test_a_local_entropy_transition_beyond_the_last_reference_says_so() -> None:
     assert point.parameters["alpha"] > last
     entropy = np.log(2.0) * (1.0 - point.parameters["alpha"] / last)
     assert f"entropy_ref = {entropy:.4g} < 0: there are no such references" in point.warnings
+
+
+def free_entropy_of_replicas(x: Array, q1: float, y: float, alpha: float, kappa: float) -> float:
+    """Of each of y replicas at mutual overlap q1, in groups whose overlap is q0: sums over grids of the two fields."""
+    q0, hat0, hat1 = x
+    z = np.linspace(-9.0, 9.0, 801)
+    weight = np.exp(-z * z / 2) / np.exp(-z * z / 2).sum()
+
+    def blocks(heights: Array) -> float:
+        return float(weight @ (np.log(np.exp(y * heights) @ weight) / y))
+
+    def fields(outer: float, inner: float) -> Array:
+        return np.asarray(np.sqrt(outer) * z[:, None] + np.sqrt(inner - outer) * z)
+
+    u = fields(hat0, hat1)
+    h, s = fields(q0, q1), np.sqrt(1 - q1)
+    inside = np.log(np.maximum(ndtr((kappa - h) / s) - ndtr((-kappa - h) / s), 1e-300))
+    pairing = -hat1 / 2 + (1 - y) * hat1 * q1 / 2 + y * hat0 * q0 / 2
+    return float(pairing + blocks(np.logaddexp(u, -u)) + alpha * blocks(inside))
+
+
+def test_groups_of_replicas_that_lose_their_symmetry_are_followed_to_overlaps_with_one_another() -> None:
+    """Between two branch points in q1 the state of vanishing q0 is unstable; the one that grows out of it is reported."""
+    model = spinodal.load(
+        "binary-perceptron",
+        overrides={"loss": {"constraint": "abs(h) <= kappa"}, "ansatz": {"scheme": "real-replicas", "replicas": 3}},
+    )
+    state = model.solve(alpha=1.5, kappa=1.0, q1=0.7)
+    assert state.converged
+    assert "branch point near q1 = 0.48" in state.states[0].warnings[0]
+    x = np.array([float(state[name]) for name in ("q0", "q0_hat", "q1_hat")])
+    assert x[0] > 0.05
+    assert float(state.free_entropy) == pytest.approx(free_entropy_of_replicas(x, 0.7, 3.0, 1.5, 1.0), abs=1e-10)
+    for j in range(3):
+        ends = [free_entropy_of_replicas(x + sign * 1e-5 * np.eye(3)[j], 0.7, 3.0, 1.5, 1.0) for sign in (1, -1)]
+        assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(0.0, abs=1e-8)
+    assert model.solve(alpha=1.5, kappa=1.0, q1=0.95)["q0"] == pytest.approx(0.0, abs=1e-12)
