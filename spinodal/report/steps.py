@@ -22,6 +22,7 @@ from spinodal.symbolic.derivation import Derived
 from spinodal.symbolic.formulas import symbol
 from spinodal.symbolic.functions import Tilted
 from spinodal.symbolic.ground import Ground
+from spinodal.symbolic.largest_margin import KAPPA_REF
 from spinodal.symbolic.peaks import Peaked
 from spinodal.symbolic.probe import ProbeChannel
 from spinodal.symbolic.symbols import ALPHA, KAPPA_1, KAPPA_STAR_SQ
@@ -312,6 +313,9 @@ def _saddle_point(derived: Derived, scribe: Scribe) -> Step:
         name for name in derived.order_parameters if name not in lefts
     ]  # whose equation has a given overlap on its left
     claims = tuple(left if left in derived.order_parameters else others.pop(0) if others else "" for left in lefts)
+    if str(KAPPA_REF) in derived.order_parameters:
+        reason += " The references have the largest margin, at which their entropy (below) vanishes."
+        equations.append(r"\text{entropy ref} = 0")
     return Step("Saddle-point equations", reason, _with_definitions(scribe, equations), claims)
 
 

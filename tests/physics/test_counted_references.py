@@ -136,10 +136,6 @@ CURE = "; give the margin of the reference by --set kappa_ref=NUMBER, without ka
     [
         ({"weights": "spherical"}, "the weights are not counted, so that their entropy has no meaning of its own"),
         (
-            {"weights": {"values": [-1, 0, 1], "probabilities": [0.25, 0.5, 0.25]}},
-            "the weights have probabilities: their free entropy is no count of configurations",
-        ),
-        (
             {"loss": {"energy": "max(0, kappa - y*h)", "temperature": 0.5}},
             "the references have an energy: no margin is the largest at a temperature",
         ),
@@ -155,3 +151,44 @@ def test_where_there_is_no_largest_margin_the_reason_is_named(entries: dict[str,
             "largest", scheme="franz-parisi", ansatz={"kappa_ref": "max"}, alpha=0.5, kappa=0.0, t=0.7, **entries
         ).solve()
     assert LARGEST + reason + CURE in str(caught.value)
+
+
+WEIGHED = [
+    ([-1, 0, 1], ["rho/2", "1-rho", "rho/2"], [0.3, 0.4, 0.3]),
+    ([-1, 1], ["rho/2", "1-rho/2"], [0.3, 0.7]),
+    ([-1, 2, 3], [0.5, "rho/2", "0.5-rho/2"], [0.5, 0.3, 0.2]),
+]
+
+
+@pytest.mark.parametrize(("values", "probabilities", "masses"), WEIGHED)
+def test_the_largest_margin_of_weights_with_probabilities_is_where_their_configurations_end(
+    values: list[float], probabilities: list[float | str], masses: list[float]
+) -> None:
+    """The entropy by sums over grids: phi less the mean of log P over the tilted weights."""
+    weights = {"values": values, "probabilities": probabilities}
+    model = declare(
+        "weighed", scheme="franz-parisi", ansatz={"kappa_ref": "max"}, weights=weights, alpha=0.5, kappa=0.0, rho=0.6
+    )
+    square = float(np.mean(np.square(values)))
+    state = model.solve(t=0.4 * square).states[0]
+    assert state.converged
+    at = state.order_parameters
+    q, q_d = at["q_ref"], at.get("q_d_ref", square)
+    q_hat, v = at["q_ref_hat"], at.get("q_d_ref_hat", 0.0) - at["q_ref_hat"]
+    p = np.array(masses)
+    w, z = np.array(values, dtype=float), np.linspace(-10.0, 10.0, 4001)
+    normal = np.exp(-z * z / 2) / np.exp(-z * z / 2).sum()
+    logs = np.log(p) + np.sqrt(q_hat) * z[:, None] * w + v * w * w / 2
+    log_z = logsumexp(logs, axis=1)
+    mean = normal @ (np.exp(logs - log_z[:, None]) @ np.log(p))
+    field = (at["kappa_ref"] - np.sqrt(q) * z) / np.sqrt(q_d - q)
+    entropy = q * q_hat / 2 - q_d * at.get("q_d_ref_hat", 0.0) / 2 + normal @ log_z + 0.5 * normal @ log_ndtr(-field) - mean
+    assert entropy == pytest.approx(0.0, abs=1e-9)
+    module = model.solver()
+    x = np.array([[at[name] for name in module.ORDER_PARAMETERS]])
+    point = np.array([[state.parameters[name] for name in module.PARAMETERS]])
+    last = module.jacobian(x, point)[0, -1]
+    for j in range(x.shape[1]):
+        step = 1e-5 * max(1.0, abs(x[0, j])) * np.eye(x.shape[1])[j]
+        slope = (module.residual(x + step, point) - module.residual(x - step, point))[0, -1] / (2 * step[j])
+        assert last[j] == pytest.approx(slope, abs=1e-6)
