@@ -25,13 +25,15 @@ from spinodal.codegen.lower import lower
 from spinodal.codegen.numpy_target.emit import emit
 from spinodal.companions import companions
 from spinodal.ground_checks import ground_free_entropy
+from spinodal.numeric.bound import Bound, is_overlap
+from spinodal.numeric.finish import quadrature_error
 from spinodal.numeric.ground_breaking import at_unit
 from spinodal.numeric.origins import begins_inside
 from spinodal.numeric.quadrature import Automatic
 from spinodal.numeric.results import Array
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.runtime import difference
-from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, quadrature_error, solve_points, trivial_state
+from spinodal.numeric.solve import from_small_alpha, solve_points, trivial_state
 from spinodal.replicated_checks import coupled_free_entropies, replicated_free_entropy, with_definitions
 from spinodal.symbolic.action import action_of
 from spinodal.symbolic.channel import Unexplained

@@ -18,10 +18,11 @@ from spinodal.codegen import cache
 from spinodal.companions import companions
 from spinodal.kinds import EXTREMISED, KINDS
 from spinodal.located_errors import located_errors
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.every_root import all_states
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Failure, Locus, Solution, State
-from spinodal.numeric.solve import Bound, solve_points
+from spinodal.numeric.solve import solve_points
 from spinodal.regions import check_derived, check_masses, check_range, cutting_defaults, defaults, derived_at, holds
 from spinodal.requests import check_start, line_of, point_of, standard_kinds, together, wanted_of
 from spinodal.schemes import check_scheme

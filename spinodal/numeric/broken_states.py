@@ -10,13 +10,15 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.breaking import COINCIDENT, Broken, freezes, search, search_at_size, spread
 from spinodal.numeric.every_root import random_starts
+from spinodal.numeric.finish import finish
 from spinodal.numeric.ground_breaking import followed, freezes_in_ground_state, search_ground
 from spinodal.numeric.remarks import REPLICON_NOISE, warnings_of
 from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, multi_start
-from spinodal.numeric.solve import Bound, finish, solve_points
+from spinodal.numeric.solve import solve_points
 from spinodal.numeric.symmetric import relaxed, symmetric_start
 
 #: States spread over the domain from which other roots are looked for.

@@ -12,11 +12,11 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.extrapolation import extrapolate
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.remarks import REPLICON_NOISE
 from spinodal.numeric.results import Array, Failure, SpecialPoint
-from spinodal.numeric.solve import Bound
 
 #: Gaps at which the branch is left for the scaled equations.
 _LEAVE = (1e-3, 0.2)

@@ -12,10 +12,12 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound, is_overlap
 from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.diverging import limit_state
+from spinodal.numeric.finish import finish
 from spinodal.numeric.held import Held
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.origins import begins_inside, largest_at_origin
@@ -26,17 +28,7 @@ from spinodal.numeric.results import Array, Failure, State, failed
 from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import determinant_signs, solve_linear
 from spinodal.numeric.saturation import saturated_state
-from spinodal.numeric.solve import (
-    FEW_PATTERNS,
-    Bound,
-    complete_start,
-    finish,
-    is_overlap,
-    on_few_patterns,
-    solve_points,
-    trivial_state,
-    upper_bounds,
-)
+from spinodal.numeric.solve import FEW_PATTERNS, complete_start, on_few_patterns, solve_points, trivial_state, upper_bounds
 from spinodal.numeric.symmetric import last_point, relaxed, symmetric_start, why_not_reached
 from spinodal.numeric.zero_complexity import FEWEST, NO_COPIES, has_no_copies, overlap_at, why_not_found
 

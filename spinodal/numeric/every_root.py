@@ -7,20 +7,13 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound, is_overlap
+from spinodal.numeric.finish import finish
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, State
 from spinodal.numeric.roots import NewtonSettings, fixed_point, multi_start
 from spinodal.numeric.saturation import saturated_states
-from spinodal.numeric.solve import (
-    Bound,
-    at_given_overlap,
-    finish,
-    from_small_alpha,
-    is_overlap,
-    sign_at,
-    trivial_state,
-    upper_bounds,
-)
+from spinodal.numeric.solve import at_given_overlap, from_small_alpha, sign_at, trivial_state, upper_bounds
 
 #: States from which all roots are searched. Where evaluations are costly: twice the second number, in chunks of it.
 _STARTS, _CHUNK = 128, 32

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.corrector import NotCorrectedError, correct
 from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
@@ -17,7 +18,6 @@ from spinodal.numeric.continuation.switching import switch_branches
 from spinodal.numeric.every_root import all_states
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.results import Array, State
-from spinodal.numeric.solve import Bound
 from spinodal.numeric.tracking import Line, NoStateError, Tracked, Watch, track, watch_for
 
 #: Values of the parameter, as fractions of its range, at which all roots are looked for.

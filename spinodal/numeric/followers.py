@@ -21,7 +21,7 @@ from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Mask
 
 if TYPE_CHECKING:
-    from spinodal.numeric.solve import Bound
+    from spinodal.numeric.bound import Bound
 
 #: Sweeps for the conjugate that holds the overlap, whose logarithmic divergence they climb, and then for the overlaps.
 _CLIMB, _SWEEPS = 80, 3

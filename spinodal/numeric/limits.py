@@ -9,9 +9,7 @@ import numpy as np
 from spinodal.numeric.continuation.locate import Event
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.results import Array
-from spinodal.numeric.solve import (
-    upper_bounds,
-)
+from spinodal.numeric.solve import upper_bounds
 
 #: A branch ends where its weights freeze: an overlap within this of its bound, relatively, ...
 SATURATION_GAP = 1e-12

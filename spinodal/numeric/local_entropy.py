@@ -22,6 +22,7 @@ from types import ModuleType
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound, is_overlap
 from spinodal.numeric.continuation.engine import NoBranchError, follow_problem
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.module_problem import ModuleProblem
@@ -31,7 +32,7 @@ from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, Failure, SpecialPoint
 from spinodal.numeric.roots import NewtonSettings, Roots, newton
 from spinodal.numeric.rows import Mask, System
-from spinodal.numeric.solve import Bound, from_small_alpha, is_overlap, solve_points
+from spinodal.numeric.solve import from_small_alpha, solve_points
 from spinodal.numeric.symmetric import last_point
 from spinodal.numeric.tracking import Line, named
 

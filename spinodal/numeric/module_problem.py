@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.continuation.problem import Problem
 from spinodal.numeric.results import Array
-from spinodal.numeric.solve import Bound
 
 #: Differences along a direction reach this far; a condition's margin may change by that part of itself on the way.
 _REACH, _KEPT = 2e-3, 0.05

@@ -23,7 +23,7 @@ from spinodal.numeric.roots import NewtonSettings, newton
 from spinodal.numeric.rows import Array, Mask, System
 
 if TYPE_CHECKING:
-    from spinodal.numeric.solve import Bound
+    from spinodal.numeric.bound import Bound
 
 _SWEEPS = 40
 #: The unknown margin, and where it is searched.

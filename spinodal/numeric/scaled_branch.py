@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.locate import Event
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.results import Array, SpecialPoint
 from spinodal.numeric.scaled import scaled_system
-from spinodal.numeric.solve import Bound
 
 
 class ScaledProblem(ModuleProblem):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.continuation.engine import NoBranchError
 from spinodal.numeric.continuation.problem import EvaluationError
 from spinodal.numeric.module_problem import ModuleProblem, Observed
 from spinodal.numeric.results import SpecialPoint
-from spinodal.numeric.solve import Bound
 from spinodal.numeric.special_loci import Wanted, state_before_capacity
 from spinodal.numeric.tracking import Line, NoStateError
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound, is_overlap
 from spinodal.numeric.capacity import capacity_beyond, missing, missing_at, saturating
 from spinodal.numeric.continuation.branch import Branch
 from spinodal.numeric.continuation.crossing import CrossingProblem, follow_crossing, locate_crossing
@@ -22,7 +23,7 @@ from spinodal.numeric.local_entropy import ENERGETIC, KIND, energetic_barrier, t
 from spinodal.numeric.module_problem import ModuleProblem, Observed
 from spinodal.numeric.polish import polished
 from spinodal.numeric.results import Array, Failure, SpecialPoint
-from spinodal.numeric.solve import Bound, is_overlap, solve_points
+from spinodal.numeric.solve import solve_points
 from spinodal.numeric.tracking import (
     UNSTABLE,
     Line,

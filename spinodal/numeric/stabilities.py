@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound
+from spinodal.numeric.finish import quadrature_error
 from spinodal.numeric.quadrature import Automatic
 from spinodal.numeric.results import Array, State
-from spinodal.numeric.solve import Bound, quadrature_error
 
 if TYPE_CHECKING:
     import xarray as xr

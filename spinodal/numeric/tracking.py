@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.broken_states import coincide
 from spinodal.numeric.capacity import capacity_beyond
 from spinodal.numeric.continuation.branch import Branch
@@ -21,6 +22,7 @@ from spinodal.numeric.continuation.locate import Event, Located
 from spinodal.numeric.continuation.problem import EvaluationError
 from spinodal.numeric.continuation.settings import Settings
 from spinodal.numeric.degeneracy import capacity_of_ground_states
+from spinodal.numeric.finish import finish
 from spinodal.numeric.grown import with_stable_side
 from spinodal.numeric.limits import SATURATION_GAP, limits_of
 from spinodal.numeric.module_problem import ModuleProblem, Observed
@@ -30,13 +32,7 @@ from spinodal.numeric.remarks import REPLICON_NOISE
 from spinodal.numeric.results import Array, Failure, SpecialPoint, State
 from spinodal.numeric.saturation import saturated_state
 from spinodal.numeric.scaled_branch import ScaledProblem
-from spinodal.numeric.solve import (
-    Bound,
-    at_given_overlap,
-    finish,
-    sign_from_small_alpha,
-    solve_points,
-)
+from spinodal.numeric.solve import at_given_overlap, sign_from_small_alpha, solve_points
 
 _DEGENERATE = "the ground state is no longer unique (dq diverges)"
 UNSTABLE = "the state at this point is unstable: it is on a piece of the branch behind a fold or a branch point"

@@ -15,10 +15,10 @@ import numpy as np
 import xarray as xr
 
 from spinodal.model import Model, load
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.polish import solve_defining
 from spinodal.numeric.results import Array, SpecialPoint
-from spinodal.numeric.solve import Bound
 from spinodal.numeric.state_branch import StateBranch
 from spinodal.numeric.tracking import NoStateError
 from spinodal.study.curves import along_curve, line, single

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from spinodal.model import Model
+from spinodal.numeric.bound import Bound
+from spinodal.numeric.finish import quadrature_error
 from spinodal.numeric.quadrature import Rule
 from spinodal.numeric.results import Array, Locus, SpecialPoint, State
-from spinodal.numeric.solve import Bound, quadrature_error
 from spinodal.study.piece import Tick
 
 

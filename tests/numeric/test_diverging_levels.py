@@ -10,8 +10,8 @@ from scipy.special import log_ndtr
 
 from spinodal import load
 from spinodal.numeric import envelope
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.ends import fold_at
-from spinodal.numeric.solve import Bound
 
 Array = NDArray[np.float64]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import spinodal
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.extrapolation import extrapolate
 from spinodal.numeric.saturation import saturated_state
-from spinodal.numeric.solve import Bound
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,11 @@ from declared import declare
 from direct import gaussian
 
 import spinodal
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.every_root import all_states
+from spinodal.numeric.finish import finish
 from spinodal.numeric.quadrature import Automatic
-from spinodal.numeric.solve import Bound, finish, from_small_alpha, solve_points, trivial_state
+from spinodal.numeric.solve import from_small_alpha, solve_points, trivial_state
 
 FOLD = 1.4926318182  # of the Bayes-optimal binary teacher-student, q 0.89366142
 

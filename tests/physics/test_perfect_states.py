@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.saturation import frozen_overlaps, saturated_state
-from spinodal.numeric.solve import Bound
 from tests.declared import declare
 
 LABELS = ["sign(u-0.4)", "2*sign(u)", "sign(u-0.001)", "sign(u-1)+sign(u+1)", "3*sign(u)+sign(u-1)"]

@@ -10,10 +10,10 @@ import pytest
 import spinodal
 from spinodal.checks import run_checks
 from spinodal.cli.app import run
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.module_problem import ModuleProblem
 from spinodal.numeric.polish import polished
 from spinodal.numeric.runtime import difference
-from spinodal.numeric.solve import Bound
 from spinodal.symbolic.derive import derive
 from tests.declared import declare
 

@@ -12,8 +12,8 @@ from scipy.special import log_ndtr, ndtr
 
 import spinodal
 from spinodal.model import Model
+from spinodal.numeric.bound import Bound
 from spinodal.numeric.module_problem import ModuleProblem
-from spinodal.numeric.solve import Bound
 
 SPEC = """\
 format = 1
