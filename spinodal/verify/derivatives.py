@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from spinodal.verify.errors import UnreadableError
@@ -52,59 +52,87 @@ _SLOPES: dict[str, Callable[[Node], Node]] = {
 }
 
 
-def derivative(node: Node, key: str) -> Node:
+#: Between jumps steps are constant.
+_BETWEEN_JUMPS: dict[str, Callable[[Node], Node]] = {**_SLOPES, "step": lambda _: _ZERO, "sign": lambda _: _ZERO}
+
+
+def derivative(node: Node, key: str, *, between_jumps: bool = False) -> Node:
     """The derivative of a tree in one of its free symbols.
+
+    Args:
+        node: the tree.
+        key: the symbol.
+        between_jumps: whether the derivative is wanted where steps do not jump, so that it has no peaks there.
 
     Raises:
         UnreadableError: where it has no derivative that is a tree (steps, extrema, limits that move).
     """
+    return _along(node, key, _BETWEEN_JUMPS if between_jumps else _SLOPES)
+
+
+def _along(node: Node, key: str, slopes: Mapping[str, Callable[[Node], Node]]) -> Node:
     if key not in free_symbols(node):
         return _ZERO
     match node.kind:
         case "sym":
             return _ONE
         case "add":
-            return _sum([derivative(a, key) for a in node.args])
+            return _sum([_along(a, key, slopes) for a in node.args])
         case "neg":
-            return _minus(derivative(node.args[0], key))
+            return _minus(_along(node.args[0], key, slopes))
         case "mul":
             terms = []
             for k, factor in enumerate(node.args):
                 rest = node.args[:k] + node.args[k + 1 :]
-                terms.append(_product(derivative(factor, key), *rest))
+                terms.append(_product(_along(factor, key, slopes), *rest))
             return _sum(terms)
         case "div":
             above, below = node.args
-            slope = _minus(_product(above, derivative(below, key)))
-            first, second = derivative(above, key), _over(slope, power(below, _TWO)) if slope != _ZERO else _ZERO
+            slope = _minus(_product(above, _along(below, key, slopes)))
+            first, second = _along(above, key, slopes), _over(slope, power(below, _TWO)) if slope != _ZERO else _ZERO
             return _sum([_over(first, below) if first != _ZERO else _ZERO, second])
         case "pow":
             base, exponent = node.args
-            along_base = _product(exponent, power(base, add(exponent, num(-1))), derivative(base, key))
-            slope = derivative(exponent, key)
+            along_base = _product(exponent, power(base, add(exponent, num(-1))), _along(base, key, slopes))
+            slope = _along(exponent, key, slopes)
             return _sum([along_base, _product(node, fn("log", base), slope) if slope != _ZERO else _ZERO])
         case "fn" if node.value == "log" and node.args[0].kind == "fn" and node.args[0].value == "tail":
             inner = node.args[0].args[0]  # without the quotient of two numbers that no double holds
-            return _product(_minus(fn("mills", inner)), derivative(inner, key))
-        case "fn" if node.value in _SLOPES and len(node.args) == 1:
-            return _product(_SLOPES[str(node.value)](node.args[0]), derivative(node.args[0], key))
+            return _product(_minus(fn("mills", inner)), _along(inner, key, slopes))
+        case "fn" if node.value in slopes and len(node.args) == 1:
+            return _product(slopes[str(node.value)](node.args[0]), _along(node.args[0], key, slopes))
+        case "fn" if node.value in ("max", "min"):
+            return _sum([_product(*_chosen(node, k), _along(a, key, slopes)) for k, a in enumerate(node.args)])
         case "named":
-            return derivative(node.args[0], key)
+            return _along(node.args[0], key, slopes)
         case "let":
-            return _of_let(node, key)
+            return _of_let(node, key, slopes)
         case "int" | "sum" if not any(key in free_symbols(a) for a in node.args[1:]):
-            return node.with_args((derivative(node.args[0], key), *node.args[1:]))
+            # a step inside an integral jumps at some value of its variable wherever one is
+            within = _SLOPES if node.kind == "int" else slopes
+            return node.with_args((_along(node.args[0], key, within), *node.args[1:]))
     raise UnreadableError(f"no derivative of this in {key} is known", node.start)
 
 
-def _of_let(node: Node, key: str) -> Node:
+def _chosen(node: Node, index: int) -> list[Node]:
+    """Factors that are one where an argument of ``max`` or ``min`` is the chosen one, and zero where it is not."""
+    sign = neg if node.value == "min" else _same
+    own = node.args[index]
+    return [fn("step", sign(add(own, neg(other)))) for k, other in enumerate(node.args) if k != index]
+
+
+def _same(node: Node) -> Node:
+    return node
+
+
+def _of_let(node: Node, key: str, slopes: Mapping[str, Callable[[Node], Node]]) -> Node:
     *values, body = node.args
-    terms = [] if key in bound_here(node) else [derivative(body, key)]
+    terms = [] if key in bound_here(node) else [_along(body, key, slopes)]
     for bound, value in zip(node.value, values, strict=True):
-        slope = derivative(value, key)
+        slope = _along(value, key, slopes)
         if slope != _ZERO:
             fresh = f"{bound} of {key}"  # the value's slope must not meet the bound variables
-            inner = node.with_args((*values, derivative(body, bound)))
+            inner = node.with_args((*values, _along(body, bound, slopes)))
             terms.append(Node("let", (fresh,), (slope, _product(sym(fresh), inner))))
     return _sum([node.with_args((*values, t)) if t.kind != "let" and t != _ZERO else t for t in terms])
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
-from spinodal.verify.functions import KINKED
+from spinodal.verify.functions import kinked
 from spinodal.verify.reference import Array, Points, Reference
-from spinodal.verify.tree import Node, add, free_symbols, neg, substituted
+from spinodal.verify.tree import Node, free_symbols
 
 #: Decades around the usual values that parameters are drawn from, the closest first, and how many of each.
 _DECADES, _DRAWS = (0.5, 1.5, 3.0), 1500
@@ -26,26 +26,9 @@ _SEED = 1907
 
 def kinks(tree: Node) -> Iterator[Node]:
     """The arguments of functions that are not smooth, if they depend on nothing but names of the model."""
-    if tree.kind == "let":
-        *values, body = tree.args
-        for key, value in zip(tree.value, values, strict=True):
-            body = substituted(body, key, value)
-        for value in values:
-            yield from kinks(value)
-        yield from kinks(body)
-        return
-    if tree.kind == "fn":
-        argument = None
-        if tree.value in KINKED:
-            argument = tree.args[0]
-        elif tree.value in ("max", "min") and len(tree.args) == 2:
-            argument = add(tree.args[0], neg(tree.args[1]))
-        elif tree.value == "sqrt" and tree.args[0].kind == "pow":  # of a square: |x|
-            argument = tree.args[0].args[0]
-        if argument is not None and (free := free_symbols(argument)) and all(str(key).startswith("@") for key in free):
+    for argument in kinked(tree):
+        if (free := free_symbols(argument)) and all(str(key).startswith("@") for key in free):
             yield argument
-    for inner in tree.args:
-        yield from kinks(inner)
 
 
 def values_at(argument: Node, reference: Reference, at: Points) -> Array:

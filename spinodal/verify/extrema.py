@@ -1,20 +1,24 @@
-"""The global extremum of a function of one variable, for many functions at once.
+r"""The global extremum of a function of one variable, for many functions at once.
 
 A grid finds local extrema; whichever of them may be the best one are followed to their places, and compared there: on the
-grid alone two competing ones would be told apart only to the square of its spacing.
+grid alone two competing ones would be told apart only to the square of its spacing. Where a function is not smooth (kinks
+and jumps, of ``max(0, kappa - h)`` or ``\Theta(\kappa - h)``) they are found first, and each smooth piece has an extremum
+of its own: inside, or at an end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinodal.verify.derivatives import derivative
 from spinodal.verify.errors import UnreadableError
-from spinodal.verify.tree import Node
+from spinodal.verify.functions import kinked
+from spinodal.verify.tree import Node, free_symbols
 
 Array = NDArray[np.float64]
 Lanes = NDArray[np.intp]
@@ -33,6 +37,9 @@ _FIRST = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0
 _SECOND = np.array([2.0, -27.0, 270.0, -490.0, 270.0, -27.0, 2.0]) / 180.0
 _STENCIL = 0.02
 _CHUNK = 600
+#: How far inside a piece its ends are evaluated, relatively: beyond the rounding of the kink's place.
+_INSIDE = 4e-15
+_HALVINGS = 50
 
 
 def maximise(word: str, key: str, body: Node, value: Value, count: int) -> tuple[Array, Array]:
@@ -52,22 +59,32 @@ def maximise(word: str, key: str, body: Node, value: Value, count: int) -> tuple
         return _either(key, body, value, count)
     sign = -1.0 if word in ("min", "inf", "argmin") else 1.0
     try:
-        slope: Node | None = derivative(body, key)
+        slope: Node | None = derivative(body, key, between_jumps=True)
     except UnreadableError:
         slope = None
-    places, tops, errors = np.zeros(count), np.zeros(count), np.zeros(count)
+    kinks = [argument for argument in kinked(body) if key in free_symbols(argument)]
+    places, tops, errors, doubts = np.zeros(count), np.zeros(count), np.zeros(count), np.zeros(count)
     for start in range(0, count, _CHUNK):
         lanes = np.arange(start, min(start + _CHUNK, count))
         for rivals, centres, spacing in _candidates(sign, word, key, body, value, lanes):
-            place, error = _followed(sign, body, slope, value, rivals, centres, spacing)
+            place, error = _followed(sign, body, slope, kinks, value, rivals, centres, spacing)
             top = sign * value(body, place[None, :], rivals)[0]
             first = errors[rivals] == 0.0
             better = first | (top > tops[rivals])
             chosen = rivals[better]
             places[chosen], tops[chosen], errors[chosen] = place[better], top[better], error[better] + 1e-300
+            doubts[chosen] = _doubt(body, slope, value, place, error, rivals)[better]
     if word.startswith("arg"):
         return places, errors
-    return np.asarray(sign * tops), 1e-16 * np.abs(tops)
+    return np.asarray(sign * tops), doubts + 1e-16 * np.abs(tops)
+
+
+def _doubt(body: Node, slope: Node | None, value: Value, place: Array, error: Array, lanes: Lanes) -> Array:
+    """What the error of a place does to the value there."""
+    if slope is not None:
+        return np.asarray(np.nan_to_num(np.abs(value(slope, place[None, :], lanes)[0]) * error))
+    beside = np.abs(value(body, np.stack([place - error, place + error]), lanes))
+    return np.asarray(np.nan_to_num(np.max(np.abs(beside - value(body, place[None, :], lanes)), axis=0)))
 
 
 def _either(key: str, body: Node, value: Value, count: int) -> tuple[Array, Array]:
@@ -121,7 +138,14 @@ def _candidates(
 
 
 def _followed(
-    sign: float, body: Node, slope: Node | None, value: Value, lanes: Lanes, centre: Array, spacing: float
+    sign: float,
+    body: Node,
+    slope: Node | None,
+    kinks: Sequence[Node],
+    value: Value,
+    lanes: Lanes,
+    centre: Array,
+    spacing: float,
 ) -> tuple[Array, Array]:
     """The places of local maxima near grid points, and their errors."""
     for _ in range(_ZOOMS if slope is not None else 2 * _ZOOMS):
@@ -132,12 +156,61 @@ def _followed(
         spacing /= 4.0
     if slope is None:
         return _polished(sign, body, value, lanes, centre)
-    return _root(sign, slope, value, lanes, centre, 2.0 * spacing)
+    low, high = centre - 2.0 * spacing, centre + 2.0 * spacing
+    if kinks:
+        return _among_pieces(sign, body, slope, kinks, value, lanes, low, high)
+    found, error, inside = _root(sign, slope, value, lanes, low, high)
+    return np.where(inside, found, centre), error
 
 
-def _root(sign: float, slope: Node, value: Value, lanes: Lanes, centre: Array, width: float) -> tuple[Array, Array]:
-    """Where the slope changes sign: the secant's point (Illinois), and now and then the middle."""
-    low, high = centre - width, centre + width
+def _among_pieces(
+    sign: float, body: Node, slope: Node, kinks: Sequence[Node], value: Value, lanes: Lanes, low: Array, high: Array
+) -> tuple[Array, Array]:
+    """The best place between two points of a function that is smooth between its kinks."""
+    edges = np.sort(np.stack([low, *(_crossing(kink, value, lanes, low, high) for kink in kinks), high]), axis=0)
+    best, place, error = np.full(len(lanes), -np.inf), 0.5 * (low + high), high - low
+    for number, (left, right) in enumerate(pairwise(edges)):
+        # the ends of a piece belong to it as limits, whatever the function is at a jump itself
+        margin = _INSIDE * (1.0 + np.abs(left) + np.abs(right))
+        left, right = np.minimum(left + margin, right), np.maximum(right - margin, left)
+        stationary, width, inside = _root(sign, slope, value, lanes, left, right)
+        points = np.stack([left, right, np.where(inside, stationary, left)])
+        tops = sign * value(body, points, lanes)
+        tops = np.where(np.isnan(tops), -np.inf, tops)
+        outer = np.stack(
+            [np.full(len(lanes), number == 0), np.full(len(lanes), number == len(edges) - 2), np.zeros_like(inside)]
+        )
+        # an extremum at the end of all of the pieces is no extremum that has been found
+        errors = np.where(outer, high - low, np.stack([margin, margin, np.where(inside, width, margin)]))
+        index, columns = np.argmax(tops, axis=0), np.arange(len(lanes))
+        better = tops[index, columns] > best
+        best = np.where(better, tops[index, columns], best)
+        place = np.where(better, points[index, columns], place)
+        error = np.where(better, errors[index, columns], error)
+    return place, error
+
+
+def _crossing(argument: Node, value: Value, lanes: Lanes, low: Array, high: Array) -> Array:
+    """Where an argument vanishes between two points; the upper one if it does not."""
+    left, right = value(argument, np.stack([low, high]), lanes)
+    there, above = (left > 0.0) != (right > 0.0), left > 0.0
+    with np.errstate(invalid="ignore", divide="ignore"):  # most arguments are linear
+        point = np.where(there, np.clip(low - left * (high - low) / (right - left), low, high), high)
+    margin = _INSIDE / 2.0 * (1.0 + np.abs(point))
+    first, last = value(argument, np.stack([point - margin, point + margin]), lanes)
+    found = ~there | ((first > 0.0) != (last > 0.0))
+    for _ in range(0 if np.all(found) else _HALVINGS):
+        middle = 0.5 * (low + high)
+        same = (value(argument, middle[None, :], lanes)[0] > 0.0) == above
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    return np.where(found, point, high)
+
+
+def _root(
+    sign: float, slope: Node, value: Value, lanes: Lanes, low: Array, high: Array
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Where the slope changes sign: the secant's point (Illinois), and now and then the middle; and whether it does."""
+    width = high - low
     ends = sign * value(slope, np.stack([low, high]), lanes)
     left, right = ends[0], ends[1]
     inside = (left > 0.0) & (right < 0.0)
@@ -156,8 +229,7 @@ def _root(sign: float, slope: Node, value: Value, lanes: Lanes, centre: Array, w
         low, high = np.where(above | done, point, low), np.where(below | done, point, high)
         if np.all((high - low <= 4e-16 * (1.0 + np.abs(low))) | ~inside):
             break
-    found = np.where(inside, 0.5 * (low + high), centre)
-    return found, np.where(inside, high - low, width)
+    return 0.5 * (low + high), np.where(inside, high - low, width), inside
 
 
 def _polished(sign: float, body: Node, value: Value, lanes: Lanes, centre: Array) -> tuple[Array, Array]:

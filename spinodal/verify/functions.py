@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from spinodal.verify.quadrature import ROOT_2PI
+from spinodal.verify.tree import Node, add, bound_here, free_symbols, neg, substituted
 
 Array = NDArray[np.float64]
 
@@ -61,3 +62,26 @@ LOGARITHMS: dict[str, Callable[[Array], Array]] = {
 
 #: Functions that are not smooth where their argument vanishes.
 KINKED = frozenset(["step", "sign", "abs", "relu"])
+
+
+def kinked(node: Node, bound: frozenset[str] = frozenset()) -> Iterator[Node]:
+    """The arguments at whose zeros a tree is not smooth, as far as no variable that is bound inside enters them."""
+    if node.kind == "let":
+        *values, body = node.args
+        for key, value in zip(node.value, values, strict=True):
+            body = substituted(body, key, value)
+            yield from kinked(value, bound)
+        yield from kinked(body, bound)
+        return
+    if node.kind == "fn":
+        found: tuple[Node, ...] = ()
+        if node.value in KINKED:
+            found = node.args[:1]
+        elif node.value in ("max", "min"):
+            found = tuple(add(a, neg(b)) for k, a in enumerate(node.args) for b in node.args[:k])
+        elif node.value == "sqrt" and node.args[0].kind == "pow":  # of a square: |x|
+            found = node.args[0].args[:1]
+        yield from (argument for argument in found if not bound & free_symbols(argument).keys())
+    inside = bound | bound_here(node)
+    for inner in node.args:
+        yield from kinked(inner, inside)

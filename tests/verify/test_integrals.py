@@ -96,6 +96,62 @@ def test_maximisers_of_sharp_functions_are_accurate(spread: float) -> None:
     assert error < 1e-12
 
 
+def hinge_envelope(z: float, gap: float, kappa: float) -> float:
+    """The smallest value of (h-z)^2/(2 gap) + max(0, kappa - h) over h."""
+    below = kappa - z
+    return 0.0 if below < 0 else below**2 / (2 * gap) if below < gap else below - gap / 2
+
+
+GAP, KAPPA = 1.88791, 0.468429
+
+
+@pytest.mark.parametrize(
+    ("function", "corners"),
+    [
+        (r"\min_h\left[\frac{(h-z)^2}{2c}+\max(0,k-h)\right]", "hinge"),
+        (r"\min_h\left[\frac{(h-z)^2}{2c}+(k-h)\Theta(k-h)\right]", "hinge"),
+        (r"(-1)\max_h\left[-\frac{(h-z)^2}{2c}-\max(0,k-h)\right]", "hinge"),
+        (r"\min_t\left[\frac{t^2}{2}+\max(0,k-z-\sqrt c t)\right]", "hinge"),
+        (r"\min_h\left[\frac{(h-z)^2}{2c}+\Theta(k-h)\right]", "count"),
+    ],
+)
+def test_extrema_of_functions_with_kinks_and_jumps_are_exact(function: str, corners: str) -> None:
+    def envelope(z: float) -> float:
+        if corners == "hinge":
+            return hinge_envelope(z, GAP, KAPPA)
+        return min(1.0, max(0.0, KAPPA - z) ** 2 / (2 * GAP))
+
+    edge = KAPPA - (GAP if corners == "hinge" else np.sqrt(2 * GAP))
+    exact, _ = integrate.quad(
+        lambda z: np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * envelope(z), -12, 12, points=[edge, KAPPA], epsabs=1e-13
+    )
+    names = {"c": np.array([GAP]), "k": np.array([KAPPA])}
+    found, error = evaluated(rf"\int Dz\, {function}", names)
+    assert abs(found[0] - exact) < 1e-11
+    assert abs(found[0] - exact) <= exact * (20 * error + 1e-13)
+    assert error < 1e-9
+
+
+def test_the_place_of_an_extremum_at_a_kink_is_the_kink() -> None:
+    names = {"z": np.array([0.1, 0.468429 - 1e-9, -3.0]), "c": np.full(3, GAP), "k": np.full(3, KAPPA)}
+    found, error = evaluated(r"\arg\min_h\left[\frac{(h-z)^2}{2c}+\max(0,k-h)\right]", names)
+    assert np.allclose(found, [KAPPA, KAPPA, -3.0 + GAP], rtol=0, atol=1e-13)
+    assert error < 1e-13
+
+
+def test_a_minimum_over_a_function_that_is_not_smooth_inside_an_integral_has_an_honest_estimate() -> None:
+    # no derivative is known: the limit of the integral moves
+    names = {"b": np.array([0.4])}
+    found, error = evaluated(r"\max_t\left[-\frac{(t-b)^2}{2} + \int_t^\infty Dz\right]", names)
+
+    def function(t: float) -> float:
+        return (t - 0.4) ** 2 / 2 - special.ndtr(-t)
+
+    exact = -optimize.minimize_scalar(function, bounds=(-2, 2), method="bounded", options={"xatol": 1e-12}).fun
+    assert abs(found[0] - exact) <= abs(exact) * (20 * error + 1e-13)
+    assert error < 1e-8
+
+
 def test_the_higher_of_two_close_maxima_is_taken() -> None:
     """Near a first-order jump a grid's points rank maxima wrongly; here they differ by 1e-6."""
     names = {"v": np.array([1e-6, -1e-6])}
