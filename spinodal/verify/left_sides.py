@@ -100,7 +100,10 @@ class LeftSides:
         named = bool(meant) or any(self.letters.meaning.name_of(k) == self.quantity for k in free_symbols(tree))
         lone = len(strange) == 1 and not named and self.quantity not in _LOGARITHMIC
         if lone and not self._other_meaning(strange[0]):
-            meant[strange.pop()] = self._itself
+            key = strange.pop()
+            # beside the size a capital is the energy of the whole system
+            whole = size and self.quantity == "energy" and _base(key).isupper()
+            meant[key] = mul(sym("@#N"), self._itself) if whole else self._itself
         if len(meant) > 1:
             several = " and ".join(plain(key) for key in meant if key != _LOG_VOLUME)
             raise UnreadableError(f"{several} cannot all be the {self.claimed}; {self._cure()}", first)

@@ -65,6 +65,12 @@ EQUIVALENT = [
     (r"\max_t\left[H(0) t - \frac{t^2}{2}\right]", 0.125),
     (r"\int Dz\, e^{1} z^2 H(0)", np.e / 2.0),
     (r"2^{10}", 1024.0),
+    (r"\sum_{w\in\{\pm1,\pm3\}} e^{\kappa w}", 2 * np.cosh(0.25) + 2 * np.cosh(0.75)),
+    (r"(\kappa-q)_+ + (q-\kappa)_+", 0.12),
+    (r"[q-\kappa]_{+}^2 + (q-\kappa)^2_+", 2 * 0.12**2),
+    (r"\left[x^2\right]\Big|_{x=q}", 0.37**2),
+    (r"\overline{\cosh z}^{z}", np.exp(0.5)),
+    (r"\overline{z^2\,\overline{t^2}^{t}}^{\,z} + [z^4]_z", 4.0),
 ]
 
 

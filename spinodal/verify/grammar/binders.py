@@ -227,6 +227,10 @@ class Binders(Extrema):
         if not self.at("mark", "_"):
             raise UnreadableError("a sum without its range", sign.start)
         self.take()
+        save = self.next
+        if (said := self._said_range()) is not None:
+            return Node("sum", said[0], (self.product(), *said[1]), sign.start, self.peek(-1).end)
+        self.next = save
         if not self.at("mark", "{"):
             raise UnreadableError(_NO_VALUES, sign.start)
         self.take()
@@ -256,6 +260,22 @@ class Binders(Extrema):
             top = self._limit()
             values = _integers(values, top, sign.start)
         return Node("sum", key, (self.product(), *values), sign.start, self.peek(-1).end)
+
+    def _said_range(self) -> tuple[str, tuple[Node, ...]] | None:
+        r"""The variable of ``\sum_w`` and its values, if the text says them."""
+        braced = self.at("mark", "{")
+        if braced:
+            self.take()
+        try:
+            key = self.symbol_key()
+        except UnreadableError:
+            return None
+        values = self.declared.ranges.get(key)
+        if values is None or (braced and not self.at("mark", "}")):
+            return None
+        if braced:
+            self.take()
+        return key, values
 
 
 def _integers(values: tuple[Node, ...], top: Node, start: int) -> tuple[Node, ...]:

@@ -178,6 +178,8 @@ class Core(Names, ABC):
 
     def _absolute(self) -> Node:
         first = self.take()
+        if self.at("mark", "_"):
+            raise UnreadableError(r"what is evaluated at a point is written \left. .. \right|_{x=a}", first.start)
         self.bars += 1
         node = self.expression()
         self.bars -= 1
@@ -187,15 +189,19 @@ class Core(Names, ABC):
         return Node("fn", "abs", (node,), first.start, last.end)
 
     def _listed(self) -> tuple[Node, ...]:
-        if self.at("command", "pm"):
-            self.take()
-            size = self.expression()
-            return (size, neg(size))
-        values = [self.expression()]
+        values = [*self._one_or_both()]
         while self.at("mark", ","):
             self.take()
-            values.append(self.expression())
+            values += self._one_or_both()
         return tuple(values)
+
+    def _one_or_both(self) -> tuple[Node, ...]:
+        r"""A value, or both of ``\pm 3``."""
+        if not self.at("command", "pm"):
+            return (self.expression(),)
+        self.take()
+        size = self.expression()
+        return (size, neg(size))
 
     def _bars_ahead(self) -> int:
         """How many bars stand in the bracket that has been opened, those in inner brackets apart."""

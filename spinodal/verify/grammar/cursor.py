@@ -29,6 +29,7 @@ class Declared:
         potentials: keys of the model's free entropy, which may be written with its arguments.
         names: order parameters and parameters of the model.
         measures: keys of measures, ``mu`` of ``d\mu(z)``, with the variable, the weight and whether it stands before ``Dz``.
+        ranges: by key, the values that the text says letters are summed over.
         averages: what the document says of the measures of its averages.
     """
 
@@ -38,6 +39,7 @@ class Declared:
     potentials: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     measures: Mapping[str, tuple[str, Node, bool]] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
     averages: Averages | None = None
 
 

@@ -43,6 +43,9 @@ class Functions(Binders):
         if primes and set(primes) == {"'"} and base in self.declared.functions and (opens or self._power_then_bracket()):
             return self._applied(lambda arguments: primed(key, base, len(primes), arguments, start))
         if key in self.declared.symbols:
+            if opens and self._is_written_with_arguments(key):
+                self._skip_letters(key, start)
+                return sym(key, start, end)
             self._refuse_value(key, start)
             return sym(key, start, end)
         if key in self.declared.potentials and self.at("mark", "(", "["):
@@ -119,6 +122,25 @@ class Functions(Binders):
         body = Node("call", key, (inner,), start, start) if name is None else Node("fn", name, (inner,), start, start)
         slope = Node("diff", (variable, primes), (Node("fn", "log", (body,), start, start),), start, start)
         return Node("let", (variable,), (*arguments, slope), start, self.peek(-1).end)
+
+    def _is_written_with_arguments(self, key: str) -> bool:
+        r"""Whether a list of letters of the model follows, ``\mathcal{G}_0(q, \hat q)``: nobody multiplies by one.
+
+        A lone letter is an argument after a calligraphic one.
+        """
+        save = self.next
+        opening = self.take()
+        keys = []
+        try:
+            keys.append(self.symbol_key())
+            while self.at("mark", ",", ";"):
+                self.take()
+                keys.append(self.symbol_key())
+        except UnreadableError:
+            keys = []
+        closed = opening.text in "([" and self.at("mark", ")" if opening.text == "(" else "]")
+        self.next = save
+        return closed and (len(keys) > 1 or (len(keys) == 1 and "@cal" in key))
 
     def _skip_letters(self, function: str, start: int) -> None:
         r"""Take the arguments of ``\phi(q, \hat q)``: letters of the model alone, else something else is meant."""

@@ -19,7 +19,7 @@ from spinodal.verify.grammar.extrema import EXTREMA
 from spinodal.verify.grammar.functions import FUNCTIONS, Functions
 from spinodal.verify.grammar.lexer import tokenize
 from spinodal.verify.grammar.tokens import Token
-from spinodal.verify.tree import Node, add, depth, free_symbols, mul, neg, num, power, sym
+from spinodal.verify.tree import Node, add, depth, fn, free_symbols, mul, neg, num, power, sym
 
 MAX_DEPTH = 60
 _NO_FACTORS = frozenset("} rangle over pm mp approx rvert leq geq to neq at in sim lt gt".split())
@@ -186,6 +186,8 @@ class Parser(Functions):
                 node = power(node, exponent)
             elif self.at("mark", "!"):
                 raise UnreadableError("factorials are not read", self.peek().start)
+            elif self._at_positive_part(node):
+                node = self._positive_part(node)
             elif self.at("mark", "_") and node.kind != "sym":
                 reason = (
                     r"a subscript of brackets is not read: what is evaluated at a point is written \left. .. \right|_{x=a}"
@@ -195,6 +197,22 @@ class Parser(Functions):
                 raise UnreadableError(f"{show(self.peek())} has no meaning here", self.peek().start)
             else:
                 return node
+
+    def _at_positive_part(self, node: Node) -> bool:
+        r"""Whether ``_+`` follows brackets or their power: ``(\kappa-h)_+``, ``[\kappa-h]^2_+``."""
+        if not self.at("mark", "_") or node.kind in ("sym", "num"):
+            return False
+        texts = [self.peek(ahead).text for ahead in (1, 2, 3)]
+        return texts[0] == "+" or texts == ["{", "+", "}"]
+
+    def _positive_part(self, node: Node) -> Node:
+        self.take()
+        braced = self.at("mark", "{")
+        for _ in range(3 if braced else 1):
+            self.take()
+        if node.kind == "pow":
+            return node.with_args((fn("relu", node.args[0]), node.args[1]))
+        return fn("relu", node)
 
     def argument(self) -> Node:
         r"""What stands after ^, or as an argument of \frac: a group, or a single token."""

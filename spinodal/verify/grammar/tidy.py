@@ -1,7 +1,8 @@
 r"""Tokens as they stand, into tokens as they are meant.
 
 Groups that hold nothing, a lone word or a lone operator vanish (``={}&``, ``{\rm d}z``, ``1{-}q``), fences are matched, and
-``\left. .. \right|_{..}`` becomes ``evaluated .. at``.
+``\left. .. \right|_{..}`` becomes ``evaluated .. at``, as does ``[..]\Big|_{x=..}``. Averages are written in one way:
+``[..]_z``, ``\overline{..}^z`` and ``\langle\langle .. \rangle\rangle_z`` become ``\langle .. \rangle_z``.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from spinodal.verify.grammar.tokens import Token
-from spinodal.verify.symbols import ACCENTS, FONTS
+from spinodal.verify.symbols import ACCENTS, FONTS, GREEK
 
 #: Commands whose next group is an argument, so that its braces stay.
 _TAKES_ARGUMENT = ACCENTS | FONTS | {"frac", "sqrt", "underset", "overset", "stackrel", "begin", "end", "over", "binom"}
 #: After these an empty group cannot be an argument.
 _BEFORE_NOTHING = frozenset("=+-*/(,;<>[|!")
 _OPERATORS = frozenset(["max", "min", "sup", "inf", "argmax", "argmin", "extr"])
+_CLOSED_BY = {"(": ")", "[": "]", "{": "}", "langle": "rangle"}
 #: Signs and relations: braces around one change the space beside it and nothing else.
 _SIGNS = frozenset("+-*/=<>")
 _SIGN_COMMANDS = frozenset(["pm", "mp", "approx", "propto", "sim", "leq", "geq", "neq", "to", "in"])
@@ -24,7 +26,105 @@ _SIGN_COMMANDS = frozenset(["pm", "mp", "approx", "propto", "sim", "leq", "geq",
 
 def tidy(tokens: Sequence[Token]) -> list[Token]:
     """The tokens without what only moves ink."""
-    return _without_groups(_matched(tokens))
+    found = _without_groups(_matched(tokens))
+    texts = {t.text for t in found}
+    if "langle" in texts:
+        found = _single_angles(found)
+    if "bar" in texts:
+        found = _overlined(found)
+    return _bracketed(found) if texts & {"]", ")"} and "_" in texts else found
+
+
+def _pairs(tokens: Sequence[Token]) -> dict[int, int]:
+    """The places of opening brackets by those that close them."""
+    opened: list[int] = []
+    found: dict[int, int] = {}
+    for index, token in enumerate(tokens):
+        if token.text in _CLOSED_BY:
+            opened.append(index)
+        elif opened and token.text == _CLOSED_BY[tokens[opened[-1]].text]:
+            found[index] = opened.pop()
+        elif token.text in _CLOSED_BY.values():
+            return {}
+    return found
+
+
+def _single_angles(tokens: list[Token]) -> list[Token]:
+    r"""One pair of angles for two right around each other, ``\langle\!\langle .. \rangle\!\rangle_z``."""
+    pairs = _pairs(tokens)
+    doubled = [
+        (low, high) for high, low in pairs.items() if tokens[low].text == "langle" and pairs.get(high + 1) == low - 1
+        and tokens[low - 1].text == "langle"
+    ]  # fmt: skip
+    gone = {place for pair in doubled for place in pair}
+    return [token for index, token in enumerate(tokens) if index not in gone]
+
+
+def _averaged_over(tokens: Sequence[Token], index: int, inside: Sequence[Token]) -> tuple[int, int] | None:
+    """Where the variable in a script begins and the place after the script, if it stands inside as well."""
+    first = index + (tokens[index].text == "{") if index < len(tokens) else index
+    if first >= len(tokens) or not (
+        tokens[first].kind == "letter" or (tokens[first].kind == "command" and tokens[first].text in GREEK)
+    ):
+        return None
+    stop = first + 1
+    if first > index:
+        if stop >= len(tokens) or tokens[stop].text != "}":
+            return None
+        stop += 1
+    return (first, stop) if any(t.text == tokens[first].text and t.kind == tokens[first].kind for t in inside) else None
+
+
+def _overlined(tokens: list[Token]) -> list[Token]:
+    r"""``\overline{f(z)}^z``: an average; a bar over a lone letter is an accent."""
+    pairs = {low: high for high, low in _pairs(tokens).items()}
+    found = list(tokens)
+    for index, token in enumerate(tokens[:-1]):
+        stop = pairs.get(index + 1)
+        if token.text != "bar" or token.kind != "command" or stop is None or stop - index < 4 or stop + 1 >= len(tokens):
+            continue
+        over = _averaged_over(tokens, stop + 2, tokens[index + 2 : stop]) if tokens[stop + 1].text == "^" else None
+        if over is not None:
+            found[index] = replace(token, text="langle")
+            found[index + 1] = replace(tokens[index + 1], kind="nothing")
+            found[stop] = replace(tokens[stop], kind="command", text="rangle")
+            found[stop + 1] = replace(tokens[stop + 1], text="_")
+    return [token for token in found if token.kind != "nothing"]
+
+
+def _bracketed(tokens: list[Token]) -> list[Token]:
+    r"""``[f(z)]_z`` as an average, ``[f(x)]^2\Big|_{x=a}`` as a value; not where the bracket is an argument."""
+    pairs = _pairs(tokens)
+    found = list(tokens)
+    before: dict[int, Token] = {}
+    for high, low in pairs.items():
+        if tokens[high].text not in (")", "]") or not _begins_factor(tokens, low) or high + 1 >= len(tokens):
+            continue
+        if tokens[high].text == "]" and tokens[high + 1].text == "_":
+            if _averaged_over(tokens, high + 2, tokens[low + 1 : high]) is not None:
+                found[low] = replace(tokens[low], kind="command", text="langle")
+                found[high] = replace(tokens[high], kind="command", text="rangle")
+            continue
+        bar = high + 1
+        if tokens[bar].text == "^" and bar + 1 < len(tokens):
+            opened = {start: stop for stop, start in pairs.items()}
+            bar = opened.get(bar + 1, bar + 1) + 1
+        if [t.text for t in tokens[bar : bar + 3]] == ["|", "_", "{"]:
+            found[bar] = replace(tokens[bar], kind="command", text="at")
+            before[low] = replace(tokens[low], kind="command", text="evaluated", end=tokens[low].start)
+    return [part for index, token in enumerate(found) for part in ((before[index], token) if index in before else (token,))]
+
+
+def _begins_factor(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a bracket is a factor by itself: after a sign, a number or a differential."""
+    if index == 0 or tokens[index - 1].kind in ("row", "number"):
+        return True
+    last, second = tokens[index - 1], tokens[max(0, index - 2)]
+    if last.kind == "mark" and last.text in "=+-*/,;([{":
+        return not (last.text == "{" and second.kind == "command" and second.text in _TAKES_ARGUMENT - {"frac", "sqrt"})
+    if last.kind == "command" and last.text in ("{", "langle"):
+        return True
+    return last.kind in ("letter", "command") and second.text in ("D", "d")
 
 
 def _matched(tokens: Sequence[Token]) -> list[Token]:
