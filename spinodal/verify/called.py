@@ -7,13 +7,14 @@ something else, or say that a letter is rescaled, what uses that letter is refus
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinodal.spec import ast as formula
-from spinodal.spec.types import Loss
+from spinodal.spec.types import Loss, Spec
+from spinodal.verify.descriptions import FORMULA, Description, descriptions
 from spinodal.verify.documents import Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
@@ -24,59 +25,42 @@ from spinodal.verify.statements import parsed, symbol_alone
 from spinodal.verify.symbol_maps import formula_tree
 from spinodal.verify.symbols import default_name, plain
 from spinodal.verify.tree import Node, free_symbols, walk
+from spinodal.verify.vocabulary import CHANGES, PATTERNS, UNITS, allowed, contradiction, names_in
 
-_FORMULA = r"(?:\$(?P<dollar>[^$\n]{1,60})\$|\\\((?P<bracket>[^$\n]{1,60}?)\\\))"
-_PER = r"(?:number|density)\s+of\s+(?:patterns|examples|samples)\s+per\s+"
-#: Words that mean one thing wherever replicas are used, and its name.
-PARAMETER_WORDS = {
-    "kappa": r"margin|stability\s+(?:threshold|parameter)",
-    "beta": r"inverse\s+temperature",
-    "T": r"(?<!inverse )temperature",
-    "alpha": rf"(?:storage\s+)?load(?:ing)?|constraint\s+density|{_PER}(?:weight|synapse|spin)",
-    "alpha_T": rf"{_PER}input",
-    "r": (
-        r"(?:teacher[-\u2013 ]+student|student[-\u2013 ]+teacher)\s+overlap|overlap\s+with\s+the\s+teacher|"
-        r"overlap\s+(?:between|of)\s+(?:the\s+)?(?:student|teacher)\s+(?:and|with)\s+(?:the\s+)?(?:teacher|student)"
-    ),
-    "q": (
-        r"overlap\s+(?:between|of)\s+(?:two\s+)?(?:different\s+|distinct\s+)?(?:replicas|solutions|students)|"
-        r"mutual\s+overlap"
-    ),
+#: What a name that has one meaning wherever replicas are used says of a letter.
+_PARAMETERS = {
+    "margin": "kappa",
+    "inverse temperature": "beta",
+    "temperature": "T",
+    "load": "alpha",
+    "teacher overlap": "r",
+    "student overlap": "q",
 }
-_UNITS = r"(?:weights|synapses|spins|neurons|inputs|parameters)"
-#: What says that a letter is the inverse of alpha.
-_INVERTED = re.compile(
-    rf"{_FORMULA}\s*,?\s*(?:(?:is|denotes|stands\s+for|represents|being|means|=)\s+)?(?:now\s+|here\s+)?the\s+"
-    rf"(?:(?:number\s+of\s+)?{_UNITS}\s+per\s+(?:pattern|example|sample|constraint)|ratio\s+of\s+(?:the\s+)?(?:number\s+of\s+)?"
-    rf"{_UNITS}\s+(?:to|and|over)\s+(?:the\s+)?(?:number\s+of\s+)?(?:patterns|examples|samples|constraints))\b",
-    re.I,
-)
-#: What says that a letter is a function of what it is read as.
-_FUNCTION_OF = re.compile(
-    rf"{_FORMULA}\s*,?\s*(?:is|denotes|stands\s+for|represents)\s+(?:minus\s+the|twice\s+the|half\s+the|"
-    r"the\s+(?:square|negative|square\s+root)\s+of\s+the|the\s+(?:Euclidean\s+|squared\s+|Hamming\s+)?distance)\b(?:\s+(?P<what>[a-z-]+))?",
-    re.I,
-)
-#: What makes a letter one point of many, or somebody else's: "the margin $\kappa_c$ at which".
-_SOMEWHERE = re.compile(
-    r"\s*(?:,\s*)?(?:at\s+which|where|beyond|above|below|of\s+(?:the\s+)?(?:reference|teacher)|for\s+which)\b"
-)
-_COPULA = (
-    r"\s*,?\s*(?:is|denotes|stands\s+for|represents|being|means|=)\s+(?:now\s+|here\s+|just\s+|again\s+)?"
-    r"(?:the|a|an|our|its)\s+(?:usual\s+|typical\s+)?"
-)
-_NAMED = r"\s*(?:,\s*|\(\s*|(?:is\s+)?(?:called|denoted\s+by|written(?:\s+as)?)\s+|is\s+)?"
-_DETERMINER = r"\b(?:the|a|an|with|at|of|our)\s+"
+_OTHERS = re.compile(r"\bof\s+(?:the\s+|a\s+)?(?:reference|teacher)\b", re.I)
+_PROBES = re.compile(r"\bof\s+(?:the\s+|a\s+)?(?:probe|student)\b", re.I)
+_ARTICLES = re.compile(r"\b(?:the|an?|with|has|have|at|our|its|and|of)\s+", re.I)
 _RESCALING = r"\b(?:rescal(?:e|ed|ing)|redefin(?:e|ed|ing)|re-?normali[sz](?:e|ed|ing))\s+"
 _CHANGED = r"(?:rescaled|redefined|multiplied|divided)\b"
 _RESCALED = (
-    re.compile(rf"{_RESCALING}(?:(?:the|all|conjugates?|letters?)\s+)*{_FORMULA}", re.I),
+    re.compile(rf"{_RESCALING}(?:(?:the|all|conjugates?|letters?)\s+)*{FORMULA}", re.I),
     re.compile(
-        rf"\babsorb(?:s|ed|ing)?\b[^.;]{{0,60}}?\b(?:in|into)\s+(?:(?:the|a|conjugate|definition|of)\s+)*{_FORMULA}", re.I
+        rf"\babsorb(?:s|ed|ing)?\b[^.;]{{0,60}}?\b(?:in|into)\s+(?:(?:the|a|conjugate|definition|of)\s+)*{FORMULA}", re.I
     ),
     re.compile(
-        rf"{_FORMULA}\s*,?\s*(?:is|are|has\s+been|have\s+been|was|being)\s+(?:then\s+|here\s+|now\s+)?{_CHANGED}", re.I
+        rf"{FORMULA}\s*,?\s*(?:is|are|has\s+been|have\s+been|was|being)\s+(?:then\s+|here\s+|now\s+)?{_CHANGED}", re.I
     ),
+)
+#: ``$X$ is replaced by $2X$``; of another letter it is a case.
+_REPLACED = (
+    re.compile(
+        rf"{FORMULA}\s+(?:is|are|gets|was|being)\s+(?:(?:to\s+be|then|now)\s+)?replaced\s+(?:by|with)\s+\$(?P<by>[^$]+)\$",
+        re.I,
+    ),
+    re.compile(rf"\b(?:replac(?:e|ed|ing)|substitut(?:e|ed|ing))\s+{FORMULA}\s+(?:by|with)\s+\$(?P<by>[^$]+)\$", re.I),
+)
+#: ``\alpha = n/m`` beside ``$m$ measurements``: sizes by other letters.
+_QUOTIENT = re.compile(
+    r"\$(?P<dollar>[^$=]{1,20})=\s*(?:\\[dt]?frac\{(?P<above>[a-zA-Z])\}\{(?P<below>[a-zA-Z])\}|(?P<over>[a-zA-Z])\s*/\s*(?P<under>[a-zA-Z]))\s*\$"
 )
 #: Values of parameters at which bounds are compared.
 _PLACES = (0.37, 1.21, 0.83, 1.57)
@@ -84,51 +68,150 @@ _PLACES = (0.37, 1.21, 0.83, 1.57)
 Refusals = dict[str, tuple[str, int]]
 
 
-def called(document: Document, meaning: Meaning) -> Refusals:
+def called(document: Document, meaning: Meaning, spec: Spec | None) -> Refusals:
     """Letters that are read otherwise than the words beside them say, or that words rescale, with reason and place.
 
     Args:
         document: the document.
         meaning: of the letters of a claim.
+        spec: the model's, whose formulas say what declared parameters are.
     """
     found: Refusals = {}
-    for name, words in PARAMETER_WORDS.items():
-        if name in meaning.names or name in meaning.conventions:
-            for match in _beside(document.visible, words):
-                found |= _misread(document, meaning, name, match)
-    for match in _FUNCTION_OF.finditer(document.visible):
-        key = _letter(document, _inside(match))
-        own = None if key is None or key in meaning.author else default_name(key, meaning.names)
-        # of a parameter it may be a value: "half the capacity"
-        of_itself = own is not None and re.fullmatch(PARAMETER_WORDS.get(own, ""), match.group("what") or "", re.I)
-        if key is not None and own is not None and (own not in meaning.controls or of_itself):
-            said = " ".join(re.sub(_FORMULA, " ", match.group()).split())
-            line, shown = document.position(match.start())[0], plain(key)
-            cure = f"say what it stands for, as in '% spinodal-symbols: {shown} = {own}' or with its factor"
-            found[key] = f"line {line} says {said!r} of {shown}, which is read as {own}: {cure}", match.start()
-    for match in _INVERTED.finditer(document.visible):
-        key = _letter(document, _inside(match))
-        if key is not None and key not in meaning.author and default_name(key, meaning.names) == "alpha":
-            line = document.position(match.start())[0]
-            reason = f"line {line} says that {plain(key)} counts weights per pattern, and it is read as patterns per weight"
-            found[key] = f"{reason}: say what is meant, as in '% spinodal-symbols: {plain(key)} = 1/alpha'", match.start()
-    for pattern in _RESCALED:
+    roles = roles_of(spec) if spec is not None else {}
+    known = {*meaning.names, *meaning.conventions}
+    for said in descriptions(document.visible):
+        found = {**_described(document, meaning, said, roles, known), **found}
+    found |= _inverted(document, meaning)
+    for pattern in (*_RESCALED, *_REPLACED):
         for match in pattern.finditer(document.visible):
             key = _letter(document, _inside(match))
             own = None if key is None or key in meaning.author else default_name(key, meaning.names)
-            if key is not None and own is not None:
-                line, shown = document.position(match.start())[0], plain(key)
-                example = f"'% spinodal-symbols: {shown} = {own}' or with its factor"
-                reason = f"the text of line {line} rescales {shown}: say what it stands for, as in {example}"
-                found[key] = reason, match.start()
+            if key is None or own is None or (pattern in _REPLACED and not _contains(document, match.group("by"), key)):
+                continue
+            line, shown = document.position(match.start())[0], plain(key)
+            example = f"'% spinodal-symbols: {shown} = {own}' or with its factor"
+            reason = f"the text of line {line} rescales {shown}: say what it stands for, as in {example}"
+            found[key] = reason, match.start()
     return found
 
 
-def _beside(text: str, words: str) -> Iterator[re.Match[str]]:
-    yield from re.finditer(_FORMULA + _COPULA + rf"(?:{words})\b(?!\s+of\s+the\s+(?:reference|teacher))", text, re.I)
-    for match in re.finditer(_DETERMINER + rf"(?:{words}){_NAMED}{_FORMULA}", text, re.I):
-        if _SOMEWHERE.match(text, match.end()) is None:
-            yield match
+def _described(
+    document: Document, meaning: Meaning, said: Description, roles: Mapping[str, str], known: Collection[str]
+) -> Refusals:
+    """What one description refuses."""
+    names = names_in(said.words)
+    words, shown = said.words, said.shown
+    if said.is_before:  # the name stands right before its letter
+        if not names or names[-1].end != len(words):
+            return {}
+        cuts = list(_ARTICLES.finditer(words, 0, names[-1].start))
+        words = words[cuts[-1].end() if cuts else 0 :]
+        names, shown = names_in(words), words
+    key = _letter(document, said.formula)
+    if key is None:
+        return _with_factor(document, meaning, said, words, roles, known)
+    name = _read_as(key, meaning)
+    if name is None:
+        first = _PARAMETERS.get(names[0].quantity) if names else None
+        if first is None or _OTHERS.search(words):
+            return {}
+        return _misread(document, meaning, first, key, _up_to(shown, words, names[0].end), said.start)
+    place = _contradicted(words, name, roles.get(name, ""), known, is_control=name in meaning.controls)
+    if place is None:
+        return {}
+    end = max(place[1], *(one.end for one in names[:1]), 0)
+    line, what = document.position(said.start)[0], plain(key)
+    reason = f"line {line} says {_up_to(shown, words, end)!r} of {what}, which is read as {name}"
+    other = next((_PARAMETERS[n.quantity] for n in names if n.quantity in _PARAMETERS), name)
+    if other == name or other not in known:
+        cure = f"correct the text, or say with its factor what it stands for, as in '% spinodal-symbols: {what} = {name}/2'"
+    else:
+        cure = f"correct the text, or say what it stands for, as in '% spinodal-symbols: {what} = {other}'"
+    return {key: (f"{reason}: {cure}", said.start)}
+
+
+def _contradicted(words: str, name: str, role: str, known: Collection[str], *, is_control: bool) -> tuple[int, int] | None:
+    other = _PROBES if name.endswith("_ref") else _OTHERS
+    if f"{name}_ref" in known or name.endswith("_ref"):
+        match = other.search(words)
+        if match is not None:
+            return match.span()
+    return contradiction(words, name, role, known, is_control=is_control)
+
+
+def _up_to(shown: str, words: str, end: int) -> str:
+    """A description up to what matters in it."""
+    return " ".join(re.sub(r"\s+", " ", shown[: len(shown) - len(words) + end]).split())[-80:]
+
+
+def _read_as(key: str, meaning: Meaning) -> str | None:
+    """The name that a letter is read as; None if it is another's or an expression's."""
+    mapped = meaning.author.get(key)
+    if mapped is not None:
+        return str(mapped.value)[1:] if mapped.kind == "sym" else None
+    name = default_name(key, meaning.names)
+    return name if name is not None else default_name(key, meaning.conventions)
+
+
+def roles_of(spec: Spec) -> dict[str, str]:
+    """What the formulas of a spec make of its declared parameters: the variance or the deviation of the noise, and so on."""
+    found: dict[str, str] = {}
+    label = spec.teacher.label.root if spec.teacher is not None else None
+    for factors in _products(label) if label is not None else ():
+        if not any(isinstance(f, formula.Name) and f.name == "noise" for f in factors):
+            continue
+        for factor in factors:
+            if isinstance(factor, formula.Name) and factor.name != "noise":
+                found[factor.name] = "standard deviation of the noise"
+            elif (
+                isinstance(factor, formula.Call)
+                and factor.function == "sqrt"
+                and isinstance(factor.arguments[0], formula.Name)
+            ):
+                found[factor.arguments[0].name] = "variance of the noise"
+    flips = spec.teacher.flip_probability.root if spec.teacher is not None and spec.teacher.flip_probability else None
+    if isinstance(flips, formula.Name):
+        found[flips.name] = "flip probability"
+    return {name: role for name, role in found.items() if name in spec.parameter_names()}
+
+
+def _products(node: formula.Node) -> Iterator[list[formula.Node]]:
+    """The factors of every product in a formula."""
+    if isinstance(node, formula.Arithmetic):
+        if node.operator == "*":
+            yield list(_factors(node))
+            return
+        yield from _products(node.left)
+        yield from _products(node.right)
+    elif isinstance(node, formula.Call):
+        for argument in node.arguments:
+            yield from _products(argument)
+    elif isinstance(node, formula.Negate):
+        yield from _products(node.operand)
+
+
+def _factors(node: formula.Node) -> Iterator[formula.Node]:
+    if isinstance(node, formula.Arithmetic) and node.operator == "*":
+        yield from _factors(node.left)
+        yield from _factors(node.right)
+    else:
+        yield node
+
+
+def _inverted(document: Document, meaning: Meaning) -> Refusals:
+    r"""``\alpha = n/m`` where the text speaks of ``$m$ measurements``."""
+    found: Refusals = {}
+    for match in _QUOTIENT.finditer(document.visible):
+        key = _letter(document, match.group("dollar"))
+        if key is None or _read_as(key, meaning) != "alpha":
+            continue
+        above, below = match.group("above") or match.group("over"), match.group("below") or match.group("under")
+        patterns, units = (rf"\$\s*{letter}\s*\$\s+{what}\b" for letter, what in ((below, PATTERNS), (above, UNITS)))
+        if re.search(patterns, document.visible, re.I) or re.search(units, document.visible, re.I):
+            line, shown = document.position(match.start())[0], plain(key)
+            reason = f"line {line} says that {shown} counts weights per pattern, and it is read as patterns per weight"
+            found[key] = f"{reason}: say what is meant, as in '% spinodal-symbols: {shown} = 1/alpha'", match.start()
+    return found
 
 
 def _inside(match: re.Match[str]) -> str:
@@ -142,47 +225,51 @@ def _letter(document: Document, text: str) -> str | None:
         return None
 
 
-def _misread(document: Document, meaning: Meaning, name: str, match: re.Match[str]) -> Refusals:
-    """What words call ``name`` where it is read as something else."""
-    text = _inside(match)
-    line, place = document.position(match.start())[0], match.start()
-    words = " ".join(re.sub(_FORMULA, " ", match.group()).split())
-    key = _letter(document, text)
-    if key is None:
-        return _with_factor(document, meaning, name, text, line, place)
-    if key in meaning.author or key in meaning.refused:
+def _contains(document: Document, text: str, key: str) -> bool:
+    """Whether a formula contains a letter beside something else."""
+    try:
+        tree = parsed([t for t in tokenize(text, macros=document.macros) if t.kind != "end"], Declared())
+    except UnreadableError:
+        return False
+    return tree.kind != "sym" and key in free_symbols(tree)
+
+
+def _misread(document: Document, meaning: Meaning, name: str, key: str, words: str, place: int) -> Refusals:
+    """What words call a parameter where another letter is read as it."""
+    if name not in meaning.names and name not in meaning.conventions:
         return {}
-    own = default_name(key, meaning.names) or default_name(key, meaning.conventions)
-    if own is not None and own.partition("_")[0] == name.partition("_")[0]:  # kappa_ref is a margin, too
-        return {}
-    if own is not None:
-        reason = f"line {line} says {words!r} of {plain(key)}, which is read as {own}"
-        return {key: (f"{reason}: say what is meant, as in '% spinodal-symbols: {plain(key)} = {name}'", place)}
     scripted = key.partition("_")[2]
-    if key in meaning.definitions or (scripted not in ("", "0") and "_" in key) or name in meaning.author:
+    if key in meaning.author or key in meaning.refused or name in meaning.author:
         return {}
-    letter = plain(name)
+    if key in meaning.definitions or (scripted not in ("", "0") and "_" in key):
+        return {}
+    letter, line = plain(name), document.position(place)[0]
     reason = f"line {line} says {words!r} of {plain(key)}, and {letter} is read as {name} here"
     cure = f"say what is meant: '% spinodal-symbols: {plain(key)} = {name}', or '{letter} = {name}'"
     return {name: (f"{reason}; {cure}", place)}
 
 
-def _with_factor(document: Document, meaning: Meaning, name: str, text: str, line: int, place: int) -> Refusals:
-    r"""``the margin $2\kappa$``: a letter of the model with something done to it."""
+def _with_factor(
+    document: Document, meaning: Meaning, said: Description, words: str, roles: Mapping[str, str], known: Collection[str]
+) -> Refusals:
+    r"""``the margin $2\kappa$``, ``$1-\epsilon$ is the probability of a flip``: a letter with something done to it."""
+    names = names_in(words)
+    if not names or CHANGES.search(words):
+        return {}
     try:
-        tokens = [t for t in tokenize(text, macros=document.macros) if t.kind != "end"]
+        tokens = [t for t in tokenize(said.formula, macros=document.macros) if t.kind != "end"]
         tree = parsed(tokens, Declared())
     except UnreadableError:
         return {}
-    names = {key: default_name(key, meaning.names) for key in free_symbols(tree)}
-    if list(names.values()) != [name] or any(n.kind in ("call", "int", "sum", "diff") for n in walk(tree)):
+    letters = list(free_symbols(tree))
+    if len(letters) != 1 or tree.kind in ("fn", "sym") or any(n.kind in ("call", "int", "sum", "diff") for n in walk(tree)):
         return {}
-    key = next(iter(names))
-    if key in meaning.author:
+    name = _read_as(letters[0], meaning)
+    if name is None or names[0].quantity not in allowed(name, roles.get(name, ""), known):
         return {}
-    shown = plain(key)
+    shown, line = plain(letters[0]), document.position(said.start)[0]
     cure = f"say what is meant, as in '% spinodal-symbols: {shown} = {name}/2'"
-    return {key: (f"line {line} calls ${text}$ what {shown} is read as here: {cure}", place)}
+    return {letters[0]: (f"line {line} calls ${said.formula}$ what {shown} is read as here: {cure}", said.start)}
 
 
 def bounded(document: Document, meaning: Meaning, loss: Loss) -> Refusals:

@@ -26,7 +26,7 @@ from spinodal.verify.results import Outcome, Status, numerical
 from spinodal.verify.sizes import symbols_in
 from spinodal.verify.special import SOLVED_FOR, determined, judge, locate
 from spinodal.verify.statements import Statement, symbol_alone
-from spinodal.verify.symbol_maps import of_temperature
+from spinodal.verify.symbol_maps import of_temperature, temperature_of
 from spinodal.verify.symbols import default_name, plain
 from spinodal.verify.task import Task, not_checked, outcome_of
 from spinodal.verify.text_values import refuse_other_values, single_values, values_in_text
@@ -168,7 +168,9 @@ def _letters(task: Task, statement: Statement, reference: Reference, quantities:
     derived, constants = reference.derived_names, reference.constants
     # what the document claims elsewhere to be another quantity, and the temperature's letters
     claimed = {k: sym(f"@{v}") for k, v in task.letters.items() if v in quantities and v != task.quantity}
-    meant = {**of_temperature(task.model.spec.loss), **claimed}
+    # beside a temperature E is the energy
+    energies = {"E": sym("@energy")} if "energy" in quantities and temperature_of(task.model.spec.loss) is not None else {}
+    meant = {**(energies if task.quantity != "energy" else {}), **of_temperature(task.model.spec.loss), **claimed}
     return read_letters(
         document,
         statement,
@@ -181,7 +183,7 @@ def _letters(task: Task, statement: Statement, reference: Reference, quantities:
         constants,
         meant,
         frozenset(reference.parameters) - {"m"},  # an ansatz's m may be fixed and is one of the extremum's variables
-        task.model.spec.loss,
+        task.model.spec,
     )
 
 

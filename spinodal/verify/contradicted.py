@@ -7,7 +7,7 @@ from spinodal.verify.documents import Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.letters import Letters
 from spinodal.verify.restated import redefined_functions
-from spinodal.verify.stated_models import refuse_other_functions
+from spinodal.verify.stated_models import refuse_other_functions, refuse_other_models
 from spinodal.verify.statements import Statement
 from spinodal.verify.withdrawn import refuse_withdrawn
 
@@ -23,6 +23,7 @@ def refuse_contradicted(document: Document, statement: Statement, letters: Lette
         if name in used:
             raise UnreadableError(reason, place)
     refuse_other_functions(document, letters, spec)
+    refuse_other_models(document, statement, spec, quantity)
     refuse_withdrawn(document, statement, quantity, used - letters.meaning.definitions.keys())
 
 

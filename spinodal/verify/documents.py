@@ -45,6 +45,12 @@ _DEFINES = re.compile(
     r"=|\\(?:sim|equiv|coloneqq|coloneq|triangleq|doteq|to|rightarrow|longrightarrow|mapsto|leftarrow|longleftarrow|gets)"
     r"(?![A-Za-z])"
 )
+#: Where an entry of a list or a table begins, and what its letter is said to be.
+_ENTRY = re.compile(r"(?:\A|\n|\\\\|\\item\s*\[?|[&|]|[-*+]|\}|\d[.)]|\\(?:hline|toprule|midrule))\s*\Z")
+_VALUE = re.compile(
+    r"\s*(?:\]|:|\u2014|\u2013|-{2,3}|&|\||\b(?:is|denotes|stands\s+for|means)\b)\s*"
+    r"(?:\$(?P<dollar>[^$\n]{1,200})\$|\\\((?P<bracket>[^$\n]{1,200}?)\\\))"
+)
 _GAP = re.compile(r"\\q?quad(?![A-Za-z])")
 #: Where a clause about a formula in the text ends: another formula, a full stop, another clause.
 _CLAUSE_END = re.compile(
@@ -336,11 +342,34 @@ def _equations(visible: str, commands: Commands) -> list[Equation]:
             position = match.end()
             continue
         display = match.group() not in ("$", r"\(")
+        value = None if display else _VALUE.match(visible, after)
+        if value is not None and _ENTRY.search(visible[max(0, match.start() - 40) : match.start()]):
+            found += _entry(visible, (start, stop), value, commands)
         equation = _equation(visible, start, stop, display, commands)
         if display or _DEFINES.search(visible, start, stop) or equation.sized:
             found.append(equation)
         position = after
     return found
+
+
+def _entry(visible: str, key: tuple[int, int], value: re.Match[str], commands: Commands) -> list[Equation]:
+    r"""The definition that an entry of a list or a table is: ``$G(x)$: $e^{-x^2/2}$``; none where it is none."""
+    group = "dollar" if value.group("dollar") is not None else "bracket"
+    start, stop = value.span(group)
+    try:
+        left = [t for t in tokenize(visible[slice(*key)], key[0], macros=commands.at(*key)) if t.kind != "end"]
+        right = tokenize(visible[start:stop], start, macros=commands.at(start, stop))
+    except UnreadableError:
+        return []
+    mark = Token("mark", "=", key[1], key[1])
+    statements = split([*left, mark, *right])
+    # a row of letters or of numbers defines nothing
+    if len(statements) != 1 or statements[0].relations != ("=",) or len(statements[0].sides[1]) < 2:
+        return []
+    after = re.compile(r"[^\n&|;]*").match(visible, value.end())
+    condition = _WITHDRAWING.search(after.group()) if after is not None else None
+    beside = (condition.group(), value.end() + condition.start()) if condition is not None else None
+    return [Equation(key[0], stop, False, tuple(statements), condition=beside)]
 
 
 def _ending(visible: str, start: int, ending: str, named: Mapping[str, str]) -> tuple[int, int]:

@@ -27,12 +27,14 @@ from spinodal.verify.tree import Bound, Node, free_symbols, walk
 #: Letters of densities.
 _DENSITIES = frozenset(["P", "p", "rho", "varrho", "mu"])
 _FORMULA = r"(?:\$(?P<dollar>[^$\n]{1,40})\$|\\\((?P<bracket>[^$\n]{1,40}?)\\\))"
-_LAW = r"(?:uniform(?:ly)?|Rademacher|binary|Bernoulli|Poisson(?:ian)?|Laplacian|Cauchy)\b"
+_LAW = (
+    r"(?:uniform(?:ly)?|Rademacher|binary|Bernoulli|Poisson(?:ian)?|Laplac(?:e|ian)|Cauchy|exponential|logistic|Student)\b"
+)
 #: Words that give a variable another law than the normal one.
 _WORDS = (
     re.compile(
         rf"{_FORMULA}\s*,?\s*(?:(?:which|that)\s+)?(?:(?:is|are|being|takes?|equals?|has|have)\s+)?"
-        rf"(?:(?:a|an|the|values?|random|distributed|drawn|either)\s+){{0,3}}(?:{_LAW}|\$\\pm\s*1\$|\\\(\\pm\s*1\\\))",
+        rf"(?:(?:a|an|the|values?|random|distributed|drawn|sampled|taken|from|according\s+to|follows?|either)\s+){{0,5}}(?:{_LAW}|\$\\pm\s*1\$|\\\(\\pm\s*1\\\))",
         re.I,
     ),
     re.compile(rf"\b{_LAW}\s+(?:random\s+)?(?:variables?|signs?|numbers?)\s+{_FORMULA}", re.I),

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from spinodal.spec.types import Loss
+from spinodal.spec.types import Spec
 from spinodal.verify.asides import asides
 from spinodal.verify.averages import Measure, Measures, defined_measure, is_standard
 from spinodal.verify.called import bounded, called
@@ -26,10 +26,10 @@ from spinodal.verify.meaning import Definition, Meaning
 from spinodal.verify.restated import contradictions, inverted, microscopic, rescaled_through, rescalings
 from spinodal.verify.roles import other_roles
 from spinodal.verify.sizes import SizeReader, Stated
-from spinodal.verify.statements import Statement, signed, symbol_alone
+from spinodal.verify.statements import Statement, parser_of, signed, symbol_alone
 from spinodal.verify.symbol_maps import symbol_map
 from spinodal.verify.symbols import default_name, difference_keys, plain
-from spinodal.verify.tree import Node, add, fn, free_symbols, neg, substituted, sym
+from spinodal.verify.tree import Node, add, fn, free_symbols, neg, num, substituted, sym
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read_letters(
     constants: Collection[str] = (),
     conventions: Mapping[str, Node] | None = None,
     controls: Collection[str] = (),
-    loss: Loss | None = None,
+    spec: Spec | None = None,
 ) -> Letters:
     """What the letters of a claim at a place of a document mean.
 
@@ -83,7 +83,7 @@ def read_letters(
         constants: derived names that no order parameter enters.
         conventions: what letters stand for that nothing else gives a meaning.
         controls: those of the names that are parameters.
-        loss: the model's, whose bounds the document may state.
+        spec: the model's, whose bounds the document may state.
         claims: where claimed statements start; what is claimed of a letter is no definition of it for others.
     """
     author, refused = symbol_map(document, offset, [*names, *derived, *quantities])
@@ -149,6 +149,7 @@ def read_letters(
         potentials=frozenset(potentials) - LETTER_FUNCTIONS.keys(),
         names=frozenset(names),
     )
+    declared = replace(declared, ranges=_ranges(document, declared))
     declared = replace(declared, averages=_averages(document, claimed, offset, claims, declared))
     usual = {key for key in headers if key in LETTER_FUNCTIONS and _is_usual(key, found[key], declared)}
     declared = replace(declared, functions=declared.functions - usual)
@@ -191,11 +192,40 @@ def read_letters(
         meaning = replace(meaning, refused={**others, **meaning.refused})
     if contradicted := contradictions(stated, meaning, declared):
         meaning = replace(meaning, refused={**contradicted, **meaning.refused})
-    said = {**called(document, meaning), **(bounded(document, meaning, loss) if loss is not None else {})}
+    said = {**called(document, meaning, spec), **(bounded(document, meaning, spec.loss) if spec is not None else {})}
     if said:
         meaning = replace(meaning, refused={**said, **meaning.refused})
     notes = {str(default_name(key, controls)): note for key, note in sizes.notes.items()}
     return Letters(declared, meaning, frozenset(sizes.read), notes, tuple(stated))
+
+
+#: ``the sums run over $w\in\{-1, 1\}$``.
+_RANGE = re.compile(
+    r"\bsums?\b[^.;$]{0,60}\b(?:runs?|extends?|is|are|taken|goes|go|ranges?)\s+(?:taken\s+)?(?:over|through)\s+(?:all\s+|the\s+values\s+)?"
+    r"\$(?P<formula>[^$]{1,80})\$",
+    re.I,
+)
+
+
+def _ranges(document: Document, declared: Declared) -> dict[str, tuple[Node, ...]]:
+    r"""The values that the text says letters are summed over; a letter with two ranges has none."""
+    found: dict[str, tuple[Node, ...]] = {}
+    twice: set[str] = set()
+    for match in _RANGE.finditer(document.visible):
+        place = match.start("formula")
+        try:
+            tokens = [t for t in tokenize(match.group("formula"), place, macros=document.macros) if t.kind != "end"]
+            key = symbol_alone(tokens[: next((k for k, t in enumerate(tokens) if t.text in ("in", "=")), 0)])
+            if key is None:
+                continue
+            marks = [Token("mark", text, place, place) for text in "_{"]
+            summed = [Token("command", "sum", place, place), *marks, *tokens, Token("mark", "}", place, place)]
+            tree = parser_of([*summed, Token("number", "1", place, place)], declared).whole()
+        except UnreadableError:
+            continue
+        if tree.kind == "sum" and tree.args[0] == num(1) and found.setdefault(key, tree.args[1:]) != tree.args[1:]:
+            twice.add(key)
+    return {key: values for key, values in found.items() if key not in twice}
 
 
 def _each(statement: Statement, claimed: Statement | None) -> tuple[Statement, ...]:

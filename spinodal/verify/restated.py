@@ -135,8 +135,11 @@ def microscopic(statements: Iterable[Stated], meaning: Meaning) -> dict[str, tup
     for stated in statements:
         statement = stated.statement
         key = alone_on(statement.sides[0]) if statement.relations == ("=",) and all(statement.sides) else None
+        mapped = meaning.author.get(key) if key is not None else None
         name = default_name(key, meaning.names) if key is not None else None
-        if key is None or name is None or name in meaning.controls or key in meaning.author:
+        if mapped is not None:
+            name = str(mapped.value)[1:] if mapped.kind == "sym" else None
+        if key is None or name is None or name in meaning.controls:
             continue
         right = statement.sides[1]
         texts = [token.text for token in right]
@@ -155,7 +158,10 @@ def microscopic(statements: Iterable[Stated], meaning: Meaning) -> dict[str, tup
                 continue
             shown = plain(key)
             reason = f"{shown} is defined in line {stated.line} by a sum of single weights, where {name} is one of products"
-            found[key] = f"{reason}: say what it stands for, as in '% spinodal-symbols: {shown} = {name}'", statement.start
+            cure = f"say what it stands for, as in '% spinodal-symbols: {shown} = {name}'"
+            found[key] = f"{reason}: {cure if mapped is None else 'one of the two is wrong'}", statement.start
+            continue
+        if mapped is not None:
             continue
         shown = plain(key)
         reason = f"{shown} is defined in line {stated.line} by weights, with numbers that are not read"

@@ -40,20 +40,28 @@ def other_roles(statements: Iterable[Stated], meaning: Meaning, declared: Declar
     for stated in statements:
         statement = stated.statement
         key = alone_on(statement.sides[0]) if statement.relations[0] == "=" and all(statement.sides) else None
-        if key is None or key in meaning.author:
+        if key is None:
             continue
-        said = _weights(statement, key, meaning) or _multiple(statement, key, meaning, declared)
+        said = _weights(statement, key, meaning)
+        if said is None and key not in meaning.author:
+            said = _multiple(statement, key, meaning, declared)
         if said is not None:
             letter, what = said
-            shown, name = plain(letter), default_name(letter, meaning.names)
+            shown, name = plain(letter), _name(letter, meaning) or default_name(letter, meaning.names)
             cure = f"say what it stands for, as in '% spinodal-symbols: {shown} = {name}'"
+            if letter in meaning.author:  # weights say more than a map
+                cure = "one of the two is wrong"
             found[letter] = f"line {stated.line} says {what}, and {shown} is read as {name}: {cure}", statement.start
     return found
 
 
 def _name(key: str, meaning: Meaning) -> str | None:
     """The order parameter that a letter is read as."""
-    name = None if key in meaning.author else default_name(key, meaning.names)
+    mapped = meaning.author.get(key)
+    if mapped is not None:
+        name = str(mapped.value)[1:] if mapped.kind == "sym" else None
+    else:
+        name = default_name(key, meaning.names)
     return None if name in meaning.controls else name
 
 

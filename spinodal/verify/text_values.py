@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinodal.verify.called import PARAMETER_WORDS
 from spinodal.verify.documents import Document
 from spinodal.verify.errors import UnreadableError
 from spinodal.verify.evaluate import Evaluator
@@ -22,12 +21,16 @@ from spinodal.verify.meaning import used_names
 from spinodal.verify.sentences import Piece, around
 from spinodal.verify.sizes import alone_on
 from spinodal.verify.statements import Statement, split
+from spinodal.verify.vocabulary import PARAMETERS, of_parameter
 
 _FORMULA = re.compile(r"\$\$?(?P<dollar>[^$]{1,120}?)\$|\\\((?P<round>.{1,120}?)\\\)|\\\[(?P<square>.{1,120}?)\\\]", re.S)
 _FIXES = re.compile(
     r"\b(?:fix(?:ed|ing)?|set(?:ting)?|tak(?:e|ing)|choos(?:e|ing)|let|put|throughout|consider|restrict)\b", re.I
 )
 _ANY = re.compile(r"\b(?:any|all|every|each|arbitrary)\s+(?:[a-z-]+\s+){0,2}\Z", re.I)
+_ANY_NAMED = re.compile(
+    r"\b(?:any|all|every|each|arbitrary)\s+(?:values?\s+of\s+the\s+)?(?P<words>[a-z]+(?:\s+temperatures?)?)\b", re.I
+)
 _NUMBERS = {"zero": 0.0, "vanishing": 0.0, "one": 1.0, "unity": 1.0, "unit": 1.0, "two": 2.0, "half": 0.5}
 _NUMBER = r"(?P<number>zero|one|unity|two|half)\b"
 
@@ -92,6 +95,8 @@ def meant_for_all(document: Document) -> frozenset[str]:
                 found |= {t.text for t in tokenize(next(filter(None, match.groups())), macros=document.macros)}
             except UnreadableError:
                 continue
+    for match in _ANY_NAMED.finditer(document.visible):
+        found |= {name for name in PARAMETERS if re.fullmatch(of_parameter(name), match.group("words"), re.I)}
     return frozenset(found)
 
 
@@ -114,7 +119,7 @@ def _values(document: Document, piece: Piece, letters: Letters, names: Collectio
             if name is not None and value is not None:
                 yield Said(name, value, place, each.relations[0])
     for name in names:
-        if words := PARAMETER_WORDS.get(name):
+        if words := of_parameter(name):
             for match in _in_words(words, piece.text):
                 yield Said(name, _NUMBERS[match.group("number").lower()], piece.start + match.start())
 

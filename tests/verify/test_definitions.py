@@ -7,6 +7,7 @@ from notation import TANH, document, only
 
 from spinodal.spec import SpecError
 from spinodal.verify import Status
+from spinodal.verify.documents import read_document
 from spinodal.verify.run import Session
 
 Q = r"\[ q = \int Dz \tanh^2(\sqrt{A}z) \]"
@@ -159,3 +160,30 @@ def test_a_conditional_density_is_a_function_of_two_arguments(session: Session) 
     assert only(session, document("q", rf"\[ {equation} \]")).status is Status.VERIFIED
     wrong = equation.replace("y, p(y|", "y, p(2y|").replace(r"y\, p(y|", r"y\, p(2y|")
     assert not only(session, document("q", rf"\[ {wrong} \]")).passed
+
+
+TABLE = r"\begin{{tabular}}{{ll}} $G(x)$ & ${density}$ \\ $H(x)$ & $\int_x^\infty Dt$ \end{{tabular}}"
+ITEMS = r"\begin{{itemize}}\item $G(x)$: ${density}$ \item $H(x)$: its tail\end{{itemize}}"
+OUTPUT = r"\[ \hat q = \frac{\alpha}{1-q}\int Dz \left[\frac{G(X)}{H(X)}\right]^2, X=\frac{\kappa-\sqrt q z}{\sqrt{1-q}} \]"
+
+
+@pytest.mark.parametrize("form", [TABLE, ITEMS])
+def test_lists_and_tables_define_functions(session: Session, form: str) -> None:
+    right = form.format(density=r"e^{-x^2/2}/\sqrt{2\pi}")
+    assert only(session, document("q_hat", OUTPUT, right)).status is Status.VERIFIED
+    assert not only(session, document("q_hat", OUTPUT, form.format(density="e^{-x^2/2}"))).passed
+
+
+@pytest.mark.parametrize(
+    ("table", "passes"),
+    [
+        ("| symbol | meaning |\n|---|---|\n| $\\alpha$ | $P/N$ |\n| $\\kappa$ | margin |\n", True),
+        ("| symbol | meaning |\n|---|---|\n| $\\alpha$ | $N/P$ |\n", False),
+        ("- $\\alpha$: $N/P$\n", False),
+        ("| $\\alpha$ | $q$ | $\\hat q$ |\n|---|---|---|\n| $0.1$ | $0.05$ | $0.06$ |\n", True),
+    ],
+)
+def test_tables_in_markdown_define_letters_and_rows_of_numbers_do_not(session: Session, table: str, passes: bool) -> None:
+    text = f"{table}\n% spinodal: binary-perceptron q_hat\n$$ {OUTPUT[2:-2]} $$\n"
+    (outcome,) = session.outcomes(read_document(text, "text", "markdown"))
+    assert outcome.passed is passes, outcome.detail

@@ -112,6 +112,18 @@ def test_a_free_energy_is_minus_the_temperature_times_the_free_entropy(session: 
     assert outcome_of(session, r"\beta f", BOLTZMANN, markup).kind == "sign"
 
 
+def test_the_energy_of_all_weights_and_its_letter_beside_a_temperature(session: Session, tmp_path: Path) -> None:
+    spec = tmp_path / "errors.toml"
+    spec.write_text(ENERGY, encoding="utf-8")
+    x = r"-\sqrt{\frac{q}{1-q}}z"
+    # the mean of an indicator in Boltzmann's measure
+    mean = rf"\alpha\int Dz\,\frac{{e^{{-\beta}}H(-X)}}{{e^{{-\beta}}H(-X)+H(X)}},\quad X={x}"
+    assert outcome_of(session, r"\frac{E}{N}", mean, f"{spec} energy").passed
+    assert not outcome_of(session, r"\frac{e}{N}", mean, f"{spec} energy").passed
+    assert outcome_of(session, "s", r"\phi + \beta E", f"{spec} entropy").passed
+    assert not outcome_of(session, "s", r"\phi - \beta E", f"{spec} entropy").passed
+
+
 def test_a_sign_before_the_letter_of_an_error_counts(session: Session) -> None:
     markup = "binary-teacher-student generalization-error"
     error = r"\frac{1}{\pi}\arccos r"

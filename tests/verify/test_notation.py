@@ -54,6 +54,19 @@ PAPERS = {
     "physics": Paper("q", r"q=\int \dd z\, e^{-\nicefrac{z^2}{2}}/\sqrt{2\pi}\ \tanh^2\qty(\sqrt{\hat q}z)", *POWER),
     "colour and footnote": Paper("q", r"q=\int Dz\, \textcolor{red}{\tanh^2(\sqrt{\hat q}z)}\footnotemark[1]", *POWER),
     # averages, functions, extrema
+    "double angles": Paper("q", r"q=\left\langle\!\left\langle" + TANH + r"\right\rangle\!\right\rangle_z", *POWER),
+    "overline": Paper("q", r"q=\overline{" + TANH + r"}^{\,z}", *POWER),
+    "square brackets": Paper("q", r"q=\left[" + TANH + r"\right]_z", *POWER),
+    "bar at a point": Paper(
+        "q_hat", r"\hat q=\alpha\int Dz\,[\partial_\omega g(\omega)]^2\Big|_{\omega=\sqrt q z}", r"]^2\Big", r"]^4\Big",
+        before=r"Let $g(\omega)=\ln H\left(\frac{\kappa-\omega}{\sqrt{1-q}}\right)$."),
+    "functions in a where": Paper(
+        "free-entropy", r"\mathcal{S}(\alpha)=\operatorname*{extr}_{q,\hat q}\left[\mathcal{G}_0(q,\hat q)+\alpha\,\mathcal{G}_1(q)\right]",
+        r"+\alpha", r"-\alpha", before=r"Let $\mathcal{G}_0=-\frac{\hat q}{2}(1-q)+\int Dz\ln2\cosh(\sqrt{\hat q}z)$ and "
+        r"$\mathcal{G}_1=\int Dz\ln H\left(" + U + r"\right)$."),
+    "range in words": Paper(
+        "q", r"q=\int Dz\left[\frac{\sum_w w\,e^{\sqrt{\hat q}zw}}{\sum_w e^{\sqrt{\hat q}zw}}\right]^2", r"\{-1,1\}", r"\{-2,2\}",
+        before=r"Here the sums run over $w\in\{-1,1\}$."),
     "angles": Paper("q", r"q=\left<" + TANH + r"\right>_z", *POWER),
     r"\operatorname{\mathbb E}": Paper("q", r"q=\operatorname*{\mathbb{E}}_{z} " + TANH, *POWER),
     r"\mathbf E": Paper("q", r"q=\mathbf E_z " + TANH, *POWER),

@@ -83,6 +83,12 @@ def test_values_in_the_text_at_which_a_claim_holds(
         ),
         (r"spherical-perceptron capacity", r"", r"\[ \alpha_c = 2 \]", r"for all $\kappa$."),
         (r"binary-perceptron capacity", r"With margin $\kappa>0$ we find", r"\[ \alpha_c\approx0.833 \]", r""),
+        (
+            r"binary-perceptron q_hat",
+            r"For any margin,",
+            r"\[ \hat q=\frac{\alpha}{1-q}\int Dz\Big[\frac{G(X)}{H(X)}\Big]^2, X=-\frac{z\sqrt q}{\sqrt{1-q}} \]",
+            r"",
+        ),
     ],
 )
 def test_a_claim_is_not_compared_at_other_values_than_the_text_gives(
