@@ -100,7 +100,10 @@ def _broken_point(system: Bound, base: State, p: Array, tolerance: float) -> Sta
     if given is not None and one_step and module.BREAKING["counted"] and entropy < 0.0:
         frozen = _frozen(module, p, tolerance)
         m = frozen.order_parameters[module.BREAKING["size"]] if frozen.converged else 1.0
-        if m < 1.0 and not freezes(given, x, np.append(p, m)):  # blocks of that size hold more than one configuration
+        if m < 1.0:
+            if freezes(given, x, np.append(p, m)):
+                return frozen
+            # blocks of that size hold more than one configuration
             inside = search_at_size(system, given, x, p, m)
             if inside is not None:
                 (state,) = finish(system, inside[None], p[None], tolerance, "found from blocks of nearly frozen copies")

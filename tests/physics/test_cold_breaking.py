@@ -7,7 +7,7 @@ import pytest
 from declared import declare
 from scipy.special import log_ndtr, logsumexp
 
-from spinodal.model import Model
+from spinodal.model import Model, load
 
 Array = np.ndarray
 VALUES = np.array([-1.0, 0.0, 1.0])
@@ -150,3 +150,19 @@ def test_the_error_estimate_of_a_broken_ground_state_is_of_the_size_of_its_error
     assert abs(float(solution.free_entropy) - ground_one_step(x)) < error + 1e-13
     assert error < 1e-10
     assert not [warning for warning in solution.warnings if "tolerance" in warning]
+
+
+def test_errors_of_random_features_freeze_below_the_temperature_at_which_the_entropy_vanishes() -> None:
+    """From there on the energy stays what it is, and m = T/T_c (as in the random energy model)."""
+    counting = {"energy": "step(-y*h)", "temperature": "T"}
+    parameters = {"alpha": 2.0, "alpha_T": 3.0, "T": 0.4}
+    name, loss = "random-features-binary", {"loss": counting, "parameters": parameters}
+    symmetric = load(name, overrides=loss)
+    (freezing,) = symmetric.locus("zero-entropy", "T", bounds=(0.2, 0.6)).special_points
+    critical = freezing.parameters["T"]
+    energy = float(symmetric.solve(T=critical).observables["energy"])
+    cold = load(name, overrides=loss, ansatz="1rsb").solve(T=0.1)
+    assert cold.converged
+    assert float(cold["m"]) == pytest.approx(0.1 / critical, rel=1e-9)
+    assert float(cold.observables["energy"]) == pytest.approx(energy, rel=1e-9)
+    assert float(cold.free_entropy) == pytest.approx(-energy / 0.1, rel=1e-9)
