@@ -52,8 +52,7 @@ _ANSAETZE = (
 _WITHIN = r"\b(?:with|within|at|assuming|under|in|for|using)\s+(?:(?:the|an?|level\s+of)\s+){0,2}"
 #: Averages of the volume itself.
 _ANNEALED = re.compile(
-    r"(?:\A\s*|\b(?:then|thus|hence|is|find|obtain),?\s+)the\s+annealed\s+(?:entropy|free[ -]entropy|free[ -]energy)\b",
-    re.I,
+    r"(?:(?:\A|\n|\})\s*The|\b(?:then|thus|hence|is|find|obtain),?\s+the)\s+annealed\s+(?:entropy|free[ -]entropy|free[ -]energy)\b"
 )
 _REPLICAS = re.compile(
     r"\bfor\s+(?:\$\s*y\s*=\s*\d[\d.]*\s*\$|(?:two|three|four|five|\d+))\s+(?:real\s+|coupled\s+)?replicas\b", re.I
