@@ -52,7 +52,8 @@ _ANSAETZE = (
 _WITHIN = r"\b(?:with|within|at|assuming|under|in|for|using)\s+(?:(?:the|an?|level\s+of)\s+){0,2}"
 #: Averages of the volume itself.
 _ANNEALED = re.compile(
-    r"(?:(?:\A|\n|\})\s*The|\b(?:then|thus|hence|is|find|obtain),?\s+the)\s+annealed\s+(?:entropy|free[ -]entropy|free[ -]energy)\b"
+    r"(?:(?:\A|\n|\})\s*The|\b(?:then|thus|hence|is|find|obtain),?\s+the)\s+annealed\s+"
+    r"(?:entropy|free[ -]entropy|free[ -]energy)\b"
 )
 _REPLICAS = re.compile(
     r"\bfor\s+(?:\$\s*y\s*=\s*\d[\d.]*\s*\$|(?:two|three|four|five|\d+))\s+(?:real\s+|coupled\s+)?replicas\b", re.I
