@@ -116,12 +116,12 @@ def test_jacobian_and_its_derivative_across_kinks(dq_hat: float) -> None:
     assert module.jacobian_directional(x, p, v) == pytest.approx(along, rel=1e-7, abs=2e-7)
 
 
-def test_overlaps_below_the_typical_one_are_refused_with_the_range() -> None:
+def test_overlaps_below_the_typical_one_are_refused_with_it() -> None:
     (state,) = storage().solve(alpha=0.75, q1=0.3).states
     assert not state.converged
     assert state.failure is not None
     assert "below the typical overlap q = 0.499699" in state.failure.reason
-    assert "between 0.499699 and 1" in state.failure.advice
+    assert "above 0.499699" in state.failure.advice
 
 
 def test_the_command_solves_real_replicas(capsys: pytest.CaptureFixture[str]) -> None:

@@ -207,11 +207,16 @@ def test_errors_that_are_infinite_have_no_value() -> None:
     assert any(text.startswith("generalization_error has no value") for text in state.states[0].warnings)
 
 
-def test_too_large_an_alpha_t_is_a_reason_with_a_number() -> None:
+def test_many_patterns_per_input_are_reached_on_their_power_laws() -> None:
+    """The output's conjugates vanish there, and r grows as alpha_T^(1/3), p as its square, log 2 - phi falls as 1/r."""
     model = declare(
         "features", weights="binary", features={"map": "random", "activation": "sign(x-0.5)"},
         teacher={"weights": "gaussian", "label": "sign(u)"}, loss={"constraint": "y*h >= 0"}, alpha=0.6, alpha_T=1e5,
     )  # fmt: skip
-    failure = model.solve().states[0].failure
-    assert failure is not None
-    assert "it is lost at alpha_T =" in failure.reason
+    many, more = (model.solve(alpha_T=value).states[0] for value in (1e5, 1e6))
+    assert many.converged
+    assert more.converged
+    factor = 10 ** (1 / 3)
+    assert more.order_parameters["r"] / many.order_parameters["r"] == pytest.approx(factor, rel=5e-3)
+    assert more.order_parameters["p"] / many.order_parameters["p"] == pytest.approx(factor**2, rel=5e-3)
+    assert (np.log(2) - many.free_entropy) / (np.log(2) - more.free_entropy) == pytest.approx(factor, rel=1e-2)
