@@ -18,6 +18,9 @@ _VERB = (
     r"was|equals)"
 )
 _AFTER = re.compile(rf"{FORMULA}\s*,?\s*(?:(?P<verb>{_VERB})\s+|=\s*(?=[A-Za-z]))", re.I)
+#: Before a letter that a preposition belongs to, so that the verb after it has another subject: "the maximum over $t$ is".
+_OBJECT = re.compile(r"\b(?:over|of|in|at|to|from|by|on|between|respect\s+to)\s+\Z")
+_NEAR = 40
 #: ``with $\kappa$ the margin``; in a list that began so, also after a comma.
 _APPOSED = re.compile(
     rf"\b(?P<word>with|where|and|denote\s+by|call)\s+{FORMULA}\s*,?\s+(?=(?:the|an?|its|our|that|minus|twice|half)\b)", re.I
@@ -72,6 +75,8 @@ def descriptions(text: str) -> Iterator[Description]:
     """Whatever a text says of letters, in no order."""
     for match in _AFTER.finditer(text):
         words = _clause(text, match.end())
+        if _OBJECT.search(text, max(0, match.start() - _NEAR), match.start()) is not None:
+            continue
         if match.group("verb") is None or STARTS.match(words):
             yield _described(match, words)
     for match in _APPOSED.finditer(text):

@@ -70,6 +70,7 @@ def test_letters_that_words_call_something_else_are_refused(
     [
         ("q_hat", OUTPUT, r"where $\kappa$ is the margin and $\alpha$ is the load; the margin $\kappa_c$ at which it ends"),
         ("q_hat", OUTPUT, r"Patterns with $y^\mu h^\mu\ge\kappa$, or $\xi\cdot w \ge \kappa\sqrt N$, for any $\kappa > 0$."),
+        ("q_hat", OUTPUT, r"The maximum over $\kappa$ is the typical entropy, and the derivative in $q$ is the energy."),
         (
             "q_hat",
             OUTPUT,
